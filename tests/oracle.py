@@ -108,6 +108,17 @@ class Pane:
         return math.fsum(offsets), math.fsum(offset * offset for offset in offsets)
 
 
+class Accepted(NamedTuple):
+    """An accepted event: the index of its record, its pane, event and inference id, and rows."""
+
+    record: int
+    model: str
+    variant: str
+    pane_ms: int
+    ids: tuple[str | None, str | None]
+    rows: list[dict[str, object]]
+
+
 @dataclass
 class Counted:
     """The result of counting records."""
@@ -120,6 +131,7 @@ class Counted:
     marks: dict[str, int] = field(default_factory=dict)
     width_mismatches: dict[tuple[str, str, int], Counter[str]] = field(default_factory=dict)
     future: int = 0
+    accepted: list[Accepted] = field(default_factory=list)
 
     def note(self, record: Record, outcome: str) -> None:
         """Record the outcome of a record, with its length in bytes."""
@@ -193,6 +205,7 @@ def count(
             continue
         counted.note(record, "too_late" if late else "accepted")
         if not late:
+            counted.accepted.append(Accepted(i, *pane_key, counted.ids[i], rows))
             pane = counted.panes.setdefault(pane_key, Pane(models[event.model].layout))
             for row in rows:
                 pane.add(row)

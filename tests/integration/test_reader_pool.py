@@ -7,22 +7,30 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
+from detectors.profiles.baseline import Baseline
 from stream.baselining.build import load_baseline
 from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Partial
+from stream.labels.rows import PREDICTION, Predictions
 from stream.readers import pool as pools
+from stream.readers.base import Readers
+from stream.readers.in_process import InProcessReader
 from stream.readers.pool import ReaderPool
+from stream.sources.base import Reading
 from stream.telemetry.log_setup import LogSetup
-from tests.support.jobs import config, learn
+from tests.support.jobs import config, learn, lines_of
 
 SILENT_S = 3.0
 
@@ -173,3 +181,71 @@ def test_all_readers_count_full_batches_again_once_the_poison_record_is_skipped(
         covers = [cover for partial in partials for cover in partial.covers]
         sizes = [cover.read for cover in covers if cover.partition == second[0]]
         largest = max([largest, *sizes])
+
+
+def test_reader_processes_collect_the_same_predictions_as_a_reader_in_this_one(
+    tmp_path: Path,
+) -> None:
+    baseline = learn(tmp_path)
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines_of(3)) + b"\n")
+    (tmp_path / "labels.jsonl").touch()
+    labels = {
+        "source": {"type": "jsonl", "path": "labels.jsonl"},
+        "format": {"type": "json"},
+        "sample": 0.5,
+    }
+    quality = {"problem": "multiclass", "prediction": "plan", "probability": "score"}
+    settings = parse(
+        config(
+            baseline,
+            source={"type": "jsonl", "path": "a.jsonl"},
+            models={"m": {"baseline": str(baseline), "quality": quality}},
+            labels=labels,
+            readers=2,
+        ),
+        tmp_path,
+    )
+    baselines = {"m": load_baseline(baseline)}
+    reading = settings.source.open("pool")
+    in_process = InProcessReader(settings, reading, lambda took_s, covers: None)
+    processes = ReaderPool(
+        config=settings,
+        reading=settings.source.open("pool"),
+        logs=LogSetup("error"),
+        on_counted=lambda took_s, covers: None,
+        on_replaced=lambda reason: None,
+    )
+    try:
+        found = [predictions_of(readers, reading, baselines) for readers in (in_process, processes)]
+    finally:
+        processes.close()
+        reading.close()
+    assert found[0] == found[1]
+    assert found[0][0] > 100
+
+
+def predictions_of(
+    readers: Readers, reading: Reading, baselines: dict[str, Baseline]
+) -> tuple[int, Counter[object], Counter[str]]:
+    """The number of predicted rows, the rows with their classes, and the events left out."""
+    readers.use(baselines)
+    readers.assign(
+        [
+            Assign(claim=1, partition=discovered.partition, next=discovered.start, mark_ms=None)
+            for discovered in reading.discover()
+        ]
+    )
+    rows: Counter[object] = Counter()
+    untaken: Counter[str] = Counter()
+    deadline = time.monotonic() + 60
+    while not readers.finished:
+        assert time.monotonic() < deadline
+        for partial in readers.read(0.1):
+            if isinstance(partial, Partial) and partial.predictions:
+                found = msgspec.msgpack.decode(partial.predictions, type=Predictions)
+                untaken.update(found.untaken)
+                for id_, time_ms, key, _, _, code, value in np.frombuffer(
+                    found.rows, PREDICTION
+                ).tolist():
+                    rows[id_, time_ms, found.keys[key], found.classes[code], value] += 1
+    return rows.total(), rows, untaken

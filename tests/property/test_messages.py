@@ -108,6 +108,7 @@ partials = st.builds(
     width_mismatches=st.lists(width_mismatches, max_size=3),
     seen=st.lists(seen, max_size=2),
     unremembered=counts,
+    predictions=st.binary(max_size=40),
 )
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.profiles.hashing import hashed
 from stream.dedupe.filter import SLICES, Dedupe, DuplicateFilter, hashes_of
 from stream.dedupe.index import IdIndex
+from tests.oracle import hash_of
 from tests.support.stores import MemoryIds
 
 RULES = Dedupe(horizon="1s", most=1_000_000)
@@ -82,3 +86,21 @@ def test_half_a_surrogate_pair_is_an_id_like_any_other() -> None:
     ids, has_id = hashes_of(["\ud800", "a", None, "\ud800"])
     assert ids[0] == ids[3] != ids[1]
     assert has_id.tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["0123abcd", "0123abce", "é23abcd", "\x00" * 8],
+        ["a"],
+        ["a", "bc", "", "é", "a"],
+        ["", ""],
+        [f"{k:032x}" for k in range(0, 10**30, 10**28)],
+        ["x" * 100_000, "y" * 100_000],
+    ],
+)
+def test_the_hash_is_the_documented_one_whether_lengths_are_equal_or_not(ids: list[str]) -> None:
+    hashes, has_id = hashes_of(ids)
+    assert hashes.tolist() == [hash_of(id_) for id_ in ids]
+    assert has_id.tolist() == [id_ != "" for id_ in ids]
+    assert hashed(pa.array(["skipped", *ids]).slice(1)).tolist() == hashes.tolist()
