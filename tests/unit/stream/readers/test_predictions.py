@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from detectors.profiles.reading import CellReading
 from stream.baselining.build import load_baseline
 from stream.baselining.columns import ModelColumns
 from stream.config.classes import with_class_pairs
@@ -182,3 +183,22 @@ def test_readers_compare_with_the_classes_of_the_baseline(tmp_path: Path) -> Non
 def test_without_quality_the_configuration_stays_as_it_is(tmp_path: Path) -> None:
     job = settings(tmp_path, problem="regression", prediction="score")
     assert with_class_pairs(job, {}) == job
+
+
+def test_a_number_out_of_0_to_1_is_no_probability() -> None:
+    cells = [0, 1, 1.0000001, 73, -0.1]
+    values = [event(k, p=cell) for k, cell in enumerate(cells)]
+    found, rows = decoded(fold(values, SCORE, Json(id="id")))
+    assert (rows["value"].tolist(), found.untaken) == ([0, 1], {"unusable_prediction": 3})
+    both = PredictionColumns(problem="multiclass", prediction="t", probability="p")
+    _, rows = decoded(fold(values, both, Json(id="id")))
+    assert np.isnan(rows["value"]).tolist() == [False, False, True, True, True]
+
+
+def test_a_number_that_marks_missing_text_is_missing() -> None:
+    marked = PredictionColumns(
+        problem="regression", prediction="t", prediction_reading=CellReading(missing=("-999",))
+    )
+    values = [event(k, t=text) for k, text in enumerate(["2.5", "-999", " -999 ", "-998"])]
+    found, rows = decoded(fold(values, marked, Json(id="id")))
+    assert (rows["value"].tolist(), found.untaken) == ([2.5, -998.0], {"unusable_prediction": 2})
