@@ -38,32 +38,20 @@ CONSTANT: Final = "_best_constant_classifier"
 
 
 class ConfusionCells(NamedTuple):
-    """The cells of a confusion matrix that have rows.
+    """The cells of a confusion matrix that have rows, and their sums by class.
 
     ``classes`` are the codes that occur, in order; ``label`` and ``prediction`` are places in it,
-    ``rows`` their counts.
+    ``rows`` the counts of the cells. By class, ``hits`` are the rows that were predicted as it and
+    are it, ``labelled`` all that are it, ``predicted`` all that were predicted as it.
     """
 
     classes: Ints
     label: Ints
     prediction: Ints
     rows: Floats
-
-    @property
-    def hits(self) -> Floats:
-        """The rows of each class that were predicted as it."""
-        right = self.label == self.prediction
-        return _added_up(self.label, self.rows * right, len(self.classes))
-
-    @property
-    def labelled(self) -> Floats:
-        """The rows of each class."""
-        return _added_up(self.label, self.rows, len(self.classes))
-
-    @property
-    def predicted(self) -> Floats:
-        """The rows that were predicted as each class."""
-        return _added_up(self.prediction, self.rows, len(self.classes))
+    hits: Floats
+    labelled: Floats
+    predicted: Floats
 
 
 def _added_up(places: Ints, amounts: Floats, count: int) -> Floats:
@@ -127,8 +115,17 @@ def _cells(table: CellTable) -> ConfusionCells:
 
 def _placed(label: Ints, prediction: Ints, counts: Ints) -> ConfusionCells:
     classes, places = np.unique(np.concatenate([label, prediction]), return_inverse=True)
-    count = len(label)
-    return ConfusionCells(classes, places[:count], places[count:], counts.astype(np.float64))
+    label, prediction = places[: len(label)], places[len(label) :]
+    rows = counts.astype(np.float64)
+    return ConfusionCells(
+        classes,
+        label,
+        prediction,
+        rows,
+        _added_up(label, rows * (label == prediction), len(classes)),
+        _added_up(label, rows, len(classes)),
+        _added_up(prediction, rows, len(classes)),
+    )
 
 
 def _all_metrics(cells: ConfusionCells, confidence: float, suffix: str = "") -> Iterator[Metric]:

@@ -221,8 +221,8 @@ def _quantile_metrics(
     n = int(histogram[1].sum())
     q = np.array(list(ranks.values()))
     half = normal_quantile(confidence) * np.sqrt(q * (1 - q) / max(n, 1))
-    rows = np.stack([quantiles(*histogram, rank) for rank in (q, q - half, q + half)])
-    for name, (value, low, high) in zip(ranks, rows.T.tolist(), strict=True):
+    found = quantiles(*histogram, np.concatenate([q, q - half, q + half])).reshape(3, -1)
+    for name, (value, low, high) in zip(ranks, found.T.tolist(), strict=True):
         full = f"{prefix}_{name}"
         if isfinite(value):
             yield Metric(full, value, low, high, None, n, larger_is)
