@@ -1,7 +1,7 @@
 """A geometric ladder of bins for numbers of any size, positive and negative.
 
 A bin is one of 32 equal parts of an octave, so it is at most 1/32 of its values wide and its
-middle is within 1/64 of each of them. Zero has a bin of its own, but for
+middle is within 1/64 of each of them. Zero shares its bin only with
 numbers below 1e-309.
 """
 

@@ -164,7 +164,7 @@ def weighted_score(cells: ConfusionCells, beta: float) -> tuple[float, float]:
     whole = np.maximum(square * labelled + cells.predicted, 1e-9)
     score = weight * hits / whole
     n = float(cells.rows.sum())
-    value = float(labelled @ score) / n
+    value = min(float(labelled @ score) / n, 1.0)  # the sum is rounded
     by_prediction = -labelled * score / whole
     by_label = score + square * by_prediction
     slope = by_label[cells.label] + by_prediction[cells.prediction] - value

@@ -47,10 +47,10 @@ class ScoreGrid:
 def fixed_grid() -> ScoreGrid:
     """Return the grid that needs no baseline, of about 1,000 bins.
 
-    Bins are uniform in the middle and geometric towards 0 and 1; there are some below 0 and above
-    1, for models that return margins, one for each octave. With scores that crowd near 0 or 1, or are
-    margins, the bound on the error of the AUC is above 1e-3, as the bound then says; the bins of a
-    baseline keep it below for any scores like those of the baseline.
+    Bins are uniform in the middle and geometric towards 0 and 1; for models that return margins
+    there is one for each octave below 0 and above 1. With scores that crowd near 0 or 1, or are
+    margins, the bound on the error of the AUC can be above 1e-3, and the interval is as much wider;
+    the bins of a baseline keep it below for any scores like those of the baseline.
 
     >>> len(fixed_grid().edges) < MOST_BINS
     True

@@ -94,7 +94,8 @@ def average_precision(scores: ScoreHistogram) -> float:
     """
     p, q = scores.positive[::-1].astype(np.float64), scores.negative[::-1].astype(np.float64)
     found, taken = np.cumsum(p), np.cumsum(p + q)
-    return float(p @ (found / np.maximum(taken, 1)) / found[-1])
+    area = float(p @ (found / np.maximum(taken, 1)) / found[-1])
+    return min(area, 1.0)  # the sum is rounded
 
 
 def _dense(body: Ints, counts: Ints, grid: ScoreGrid) -> Ints:
