@@ -122,9 +122,8 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
     confusion_matrix: dict[str, dict[str, int]] = {}
     """The counts by true class and predicted class; empty for regression."""
     counts: bytes = b""
-    """The counts of the labelled rows, from which the metrics are computed, as MessagePack (see
-    :meth:`detectors.quality.counts.QualityCounts.encode`): those of windows that do not overlap can
-    be added. Base64 in JSON; empty without labels.
+    """The encoded counts of the labelled rows, from which the metrics are computed; those of
+    windows that do not overlap can be added. Base64 in JSON; empty without labels.
     """
     per_class: dict[str, dict[str, float | None]] = {}
     """Metrics of each class of a multiclass problem."""

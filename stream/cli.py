@@ -229,7 +229,11 @@ def run(
     options = RunOptions(accept_change=accept_change, standby=standby, from_start=from_start)
     with ExitStack() as cleanup:
         if live:
-            view = cleanup.enter_context(RunningJobView(loaded.job, Console(highlight=False)))
+            view = cleanup.enter_context(
+                RunningJobView(
+                    loaded.job, Console(highlight=False), has_quality=loaded.labels is not None
+                )
+            )
             options = structs.replace(options, watch=view.show)
         ending = run_service(loaded, logs, options, load_config)
     if ending.text:
@@ -308,10 +312,14 @@ def _check_live(config: Config) -> None:
 
 
 @main.command(short_help="Print a JSON schema.")
-@click.argument("document", type=click.Choice(["config", "report", "signal"]), default="config")
+@click.argument(
+    "document", type=click.Choice(["config", "report", "signal", "quality"]), default="config"
+)
 @click.option("--markdown", is_flag=True, help="Print a page for people instead; only for config.")
 def schema(document: str, markdown: bool) -> None:
-    """Print the JSON schema of the configuration, of a window report, or of a signal.
+    """Print the JSON schema of the configuration, of a report, or of a signal.
+
+    `report` is the report on the data of a window, `quality` that on the quality of a model.
 
     \b
     Example:

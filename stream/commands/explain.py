@@ -24,7 +24,8 @@ from detectors.statistics.measures import measure
 from detectors.violation import Violation
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
-from stream.commands.explain_target import find_target
+from stream.commands.explain_target import find_quality, find_target
+from stream.commands.quality_page import QualityPage
 from stream.commands.report_files import ReportFiles
 from stream.commands.usage import wrong_option
 from stream.config.artifact_paths import ArtifactPaths
@@ -51,7 +52,9 @@ def explain(
 
     Returns true if all of them match. The window is judged again with the limits that the report
     names, if the state keeps them; otherwise with the constraints of the baseline and the rules in
-    the report. Verdicts of change detectors are excluded: they need the previous windows.
+    the report. Verdicts of change detectors are excluded: they need the previous windows. The
+    quality of the window follows, if there is any; of a quality report or a signal about quality
+    it is all that is printed.
     ``arguments`` and ``last`` name window and feature, as for
     :func:`stream.commands.explain_target.find_target`.
 
@@ -60,6 +63,10 @@ def explain(
     """
     paths = ArtifactPaths(config) if config else None
     files = ReportFiles(paths, reports, progress)
+    of_quality = None if last else find_quality(arguments, files)
+    if of_quality is not None:
+        QualityPage(console).print(of_quality)
+        return True
     report, feature = find_target(arguments, files, last=last)
     state = earlier_state(paths.state, report.job) if paths else None
     baseline = _baseline(report, paths, state, folder)
@@ -84,6 +91,9 @@ def explain(
     page.bins(measures.pair, baseline.layout.index[feature])
     page.new_values(measures.pair.window, baseline.layout.index[feature])
     page.verdict(matches)
+    quality = files.quality_of(report)
+    if quality is not None:
+        QualityPage(console).print(quality)
     return matches
 
 

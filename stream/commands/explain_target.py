@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Final
 
+from detectors.quality_report import QualityReport
 from detectors.report import WindowReport
 from detectors.violation import Violation
 from stream.commands.report_files import FoundReport, ReportFiles
@@ -49,6 +50,19 @@ def find_target(
     else:
         raise wrong_usage(TARGETS)
     return report, feature or worst_feature(report)
+
+
+def find_quality(arguments: Sequence[str], files: ReportFiles) -> QualityReport | None:
+    """Return the quality report that is named by its id, or by the id of a signal about it.
+
+    ``None`` if the arguments name anything else.
+    """
+    if len(arguments) != 1:
+        return None
+    signal = files.signal(arguments[0])
+    if signal is None:
+        return files.quality_report(arguments[0])
+    return files.quality_report(signal.report) if signal.quality is not None else None
 
 
 def worst_feature(report: WindowReport) -> str:

@@ -11,19 +11,28 @@ from rich.console import Console
 from rich.text import Text
 
 from detectors.phrases import counted
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
-from stream.commands.live_view import LiveView, Row
+from stream.commands.live_view import Column, LiveView, Row
+from stream.commands.quality_text import cell_width, quality_cell
 from stream.state.store import Outgoing
+from stream.telemetry.terminal_text import printable
 
 
 class RunningJobView:
-    """Shows the reports and signals of a running job; a context manager."""
+    """Shows the reports and signals of a running job; a context manager.
 
-    def __init__(self, job: str, console: Console) -> None:
+    ``has_quality``: whether the quality of a model is measured, so that windows have a column for
+    it, which is filled in when their labels are there.
+    """
+
+    def __init__(self, job: str, console: Console, *, has_quality: bool = False) -> None:
         self._job = job
+        self._has_quality = has_quality
         self._windows = self._rows = 0
         self._states: Counter[str] = Counter()
-        self._view = LiveView(console, self._footer)
+        extra = [Column("quality", cell_width(console))] if has_quality else []
+        self._view = LiveView(console, self._footer, extra)
 
     def __enter__(self) -> Self:
         self._view.__enter__()
@@ -46,7 +55,19 @@ class RunningJobView:
         for item in items:
             if isinstance(item, WindowReport):
                 self._count(item)
-                self._view.add_window(Row(item, kinds.get(item.id, "")))
+                extra = ("",) if self._has_quality else ()
+                self._view.add_window(Row(item, kinds.get(item.id, ""), extra))
+        for item in items:
+            if isinstance(item, QualityReport):
+                self._show_quality(item)
+
+    def _show_quality(self, report: QualityReport) -> None:
+        """Show the quality in the row of its window; without a terminal, a verdict as a line."""
+        window = (report.model, report.variant, report.start_ms, report.end_ms)
+        self._view.set_extra(window, (quality_cell(report, cell_width(self._view.console)),))
+        if not self._view.console.is_terminal and report.state != "awaiting labels":
+            lines = [printable(f"quality of {report.model}: {quality_cell(report)}")]
+            self._view.print_at(report.end_ms, lines)
 
     def _count(self, report: WindowReport) -> None:
         if report.revision == 0:

@@ -42,6 +42,10 @@ class Row(NamedTuple):
     extra: tuple[str, ...] = ()
 
 
+Window = tuple[str, str, int, int | None]
+"""The model, the variant, and the span of a window."""
+
+
 class LiveView:
     """Permanent lines, and below them a table of the newest windows that is drawn again and again.
 
@@ -132,6 +136,13 @@ class LiveView:
         if not self.console.is_terminal and self._windows % self._plain_every == 0:
             line = "  ".join(filter(None, self._cells(row, LEAST_FINDINGS * 4)))
             self.console.print(line, markup=False, soft_wrap=True)
+
+    def set_extra(self, window: Window, extra: tuple[str, ...]) -> None:
+        """Replace the cells of the extra columns of a window that is still shown."""
+        for place, row in enumerate(self._rows):
+            report = row.report
+            if (report.model, report.variant, report.start_ms, report.end_ms) == window:
+                self._rows[place] = row._replace(extra=extra)
 
     def save_svg(self, path: Path, title: str, width: int, lines: int) -> None:
         """Save the last lines of the screen as a picture of a terminal of this size."""

@@ -36,8 +36,9 @@ def reports(
 ) -> None:
     """List the windows of a job with their times (UTC), states and findings, the newest last.
 
-    Each window is listed once, with its newest revision. The findings are the worst features first;
-    without violations, those closest to their limits.
+    Each window is listed once, with its newest revision, and with the quality of the model where it
+    is measured. The findings are the worst features first; without violations, those closest to
+    their limits.
 
     \b
     Example:
@@ -84,7 +85,8 @@ def explain(
     ID is the id of a report or of a signal: in the log, in an alert, or in a message. Or name the
     window by MODEL and TIME (UTC: 2026-11-25T07:01, or 07:01 of the newest day), as in the list of
     `driftline reports`. Without FEATURE it is the worst one. Shows each metric with its formula,
-    limit and noise floor, and the bins that moved.
+    limit and noise floor, and the bins that moved. Below it is the quality of the model in the
+    window, if it is measured: metrics with intervals, coverage of the labels, confusion matrix.
 
     \b
     Examples:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 from rich.progress import Progress
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.commands.usage import wrong_option, wrong_usage
 from stream.config.artifact_paths import ArtifactPaths
@@ -77,6 +78,9 @@ class ReportFiles:
         ]
         folders = [source if source.is_dir() else source.parent for source in sources]
         self._signals = [path for folder in folders if (path := folder / SIGNALS).is_file()]
+        self._quality = [
+            path for folder in folders for path in sorted(folder.glob("quality-*.jsonl"))
+        ]
 
     @property
     def searched(self) -> str:
@@ -93,17 +97,48 @@ class ReportFiles:
                     return report
         raise DataError(f"report {report_id!r}", f"not found; searched {self.searched}")
 
+    def quality_report(self, report_id: str) -> QualityReport | None:
+        """Return the quality report with this id; ``None`` without one."""
+        quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
+        for _, _, line in self._lines(self._quality):
+            if quoted_id in line:
+                report = _decoded(line, QualityReport)
+                if report is not None and report.id == report_id:
+                    return report
+        return None
+
+    def newest_quality(self) -> dict[tuple[object, ...], FoundReport]:
+        """Return the newest quality report of each window that has one, by the window."""
+        return self._newest(self._quality)
+
+    def quality_of(self, report: WindowReport) -> QualityReport | None:
+        """Return the newest quality report on the window of a report; ``None`` without one."""
+        found = self.newest_quality().get(
+            (report.model, report.variant, report.start_ms, report.end_ms, False)
+        )
+        return None if found is None else self.load_quality(found)
+
+    def load_quality(self, found: FoundReport) -> QualityReport:
+        """Return a quality report that was found before."""
+        with found.file.open("rb") as file:
+            file.seek(found.offset)
+            return msgspec.json.decode(file.readline(), type=QualityReport)
+
     def newest(self) -> list[FoundReport]:
         """Return the newest report of each window, in order of time."""
+        newest = self._newest(self.files)
+        return sorted(newest.values(), key=lambda found: found.head.order)
+
+    def _newest(self, files: Sequence[Path]) -> dict[tuple[object, ...], FoundReport]:
         newest: dict[tuple[object, ...], FoundReport] = {}
-        for file, offset, line in self._lines(self.files):
+        for file, offset, line in self._lines(files):
             head = _decoded(line, ReportHead)
             if head is None:
                 continue
             before = newest.get(head.window)
             if before is None or _age(before.head) <= _age(head):
                 newest[head.window] = FoundReport(head, file, offset)
-        return sorted(newest.values(), key=lambda found: found.head.order)
+        return newest
 
     def load(self, found: FoundReport) -> WindowReport:
         """Return a report that was found before."""
@@ -131,7 +166,12 @@ class ReportFiles:
         """
         since: dict[str, int] = {}
         for signal in self.signals():
-            if (signal.job, signal.model, signal.variant, signal.baseline) != (
+            if signal.quality is not None or (
+                signal.job,
+                signal.model,
+                signal.variant,
+                signal.baseline,
+            ) != (
                 report.job,
                 report.model,
                 report.variant,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,9 @@ from rich.progress import Progress
 from rich.text import Text
 
 from detectors.phrases import counted
+from detectors.quality_report import QualityReport
 from detectors.report import WindowReport
+from stream.commands.quality_text import cell_width, quality_cell
 from stream.commands.report_files import FoundReport, ReportFiles
 from stream.commands.window_text import findings_text, span_text
 from stream.config.artifact_paths import ArtifactPaths
@@ -34,10 +36,11 @@ class ReportsFilter(msgspec.Struct, frozen=True, kw_only=True):
     violations: bool = False
     last: int = 20
 
-    def wants(self, found: FoundReport) -> bool:
-        """Return whether a report is to be listed, its number aside."""
+    def wants(self, found: FoundReport, quality: FoundReport | None = None) -> bool:
+        """Return whether a window is to be listed, its number aside."""
         head = found.head
-        return self.model in ("", head.model) and (bool(head.violations) or not self.violations)
+        violates = bool(head.violations or (quality and quality.head.violations))
+        return self.model in ("", head.model) and (violates or not self.violations)
 
 
 def list_reports(
@@ -49,15 +52,22 @@ def list_reports(
 ) -> None:
     """Print a line for the newest report of each window, the newest window last.
 
+    Windows whose quality was reported have it in a column of its own.
+
     Raises ``click.UsageError`` for options that lead to no report.
     """
     files = ReportFiles(ArtifactPaths(config) if config else None, reports, progress)
-    found = [report for report in files.newest() if wanted.wants(report)]
+    quality = files.newest_quality()
+    found = [
+        report for report in files.newest() if wanted.wants(report, quality.get(report.head.window))
+    ]
     shown = found[-wanted.last :]
     kinds = {signal.report: signal.kind for signal in files.signals()}
     loaded = [files.load(report) for report in shown]
     if shown:
-        _print(loaded, [kinds.get(report.id, "") for report in loaded], console)
+        of_windows = [quality.get(report.head.window) for report in shown]
+        judged = [found and files.load_quality(found) for found in of_windows]
+        _print(loaded, judged, kinds, console)
     models = sorted({found.head.model for found in found})
     of_model = f" of model {printable(models[0])}" if len(models) == 1 else ""
     left_out = f", the last {len(shown):,} shown" if len(shown) < len(found) else ""
@@ -67,26 +77,47 @@ def list_reports(
         console.print(Text(advice), soft_wrap=True)
 
 
-def _print(reports: Sequence[WindowReport], kinds: Sequence[str], console: Console) -> None:
+def _print(
+    reports: Sequence[WindowReport],
+    qualities: Sequence[QualityReport | None],
+    kinds: Mapping[str, str],
+    console: Console,
+) -> None:
+    """Print the rows; ``kinds`` has the kind of the signal of each report that has one, by id.
+
+    The column of the quality is left out if no window has any.
+    """
     names, title = _names(reports)
-    rows = [("window", *title, "rows", "state")]
+    width = cell_width(console)
+    cells = [(quality_cell(quality, width),) if any(qualities) else () for quality in qualities]
+    rows = [("window", *title, "rows", "state", *(["quality"] if any(qualities) else []))]
     rows += [
-        (span_text(report.start_ms, report.end_ms), *name, f"{report.rows:,}", report.state)
-        for report, name in zip(reports, names, strict=True)
+        (span_text(report.start_ms, report.end_ms), *name, f"{report.rows:,}", report.state, *cell)
+        for report, name, cell in zip(reports, names, cells, strict=True)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     room = UNLIMITED
     if console.is_terminal:
         room = max(console.width - sum(widths) - GAP * len(widths), LEAST_FINDINGS)
     findings = ["findings"]
-    for report, kind in zip(reports, kinds, strict=True):
-        mark = f"{kind}: " if kind else ""
+    styles = ["bold"]
+    for report, quality in zip(reports, qualities, strict=True):
+        mark = _mark(report, quality, kinds)
         findings.append(mark + findings_text(report, room - len(mark)))
-    styles = ["bold", *("red" if report.violations else "" for report in reports)]
+        violates = report.violations or (quality and quality.violations)
+        styles.append("red" if violates else "")
     for row, text, style in zip(rows, findings, styles, strict=True):
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = (" " * GAP).join([*padded, text]).rstrip()
         console.print(Text(line, style), soft_wrap=True)
+
+
+def _mark(report: WindowReport, quality: QualityReport | None, kinds: Mapping[str, str]) -> str:
+    """The kinds of the signals about the data and about the quality of the window."""
+    of_data = kinds.get(report.id, "")
+    of_quality = kinds.get(quality.id, "") if quality else ""
+    marks = [of_data, of_quality and f"quality {of_quality}"]
+    return "".join(f"{mark}: " for mark in marks if mark)
 
 
 def _names(reports: Sequence[WindowReport]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The published JSON schemas: configuration, window report, signal."""
+"""The published JSON schemas: configuration, reports on data and on quality, signal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from detectors.quality_report import QUALITY_REPORT_VERSION, QualityReport
 from detectors.report import REPORT_VERSION, SIGNAL_VERSION, Signal, WindowReport
 from stream.commands.descriptions import field_descriptions, summary
 from stream.config.model import Config
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+PUBLISHED: Final[dict[str, tuple[type[msgspec.Struct], int]]] = {
+    "report": (WindowReport, REPORT_VERSION),
+    "signal": (Signal, SIGNAL_VERSION),
+    "quality": (QualityReport, QUALITY_REPORT_VERSION),
+}
+"""The published documents with their versions, by name."""
 
 
 def schema_of(document: str) -> dict[str, Any]:
-    """Return the schema of ``config``, ``report`` or ``signal``, with a description of each key.
+    """Return the schema of ``config`` or of a published document, with a description of each key.
 
     Schemas of reports and signals carry their version: in the ``$id``, and as the only valid value
     of the field ``version``.
@@ -26,9 +33,7 @@ def schema_of(document: str) -> dict[str, Any]:
     """
     if document == "config":
         return {"$schema": DIALECT, "$id": "urn:driftline:config", **_described(Config)}
-    struct, version = (
-        (WindowReport, REPORT_VERSION) if document == "report" else (Signal, SIGNAL_VERSION)
-    )
+    struct, version = PUBLISHED[document]
     schema = _described(struct)
     schema["$defs"][struct.__name__]["properties"]["version"] |= {"const": version}
     return {"$schema": DIALECT, "$id": f"urn:driftline:{document}:{version}", **schema}

@@ -10,6 +10,15 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from detectors.quality_report import (
+    EstimateReport,
+    EstimateSection,
+    MetricReport,
+    MetricVerdict,
+    QualityEvidence,
+    QualityReport,
+    QualityState,
+)
 from detectors.report import (
     FeatureReport,
     Figures,
@@ -33,6 +42,11 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Moved bin": BinShift,
     "Signal": Signal,
     "Signalled feature": SignalledFeature,
+    "Quality report": QualityReport,
+    "Metric": MetricReport,
+    "Estimates": EstimateSection,
+    "Estimate": EstimateReport,
+    "Quality evidence": QualityEvidence,
 }
 
 
@@ -61,6 +75,12 @@ def test_the_page_has_every_state_verdict_and_kind() -> None:
     assert set(re.findall(r"`(\w+)`", table("Signal", "field")["kind"])) == set(
         get_args(SignalKind)
     )
+
+
+def test_the_page_has_every_state_and_verdict_of_quality() -> None:
+    assert set(table("Quality report", "state")) == set(get_args(QualityState))
+    named = re.findall(r"`([^`]+)`", table("Metric", "field")["verdict"])
+    assert set(named) == set(get_args(MetricVerdict))
 
 
 def is_part_of(shown: Any, real: Any) -> bool:

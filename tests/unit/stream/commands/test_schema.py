@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.commands.configuration_page import configuration_page
 from stream.commands.descriptions import field_descriptions, summary
@@ -19,7 +20,12 @@ from stream.commands.schema import schema_of, structs_of
 from stream.config.model import Config
 from tests.support.paths import ROOT
 
-ROOTS: dict[str, type] = {"config": Config, "report": WindowReport, "signal": Signal}
+ROOTS: dict[str, type] = {
+    "config": Config,
+    "report": WindowReport,
+    "signal": Signal,
+    "quality": QualityReport,
+}
 EXAMPLES = sorted((ROOT / "deploy").glob("config.*.yaml"))
 
 
