@@ -19,7 +19,7 @@ from tests.packaging.test_readme import listed_targets
 from tests.support.paths import ROOT
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
-BUILDERS = {"__init__", "baselines", "configuration", "records", "reports"}
+BUILDERS = {"__init__", "baselines", "configuration", "records", "reports", "quality_reports"}
 """Modules of ``stream.testing`` that are no contract of a kind of component."""
 PAGES = ["CONTRIBUTING.md", "SECURITY.md"]
 
