@@ -9,12 +9,13 @@ import sys
 
 import pytest
 
-from tests.contract import planted_faults, planted_statistics
+from tests.contract import planted_faults, planted_labels, planted_statistics
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.programs
 FILES = {
     "planted_faults.py": planted_faults.FOUND_BY,
+    "planted_labels.py": planted_labels.FOUND_BY,
     "planted_statistics.py": planted_statistics.FOUND_BY,
 }
 FOUND_BY = {name: law for found_by in FILES.values() for name, law in found_by.items()}
