@@ -11,7 +11,7 @@ import pytest
 
 from stream.events import RawBatch
 from stream.labels.base import DecodedLabels, LabelDecoder, LabelFormat
-from stream.labels.formats.json import Json
+from stream.labels.formats.json import JsonLabels
 from stream.testing.label_format import LabelFormatContract, LabelFormatRig
 from tests.contract.test_label_formats import JsonRig
 
@@ -26,7 +26,7 @@ FOUND_BY: dict[str, str] = {
 """Class of a planted fault -> the law that finds it."""
 
 
-class PlantedLabels(Json, frozen=True, kw_only=True, tag="planted"):
+class PlantedLabels(JsonLabels, frozen=True, kw_only=True, tag="planted"):
     """Objects of JSON, as format json reads them."""
 
     fault: str

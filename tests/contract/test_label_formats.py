@@ -15,7 +15,7 @@ from detectors.components import find
 from stream.formats.base import TimeConfig
 from stream.labels.base import LabelFormat, LabelValue
 from stream.labels.formats.ground_truth import GroundTruth
-from stream.labels.formats.json import Json
+from stream.labels.formats.json import JsonLabels
 from stream.labels.rows import MOST_ROWS
 from stream.testing.label_format import LabelFormatContract, LabelFormatRig, decode
 from tests.support.paths import ROOT
@@ -104,7 +104,7 @@ class GroundTruthRig:
 
 class JsonRig:
     def format(self) -> LabelFormat:
-        return Json(label="outcome.paid")
+        return JsonLabels(label="outcome.paid")
 
     def good(self, id_: str = "e1", label: LabelValue | list[LabelValue] = 1.0) -> bytes:
         return labelled(label, id_)
@@ -133,7 +133,7 @@ class JsonRig:
 
 class DatedJsonRig(JsonRig):
     def format(self) -> LabelFormat:
-        return Json(label="outcome.paid", time=TimeConfig())
+        return JsonLabels(label="outcome.paid", time=TimeConfig())
 
     def good(self, id_: str = "e1", label: LabelValue | list[LabelValue] = 1.0) -> bytes:
         return labelled(label, id_, time="2026-01-01T00:00:00Z")
@@ -197,11 +197,11 @@ def test_ground_truth_is_read_by_its_encoding(
 @pytest.mark.parametrize(("id_", "text"), [(0, "0"), (-7, "-7"), (2**70, str(2**70))])
 def test_a_whole_number_is_an_id(id_: int, text: str) -> None:
     assert decode(GroundTruth(), [line(id_=id_)]).ids == [text]
-    assert decode(Json(label="outcome.paid"), [labelled(id_=id_)]).ids == [text]
+    assert decode(JsonLabels(label="outcome.paid"), [labelled(id_=id_)]).ids == [text]
 
 
 def test_the_time_of_a_label_is_read_by_path_and_unit() -> None:
-    form = Json(label="outcome.paid", time=TimeConfig("seen.at", "s", "arrival"))
+    form = JsonLabels(label="outcome.paid", time=TimeConfig("seen.at", "s", "arrival"))
     dated = labelled(seen={"at": 1_750_000_000.5})
     decoded = decode(form, [dated, labelled(), labelled(seen={"at": "soon"})])
     assert decoded.times_ms == [1_750_000_000_500, -1]
@@ -210,9 +210,9 @@ def test_the_time_of_a_label_is_read_by_path_and_unit() -> None:
 
 def test_a_rejection_says_what_the_record_has_instead() -> None:
     wrong = json.dumps({"inference_id": "e1", "paid": 1}).encode()
-    [reject] = decode(Json(label="outcome.paid"), [wrong]).rejects
+    [reject] = decode(JsonLabels(label="outcome.paid"), [wrong]).rejects
     assert reject.detail == "no id: the record has inference_id, paid"
-    [reject] = decode(Json(label="outcome.paid"), [labelled(None)]).rejects
+    [reject] = decode(JsonLabels(label="outcome.paid"), [labelled(None)]).rejects
     assert reject.detail == "outcome.paid is empty or null"
 
 

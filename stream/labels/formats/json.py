@@ -25,7 +25,7 @@ DEFAULT_TIME_PATH: Final = "time"
 DottedPath = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class Json(LabelFormat, frozen=True, tag="json"):
+class JsonLabels(LabelFormat, frozen=True, tag="json"):
     """JSON objects, one per record, with ``id`` and ``label`` at dotted paths."""
 
     id: DottedPath = "id"
@@ -39,15 +39,15 @@ class Json(LabelFormat, frozen=True, tag="json"):
     at which the log took the record.
     """
 
-    def open(self) -> JsonDecoder:
+    def open(self) -> JsonLabelDecoder:
         """Return a decoder."""
-        return JsonDecoder(self)
+        return JsonLabelDecoder(self)
 
 
-class JsonDecoder:
+class JsonLabelDecoder:
     """Decodes labels in JSON, as columns."""
 
-    def __init__(self, config: Json) -> None:
+    def __init__(self, config: JsonLabels) -> None:
         self._time = config.time
         time_path = config.time.path or DEFAULT_TIME_PATH if config.time else ""
         self._id, self._label, self._time_path = (

@@ -15,7 +15,7 @@ from stream.events import Assign, DiscoveredPartition, Gap, RawBatch, Rejection
 from stream.formats.base import TimeConfig
 from stream.labels.base import DecodedLabels, LabelFormat
 from stream.labels.formats.ground_truth import GroundTruth
-from stream.labels.formats.json import Json
+from stream.labels.formats.json import JsonLabels
 from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows
 from stream.labels.sampling import sampled
 from stream.outcomes import ADVICE
@@ -26,7 +26,7 @@ from tests.support.records import NoSource, job_settings
 
 NOW_MS = 1_750_000_000_000
 CLOCK_MS = NOW_MS + 1_000
-DATED = Json(time=TimeConfig(unit="ms", missing="arrival"))
+DATED = JsonLabels(time=TimeConfig(unit="ms", missing="arrival"))
 
 
 class Scripted(NoSource):
@@ -53,7 +53,11 @@ def reader(
     form: LabelFormat | None = None, mark_ms: int | None = None, **rules: Any
 ) -> LabelReader:
     made = LabelReader(
-        Scripted(), form or Json(), job_settings(), LabelReading(**rules), clock=lambda: CLOCK_MS
+        Scripted(),
+        form or JsonLabels(),
+        job_settings(),
+        LabelReading(**rules),
+        clock=lambda: CLOCK_MS,
     )
     made.assign([Assign(claim=3, partition="p", next=0, mark_ms=mark_ms)])
     return made
@@ -192,7 +196,7 @@ def test_a_poll_returns_gaps_and_ranges_of_assigned_partitions() -> None:
     child = DiscoveredPartition("q", 0, ("p",))
     ended = raw_batch([label("a")], ended=True, at_end=True, children=(child,))
     source = Scripted(gap, raw_batch([label("b")], "unknown"), ended)
-    made = LabelReader(source, Json(), job_settings())
+    made = LabelReader(source, JsonLabels(), job_settings())
     assert made.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)]) == []
     found_gap, of_range = made.poll(0)
     assert found_gap is gap
@@ -286,7 +290,9 @@ RECORDS = (
 
 @settings(derandomize=True, deadline=None, max_examples=examples(300))
 @given(values=st.lists(RECORDS, max_size=8), cut=st.integers(0, 8))
-@pytest.mark.parametrize("form", [GroundTruth(), Json(), DATED, Json(time=TimeConfig())], ids=repr)
+@pytest.mark.parametrize(
+    "form", [GroundTruth(), JsonLabels(), DATED, JsonLabels(time=TimeConfig())], ids=repr
+)
 def test_each_record_of_any_bytes_has_one_outcome_whatever_the_batches(
     form: LabelFormat, values: list[bytes | None], cut: int
 ) -> None:
