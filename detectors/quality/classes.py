@@ -60,12 +60,16 @@ def class_pair(config: QualityConfig, baseline_pair: tuple[str, str] | None) -> 
         return ClassPair(positive, class_name(config.negative))
     if positive in names:
         return ClassPair(positive, names[1 - names.index(positive)])
-    return ClassPair(positive, _opposite(positive))
+    return ClassPair(positive, opposite(positive))
 
 
-def _opposite(name: str) -> str:
-    """Return the opposite of a class in the same letters, empty if it is not known."""
-    opposite = _OPPOSITE_OF.get(name.lower(), "")
+def opposite(name: str) -> str:
+    """Return the opposite of a class in the same letters, empty if it is not known.
+
+    >>> opposite("1"), opposite("No"), opposite("fraud")
+    ('0', 'Yes', '')
+    """
+    other = _OPPOSITE_OF.get(name.lower(), "")
     if name.isupper():
-        return opposite.upper()
-    return opposite.capitalize() if name[:1].isupper() else opposite
+        return other.upper()
+    return other.capitalize() if name[:1].isupper() else other

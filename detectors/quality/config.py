@@ -57,7 +57,9 @@ class QualityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     that is known: 0 and 1, false and true, no and yes.
     """
     baseline: str = ""
-    """The folder that ``driftline baseline --quality`` wrote; without it only ``limits`` judge."""
+    """The folder that ``driftline baseline`` wrote with its option ``--quality``; without it only
+    ``limits`` judge.
+    """
     metrics: list[str] = []
     """The metrics that are judged; without it those of ``limits`` and of the baseline's
     constraints. All are reported.

@@ -14,7 +14,9 @@ class MetricRule(NamedTuple):
 
     ``low`` is the smallest value that is good enough, ``high`` the largest; an end that is
     ``None`` is open. ``judged``: whether a value beyond the range is a violation. ``baseline`` is
-    the value in the baseline, ``None`` without one.
+    the value in the baseline, ``None`` without one. ``limit_error`` is the sampling error of an end
+    that is the baseline's own value: a window is compared with a number that chance moved too. It
+    is 0 for an end that somebody stated.
     """
 
     name: str
@@ -22,6 +24,7 @@ class MetricRule(NamedTuple):
     high: float | None = None
     judged: bool = False
     baseline: float | None = None
+    limit_error: float = 0.0
 
 
 class JudgedQuality(NamedTuple):

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple
 
-from detectors.arrays import Ints
 from detectors.durations import duration_ms
-from detectors.quality.counts import QualityCounts
+from detectors.quality.estimates.base import Estimator
 from detectors.quality.judged import JudgedQuality
-from detectors.quality.rows import LabelledRows
-from detectors.quality_report import EstimateSection
 from stream.labels.classes import LabelledModel
 from stream.labels.resolve import JoinRule
-
-
-class Estimator(Protocol):
-    """A way to estimate the quality of predictions before their labels are there."""
-
-    def tally_predictions(
-        self, rows: LabelledRows, group: Ints, groups: int
-    ) -> list[QualityCounts]:
-        """Return the counts of each group of predictions; ``label`` is not used."""
-
-    def estimate(self, counts: QualityCounts, confidence: float) -> EstimateSection:
-        """Return the estimates from the counts of all predictions of a window."""
 
 
 class QualityModel(NamedTuple):

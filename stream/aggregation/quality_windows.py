@@ -200,7 +200,8 @@ class QualityWindows:
         total = QualityCounts()
         for pane in self._of_window(key, end_ms):
             total = total.plus(pane.predicted)
-        section = model.estimator.estimate(total, self._judge.confidence(key.model))
+        names, confidence = self._names(key.model), self._judge.confidence(key.model)
+        section = model.estimator.estimate(total, names, confidence)
         if not last.drifted:
             return section
         return EstimateSection(
