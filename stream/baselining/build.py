@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -22,6 +19,7 @@ from detectors.profiles.profile import Profile
 from stream.baselining import sagemaker_files
 from stream.baselining.column_scan import Choice, ColumnScan
 from stream.baselining.constraints_file import load_constraints, read_constraints
+from stream.baselining.files import json_bytes, write_files
 from stream.baselining.training_data import Progress, TrainingData
 from stream.errors import ColumnsUnknown, ConfigError
 
@@ -109,20 +107,11 @@ def _scan(
 def write(built: BuiltBaseline, folder: Path) -> None:
     """Write ``statistics.json``, ``constraints.json`` and ``baseline.msgpack``.
 
-    All three are written completely to temporary files in the folder before the first of them is
-    renamed: a full disk leaves the folder as it was. Raises ``OSError`` if they cannot be written.
+    See :func:`stream.baselining.files.write_files`. Raises ``OSError`` if they cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    contents = (_json(built.statistics), _json(built.constraints), built.baseline.encode())
-    written: dict[str, Path] = {}
-    try:
-        for name, content in zip(FILES, contents, strict=True):
-            written[name] = _temporary_file(folder, name, content)
-        for name, path in written.items():
-            path.replace(folder / name)
-    finally:
-        for path in written.values():
-            path.unlink(missing_ok=True)
+    contents = (json_bytes(built.statistics), json_bytes(built.constraints))
+    files = (*contents, built.baseline.encode())
+    write_files(folder, dict(zip(FILES, files, strict=True)))
 
 
 def constraints_were_edited(folder: Path) -> bool:
@@ -138,20 +127,6 @@ def constraints_were_edited(folder: Path) -> bool:
     except (BaselineInvalid, OSError):
         return False
     return edited != written
-
-
-def _temporary_file(folder: Path, name: str, content: bytes) -> Path:
-    """A file that only its user can read: vocabularies are feature values."""
-    number, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(number)
-    except BaseException:
-        Path(path).unlink()
-        raise
-    return Path(path)
 
 
 def make_from_files(
@@ -279,7 +254,3 @@ def _column(text: pa.StringArray, feature: Feature) -> Column:
 
 def _combined(column: pa.ChunkedArray) -> pa.StringArray:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"

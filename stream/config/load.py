@@ -20,6 +20,7 @@ from stream.config.model import (
     DeadLetterConfig,
     HttpConfig,
     LabelsConfig,
+    ModelConfig,
     StateConfig,
     TlsConfig,
     path_of_job,
@@ -145,10 +146,7 @@ def _absolute(config: Config, folder: Path) -> Config:
 
     state = path_of_job(config.state.path, StateConfig().path, config.job)
     dead_letters = path_of_job(config.dead_letters.path, DeadLetterConfig().path, config.job)
-    models = {
-        name: model if model.learned else replace(model, baseline=str(folder / model.baseline))
-        for name, model in config.models.items()
-    }
+    models = {name: _model(model, folder) for name, model in config.models.items()}
     return replace(
         config,
         source=config.source.in_folder(folder),
@@ -164,6 +162,14 @@ def _absolute(config: Config, folder: Path) -> Config:
 def _with_source(labels: LabelsConfig | None, folder: Path) -> LabelsConfig | None:
     """The settings with the paths of the source of the labels below ``folder``."""
     return labels and replace(labels, source=labels.source.in_folder(folder))
+
+
+def _model(model: ModelConfig, folder: Path) -> ModelConfig:
+    """The settings of a model with the folders of its baselines below ``folder``."""
+    quality = model.quality
+    if quality is not None and quality.baseline:
+        model = replace(model, quality=replace(quality, baseline=str(folder / quality.baseline)))
+    return model if model.learned else replace(model, baseline=str(folder / model.baseline))
 
 
 def _with_tls(http: HttpConfig, folder: Path) -> HttpConfig:

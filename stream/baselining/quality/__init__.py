@@ -1,0 +1,1 @@
+"""Makes, writes and reads the quality baseline of a model."""
