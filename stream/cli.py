@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 from rich.console import Console
 
+from stream.commands.baseline_command import baseline
 from stream.commands.command_group import CommandGroup, complain, keep_secret, without_secrets
-from stream.commands.options import FILE, FILE_OR_FOLDER, FOLDER, progress_bar
+from stream.commands.options import FILE
 from stream.commands.report_commands import explain, reports
 
 if TYPE_CHECKING:
@@ -36,80 +37,6 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # A character that the terminal's encoding lacks must not end a command.
             stream.reconfigure(errors="backslashreplace")
-
-
-@main.command(short_help="Make a baseline from training data.")
-@click.argument("train", type=FILE_OR_FOLDER)
-@click.option("--out", required=True, type=FOLDER, help="Folder to write to.")
-@click.option(
-    "--predictions", multiple=True, metavar="NAMES", help="Columns that hold the model's response."
-)
-@click.option("--exclude", multiple=True, metavar="NAMES", help="Columns to leave out.")
-@click.option(
-    "--text", multiple=True, metavar="NAMES", help="Columns of text, such as codes of digits."
-)
-@click.option(
-    "--number", multiple=True, metavar="NAMES", help="Columns of numbers, whatever else they hold."
-)
-@click.option(
-    "--missing",
-    multiple=True,
-    metavar="LIST",
-    help=(
-        "Texts that stand for a missing value, in place of the usual ones (NA, NULL, #N/A and"
-        " others); '' for none but empty text."
-    ),
-)
-@click.option(
-    "--columns", multiple=True, metavar="NAMES", help="Names of the columns of a CSV, in order."
-)
-@click.option("--no-header", is_flag=True, help="The CSV has no header row.")
-@click.option("--force", is_flag=True, help="Replace a constraints.json that was edited.")
-def baseline(
-    train: Path,
-    out: Path,
-    predictions: tuple[str, ...],
-    exclude: tuple[str, ...],
-    text: tuple[str, ...],
-    number: tuple[str, ...],
-    missing: tuple[str, ...],
-    columns: tuple[str, ...],
-    no_header: bool,
-    force: bool,
-) -> None:
-    """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
-
-    Prints what it understood of each column (fits: the share of the values that are of its type),
-    and warns of columns that are probably not what they look like.
-
-    Writes statistics.json and constraints.json in the format of SageMaker Model Monitor, and
-    baseline.msgpack with the exact counts. Edit constraints.json to change the requirements on a
-    feature.
-
-    CSV and JSON lines may be compressed by gzip (.csv.gz). NAMES and LIST are separated by commas,
-    and each option may be repeated. An entry that holds a comma is given in double quotes:
-    --exclude '"a,b",c d'.
-
-    \b
-    Example:
-      driftline baseline train.csv --out baseline/ --predictions prediction
-    """
-    from stream.commands.baseline import BaselineOptions, make_baseline, print_made
-
-    options = BaselineOptions(
-        out=out,
-        predictions=_names("--predictions", predictions),
-        exclude=_names("--exclude", exclude),
-        text=_names("--text", text),
-        numbers=_names("--number", number),
-        missing=_names("--missing", missing) if missing else None,
-        columns=_names("--columns", columns),
-        header=not no_header,
-        force=force,
-    )
-    with progress_bar() as bar:
-        made = make_baseline(train, options, bar)
-    print_made(made, Console(), Console(stderr=True))
 
 
 @main.command(short_help="Run the service.")
@@ -201,6 +128,7 @@ def run(
     from msgspec import structs
 
     from stream.baselining.configured import baselines_check
+    from stream.baselining.quality.configured import quality_check
     from stream.commands.job_view import RunningJobView
     from stream.commands.usage import wrong_usage
     from stream.config.environment import Environment
@@ -214,7 +142,7 @@ def run(
     def load_config() -> Config:
         environment = Environment()
         keep_secret(environment)
-        return with_earlier_state(load(config, environment, [baselines_check]))
+        return with_earlier_state(load(config, environment, [baselines_check, quality_check]))
 
     loaded = load_config()
     if from_start and standby:
@@ -269,6 +197,7 @@ def check(config: Path, live: bool) -> None:
       2  at least one fault; with --live also a source that cannot be reached
     """
     from stream.baselining.configured import baselines_check
+    from stream.baselining.quality.configured import quality_check
     from stream.check.offline import summary, warnings
     from stream.config.environment import Environment
     from stream.config.load import load
@@ -276,7 +205,7 @@ def check(config: Path, live: bool) -> None:
 
     environment = Environment(needed=live)
     keep_secret(environment)
-    loaded = with_earlier_state(load(config, environment, [baselines_check]))
+    loaded = with_earlier_state(load(config, environment, [baselines_check, quality_check]))
     for warning in warnings(loaded, environment):
         complain(warning, "warning")
     for line in summary(loaded):
@@ -337,16 +266,7 @@ def schema(document: str, markdown: bool) -> None:
     click.echo(configuration_page(), nl=False)
 
 
-def _names(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:
-    from stream.commands.name_lists import parse_names
-
-    try:
-        return parse_names(texts)
-    except ValueError as error:
-        context = click.get_current_context(silent=True)
-        raise click.BadParameter(str(error), ctx=context, param_hint=f"'{option}'") from error
-
-
+main.add_command(baseline)
 main.add_command(reports)
 main.add_command(explain)
 
