@@ -35,9 +35,14 @@ def config(folder: Path, **quality: Any) -> Config:
     data = {
         "job": "j",
         "source": {"type": "jsonl", "path": "in"},
-        "format": {"type": "json"},
+        "format": {"type": "json", "id": "id"},
         "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": "base", "quality": {"problem": "binary", **quality}}},
+        "models": {
+            "m": {
+                "baseline": "base",
+                "quality": {"problem": "binary", "probability": "s", **quality},
+            }
+        },
         "labels": {"source": {"type": "jsonl", "path": "labels"}, "format": {"type": "json"}},
     }
     return parse(data, folder, Environment(needed=False))
@@ -50,7 +55,7 @@ def reasons(config: Config) -> dict[str, str]:
 
 
 def test_a_folder_is_relative_to_the_configuration(folder: Path) -> None:
-    baselines = configured_quality(config(folder, probability="s", baseline="quality"))
+    baselines = configured_quality(config(folder, baseline="quality"))
     baseline = baselines["m"]
     assert baseline is not None
     assert baseline.rows == 240
@@ -58,7 +63,7 @@ def test_a_folder_is_relative_to_the_configuration(folder: Path) -> None:
 
 def test_a_model_without_a_folder_has_none(folder: Path) -> None:
     limits = {"f1": {"min": 0.5}}
-    assert configured_quality(config(folder, prediction="p", limits=limits)) == {"m": None}
+    assert configured_quality(config(folder, limits=limits)) == {"m": None}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_a_model_without_a_folder_has_none(folder: Path) -> None:
         ({"baseline": "nowhere"}, "baseline", "driftline baseline FILE --quality"),
         ({"baseline": "numbers"}, "baseline", "expected one of a binary problem, found regression"),
         (
-            {"baseline": "quality", "probability": "s", "threshold": 0.4},
+            {"baseline": "quality", "threshold": 0.4},
             "threshold",
             "expected that of the baseline, 0.5, found 0.4",
         ),
