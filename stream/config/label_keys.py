@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from detectors.durations import LONGEST, duration_ms
 from detectors.quality.classes import class_pair
 from detectors.quality.config import QualityConfig
 from detectors.quality.error_detectors import error_detector_faults
+from detectors.quality.problem import custom_faults
 from stream.config.faults import mismatch, unknown_name
 from stream.errors import ConfigFault
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from stream.config.model import Config, LabelsConfig
 
 SHORTEST_HORIZON: Final = "1s"
-CLASS_PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-"""``package.module:Class``."""
 ESTIMATES: Final = {"binary": "cbpe", "multiclass": "cbpe", "regression": "dle"}
 """The estimate that fits each problem."""
 STATE_IN_S3: Final = (
@@ -84,9 +82,8 @@ def quality_faults(path: str, quality: QualityConfig) -> Faults:
         yield mismatch(f"{path}.probability", expected, "none")
     if duration_ms(quality.revise_every) <= 0:
         yield mismatch(f"{path}.revise_every", "a duration above 0", quality.revise_every)
-    for name, class_path in quality.custom.items():
-        if not CLASS_PATH.fullmatch(class_path):
-            yield mismatch(f"{path}.custom.{name}", "package.module:Class", repr(class_path))
+    for fault in custom_faults(quality):
+        yield ConfigFault(path=f"{path}.{fault.key}", reason=fault.message)
     for fault in error_detector_faults(quality.error_detectors, quality.problem):
         key = f"{path}.error_detectors{fault.key}"
         yield ConfigFault(path=key, reason=fault.message)

@@ -132,7 +132,14 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {**QUALITY, "custom": {"cost": "mycompany.metrics.Cost"}},
-        "models.m.quality.custom.cost: expected package.module:Class, found 'mycompany.metrics",
+        (
+            "models.m.quality.custom.cost: mycompany.metrics.Cost: it must be named as"
+            " package.module:Class"
+        ),
+    ),
+    (
+        {**QUALITY, "custom": {"cost": "json:JSONDecoder"}},
+        "models.m.quality.custom.cost: json:JSONDecoder: it has no method update",
     ),
     (
         {
