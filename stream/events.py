@@ -299,6 +299,16 @@ class PartitionsExpired(NamedTuple):
     partitions: tuple[str, ...]
 
 
+class ForgetQuality(NamedTuple):
+    """A model whose predictions are no longer joined, or mean something else from now on."""
+
+    model: str
+
+
+class RestartJoin(NamedTuple):
+    """A new rule of the join: quality windows end, and nothing that waits is joined any more."""
+
+
 class OfLabels(NamedTuple):
     """An item about a partition of the label log."""
 
@@ -319,6 +329,8 @@ Item = (
     | RemoveModel
     | PartitionsExpired
     | OfLabels
+    | ForgetQuality
+    | RestartJoin
     | EndOfInput
 )
 

@@ -25,6 +25,7 @@ from stream.events import (
     DeadLetters,
     DiscoveredPartition,
     EndOfInput,
+    ForgetQuality,
     Gap,
     Item,
     ModelKey,
@@ -35,6 +36,7 @@ from stream.events import (
     ReaderLost,
     RemoveModel,
     ReplaceBaseline,
+    RestartJoin,
     Sample,
     Tick,
     WidthMismatches,
@@ -113,7 +115,7 @@ class Aggregator:
                 return self._install(item.model, item.baseline, item.learning)
             case RemoveModel():
                 return self._remove(item.model)
-            case LabelRange() | OfLabels():
+            case LabelRange() | OfLabels() | ForgetQuality() | RestartJoin():
                 return [] if self._labels is None else self._labels.step(item)
             case EndOfInput():
                 return self._end()

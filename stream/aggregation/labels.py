@@ -30,10 +30,13 @@ from stream.events import (
     DeadLetter,
     DeadLetters,
     DiscoveredPartition,
+    ForgetQuality,
     Gap,
     ModelKey,
     OfLabels,
     Output,
+    PartitionsExpired,
+    RestartJoin,
 )
 from stream.labels.classes import ClassTable, LabelledModel, LabelMeaning
 from stream.labels.join import OUTCOMES, Join, JoinChange
@@ -42,6 +45,8 @@ from stream.labels.store import JoinStore
 
 MOST_KEYS: Final = 65_000
 """The largest number of models and variants whose predictions can wait."""
+FOREVER_MS: Final = 1 << 61
+"""Later than every time."""
 DRIFT: Final = "baseline_drift_check"
 REMOVED: Final = LabelledModel(problem="regression", removed=True)
 
@@ -97,11 +102,20 @@ class Labels:
             self._rule.horizon_ms,
         )
 
-    def step(self, item: LabelRange | OfLabels) -> list[Output]:
-        """Process one item of the label log."""
-        if isinstance(item, LabelRange):
-            return self._take_labels(item)
-        of = item.item
+    def step(self, item: LabelRange | OfLabels | ForgetQuality | RestartJoin) -> list[Output]:
+        """Process one item about labels."""
+        match item:
+            case LabelRange():
+                return self._take_labels(item)
+            case OfLabels():
+                return self._of_log(item.item)
+            case ForgetQuality():
+                self.remove(item.model)
+                return []
+            case RestartJoin():
+                return self.begin_anew()
+
+    def _of_log(self, of: DiscoveredPartition | Gap | PartitionsExpired) -> list[Output]:
         if isinstance(of, DiscoveredPartition):
             return [*self.log.discover(of)]
         if isinstance(of, Gap):
@@ -166,7 +180,8 @@ class Labels:
         """Finish all windows, because panes had another length; nothing waits any more."""
         outputs = self._windows.drop_all()
         for kind in ("predictions", "labels"):
-            self._note_expired(kind, self._join.expire(kind, 1 << 61))
+            self._note_expired(kind, self._join.expire(kind, FOREVER_MS))
+        self._note_expired("labels", self._join.expire_untimed(FOREVER_MS))
         return outputs
 
     def _set_key(self, number: int, key: ModelKey, removed: bool) -> None:

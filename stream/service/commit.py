@@ -77,7 +77,10 @@ class Committer:
         """Write state and outputs, put both to S3, then offer the outputs to the sinks."""
         job = self._running.job
         started_s = time.monotonic()
-        imbalance = job.aggregator.state.ledger.imbalance()
+        state = job.aggregator.state
+        imbalance = state.ledger.imbalance()
+        if state.labels is not None:
+            imbalance |= state.labels.ledger.imbalance()
         items = self._write()
         self._secure()
         self._committed_s = time.monotonic()
@@ -120,6 +123,8 @@ class Committer:
             cursors={route.key: route.courier.cursor for route in routes},
             takes={route.key: route.takes for route in routes},
             ids=job.ids,
+            joins=job.stores.joins,
+            quality=job.stores.panes,
         )
 
     def _secure(self) -> None:
@@ -140,7 +145,9 @@ class Committer:
             if partition.assignable
         }
         lag = reading.lag(positions)
-        telemetry.commit(self._commit_s, job.store.written_bytes, state, lag)
+        feed = self._running.labels
+        labels = feed.committed(state.labels) if feed and state.labels else None
+        telemetry.commit(self._commit_s, job.store.written_bytes, state, lag, labels)
         telemetry.log_verdicts(item.item for item in items)
         self._watch([item.item for item in items])
         telemetry.latency.committed(item.item for item in items)

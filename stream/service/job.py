@@ -11,7 +11,9 @@ import msgspec
 
 from detectors.decisions.judge import Judge
 from detectors.profiles.baseline import Baseline
+from detectors.quality.baseline import QualityBaseline
 from stream.aggregation.aggregator import Aggregator
+from stream.aggregation.labels import LabelParts
 from stream.aggregation.state import JobState
 from stream.baselining.build import learn_from_samples
 from stream.baselining.columns import model_columns
@@ -20,8 +22,16 @@ from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.dedupe.index import DEDUPE_OFF, IdIndex
 from stream.event_time import JobSettings
-from stream.events import BaselineInstalled, Output, RemoveModel, ReplaceBaseline
+from stream.events import (
+    BaselineInstalled,
+    ForgetQuality,
+    Output,
+    RemoveModel,
+    ReplaceBaseline,
+    RestartJoin,
+)
 from stream.service.generation import begun_generation
+from stream.service.quality import QualityStores, label_parts, with_quality_baselines
 from stream.service.reconcile import (
     ConfiguredJob,
     LimitsChange,
@@ -56,6 +66,7 @@ class Job(msgspec.Struct, kw_only=True):
     ids: SqliteIds
     pending: list[Output]
     limits_changes: Sequence[LimitsChange]
+    stores: QualityStores
     generation: str = ""
 
     def install(self, model: str, baseline: Baseline) -> None:
@@ -73,17 +84,20 @@ def open_job(
     lock: FileLock | None = None,
     from_start: bool = False,
     baselines: Mapping[str, Baseline] | None = None,
+    quality: Mapping[str, QualityBaseline | None] | None = None,
 ) -> Job:
     """Open the store, and build the aggregator on the stored state.
 
-    ``baselines`` are those of the configuration; without them they are read from their folders.
-    ``lock`` is passed on to the store. With ``from_start``, the stored state is forgotten first
+    ``baselines`` are those of the configuration, and ``quality`` those of the quality of its
+    models; without them they are read from their folders. ``lock`` is passed on to the store. With ``from_start``, the stored state is forgotten first
     (:func:`stream.service.generation.begun_generation`). Raises the errors of
     :func:`stream.service.reconcile.reconcile`, of :class:`stream.state.store.Store` and of the
     baselines, after closing the store again.
     """
     if baselines is None:
         baselines = configured_baselines(config)
+    if quality is None:
+        config, quality = with_quality_baselines(config)
     configured = ConfiguredJob(config=config, baselines=baselines)
     store = Store(Path(config.state.path), lock)
     try:
@@ -94,14 +108,19 @@ def open_job(
         plan = reconcile(configured, stored, accept_change)
         generation = begun_generation(config, store, time.time(), from_start)
         state = JobState() if stored is None else stored.state
-        return _carry_out(plan, configured, store, state, generation)
+        return _carry_out(plan, configured, quality, store, state, generation)
     except BaseException:
         store.close()
         raise
 
 
 def _carry_out(
-    plan: Reconciliation, configured: ConfiguredJob, store: Store, state: JobState, generation: str
+    plan: Reconciliation,
+    configured: ConfiguredJob,
+    quality: Mapping[str, QualityBaseline | None],
+    store: Store,
+    state: JobState,
+    generation: str,
 ) -> Job:
     config = configured.config
     replaced = replacements(plan.changes)
@@ -110,11 +129,15 @@ def _carry_out(
     ids = store.ids()
     state.ledger.rows_in_panes = panes.rows()
     judge = judge_of(config, generation)
+    stores = QualityStores(store.joins(), store.quality_panes())
+    labels = label_parts(config, quality, stores, generation)
     pending = (
-        [] if plan.closing is None else _close_windows(plan, plan.closing, judge, state, panes)
+        []
+        if plan.closing is None
+        else _close_windows(plan, plan.closing, judge, state, panes, labels)
     )
-    aggregator = _aggregator(plan, config, judge, state, panes, ids)
-    pending += _apply(plan.changes, aggregator)
+    aggregator = _aggregator(plan, config, judge, state, panes, ids, labels)
+    pending += _apply([*plan.changes, *plan.label_changes], aggregator)
     for baseline in replaced.values():
         panes.add_layout(baseline.layout)
     return Job(
@@ -127,6 +150,7 @@ def _carry_out(
         ids=ids,
         pending=pending,
         limits_changes=plan.limits_changes,
+        stores=stores,
         generation=generation,
     )
 
@@ -138,6 +162,7 @@ def _aggregator(
     state: JobState,
     panes: SqlitePanes,
     ids: SqliteIds,
+    labels: LabelParts | None,
 ) -> Aggregator:
     """The aggregator that continues from the stored state."""
     return Aggregator(
@@ -149,24 +174,36 @@ def _aggregator(
         learn=partial(_learn, config),
         learning=plan.learning,
         ids=IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
+        labels=labels,
     )
 
 
 def _apply(
-    changes: Sequence[ReplaceBaseline | RemoveModel], aggregator: Aggregator
+    changes: Sequence[ReplaceBaseline | RemoveModel | ForgetQuality | RestartJoin],
+    aggregator: Aggregator,
 ) -> list[Output]:
-    """Apply the changes of models; return the outputs, without those of installed baselines."""
+    """Apply the changes of models and labels; return the outputs, without those of installed baselines."""
     outputs = [output for change in changes for output in aggregator.step(change)]
     return [output for output in outputs if not isinstance(output, BaselineInstalled)]
 
 
 def _close_windows(
-    plan: Reconciliation, settings: JobSettings, judge: Judge, state: JobState, panes: SqlitePanes
+    plan: Reconciliation,
+    settings: JobSettings,
+    judge: Judge,
+    state: JobState,
+    panes: SqlitePanes,
+    labels: LabelParts | None,
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
     counted = {name: base for name, base in plan.in_force.items() if name in state.models}
     return Aggregator(
-        settings=settings, baselines=counted, judge=judge, state=state, panes=panes
+        settings=settings,
+        baselines=counted,
+        judge=judge,
+        state=state,
+        panes=panes,
+        labels=labels,
     ).close_early()
 
 

@@ -14,11 +14,13 @@ from stream.events import (
     EndOfInput,
     Gap,
     Item,
+    OfLabels,
     Output,
     Partial,
     PartitionsExpired,
     Tick,
 )
+from stream.labels.rows import LabelRange
 from stream.service.commit import Committer
 from stream.service.startup import RunningJob
 from stream.telemetry.metrics import Telemetry
@@ -50,6 +52,7 @@ class Loop:
         self._job = running.job
         self._reading = running.reading
         self._readers = running.readers
+        self._labels = running.labels
         self._routes = running.routes
         self._committer = committer
         self._telemetry = telemetry
@@ -100,11 +103,15 @@ class Loop:
                 self._read()
             self._follow_clock()
             self._committer.commit_if_due()
-            if self._readers.finished and not self._full:
+            if self._is_finished() and not self._full:
                 break
         if not stop.is_set():
             self._step(EndOfInput())
         self._committer.commit()
+
+    def _is_finished(self) -> bool:
+        """Return whether all bounded sources are read to their ends."""
+        return self._readers.finished and (self._labels is None or self._labels.finished)
 
     def _is_paused(self) -> bool:
         """Return whether a lossless sink has no room for more items."""
@@ -117,10 +124,13 @@ class Loop:
         return bool(self._full)
 
     def _read(self) -> None:
-        for item in self._readers.read(POLL_S):
+        labels_wait = self._labels is not None and self._labels.busy
+        for item in self._readers.read(0.0 if labels_wait else POLL_S):
             if isinstance(item, Partial):
                 self._telemetry.partial(item)
             self._step(item)
+        for label_item in self._labels.read() if self._labels else []:
+            self._step(label_item)
 
     def _follow_clock(self) -> None:
         now_s = time.monotonic()
@@ -152,13 +162,21 @@ class Loop:
         discovered = self._reading.discover()
         self._telemetry.unreadable(self._reading.unreadable())
         self._take([output for item in discovered for output in aggregator.step(item)])
+        for item_of_labels in self._discovered_labels():
+            self._step(item_of_labels)
         partitions = aggregator.state.partitions
         ended = [name for name, partition in partitions.items() if partition.ended]
         if expired := self._reading.expired(ended):
             self._step(PartitionsExpired(tuple(expired)))
 
-    def _step(self, item: Item) -> None:
+    def _discovered_labels(self) -> list[OfLabels]:
+        state = self._job.aggregator.state.labels
+        return self._labels.discover(state) if self._labels and state else []
+
+    def _step(self, item: Item | LabelRange) -> None:
         self._take(self._job.aggregator.step(item))
+        if isinstance(item, OfLabels) and isinstance(item.item, Gap):
+            item = item.item
         if isinstance(item, Gap):
             lost = "unknown" if item.lost is None else item.lost
             partition = item.partition
@@ -175,8 +193,12 @@ class Loop:
         )
 
     def _assign(self, assigns: Sequence[Assign]) -> None:
-        for gap in self._readers.assign(assigns) if assigns else []:
+        of_events = [assign for assign in assigns if not assign.of_labels]
+        of_labels = [assign for assign in assigns if assign.of_labels]
+        for gap in self._readers.assign(of_events) if of_events else []:
             self._step(gap)
+        for item in self._labels.assign(of_labels) if self._labels and of_labels else []:
+            self._step(item)
 
     def _install(self, installed: BaselineInstalled) -> None:
         """Continue with a learned baseline."""

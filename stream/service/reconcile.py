@@ -15,7 +15,8 @@ from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.errors import StateIncompatible
 from stream.event_time import JobSettings
-from stream.events import RemoveModel, ReplaceBaseline
+from stream.events import ForgetQuality, RemoveModel, ReplaceBaseline, RestartJoin
+from stream.service.quality import join_rule, problem_text
 from stream.state.identity import StateIdentity
 from stream.state.stored import StoredState
 
@@ -24,6 +25,13 @@ OTHER_JOB: Final = (
 )
 ACCEPT_CHANGE: Final = (
     "`--accept-change` closes the open windows as incomplete and continues with the new one"
+)
+RESTART_JOIN: Final = (
+    "`--accept-change` reports all quality windows as final, and joins anew: predictions that wait"
+    " for labels now expire"
+)
+FORGET_QUALITY: Final = (
+    "`--accept-change` forgets the quality of its windows, and joins its predictions from now on"
 )
 
 
@@ -63,6 +71,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     * ``learning``: models with columns that must still be learned.
     * ``limits``: all limits that a report may name from now on.
     * ``limits_changes``: models that are judged by other limits than in the last run.
+    * ``label_changes``: changes of the join, to apply before anything is read.
     """
 
     identity: StateIdentity
@@ -72,6 +81,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     learning: tuple[str, ...] = ()
     limits: tuple[Limits, ...] = ()
     limits_changes: tuple[LimitsChange, ...] = ()
+    label_changes: tuple[ForgetQuality | RestartJoin, ...] = ()
 
 
 def reconcile(
@@ -105,6 +115,7 @@ def reconcile(
         learning=_learning(configured.config, after),
         limits=(*limits.values(), *old_limits),
         limits_changes=tuple(_limits_changes(configured.config, stored, identity)),
+        label_changes=tuple(_label_changes(configured, stored)),
     )
 
 
@@ -139,6 +150,8 @@ def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: boo
     settings = settings_of(configured.config)
     require_same_job(stored, config)
     _require("source", stored.source, config.source.identity, OTHER_JOB)
+    if config.labels is not None and stored.labels:
+        _require("labels.source", stored.labels, config.labels.source.identity, OTHER_JOB)
     if accept_change:
         return
     _require("window", f"{stored.window_ms} ms", f"{settings.window_ms} ms", ACCEPT_CHANGE)
@@ -146,6 +159,16 @@ def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: boo
     for name, fingerprint in configured.fingerprints.items():
         before = stored.configured.get(name, fingerprint) or "learned"
         _require(f"baseline of model {name!r}", before, fingerprint or "learned", ACCEPT_CHANGE)
+    _refuse_labels(config, stored)
+
+
+def _refuse_labels(config: Config, stored: StateIdentity) -> None:
+    if config.labels is None or not stored.labels:
+        return
+    _require("labels", stored.join, join_rule(config), RESTART_JOIN)
+    for name, meaning in meanings(config).items():
+        before = stored.quality.get(name, meaning)
+        _require(f"quality of model {name!r}", before, meaning, FORGET_QUALITY)
 
 
 def _require(field: str, stored: str, configured: str, advice: str) -> None:
@@ -207,6 +230,29 @@ def _changes(
             yield ReplaceBaseline(name, baseline, learning=bool(columns.unlearned))
 
 
+def _label_changes(
+    configured: ConfiguredJob, stored: StoredState | None
+) -> Iterator[ForgetQuality | RestartJoin]:
+    """The changes of labels to apply: models without quality or with another one, another rule."""
+    if stored is None or configured.config.labels is None or not stored.identity.labels:
+        return
+    meaning = meanings(configured.config)
+    for name, before in stored.identity.quality.items():
+        if meaning.get(name, "") != before:
+            yield ForgetQuality(name)
+    if stored.identity.join != join_rule(configured.config):
+        yield RestartJoin()
+
+
+def meanings(config: Config) -> dict[str, str]:
+    """What the labels of each model mean, in words."""
+    return {
+        name: problem_text(model.quality)
+        for name, model in config.models.items()
+        if model.quality is not None
+    }
+
+
 def _closing(config: Config, stored: StoredState | None) -> JobSettings | None:
     """The settings with the window length of the state, if that differs; else ``None``."""
     if stored is None:
@@ -239,7 +285,18 @@ def _identity(
         every_ms=settings.every_ms,
         configured={**kept_configured, **configured.fingerprints},
         limits={**kept_limits, **{name: limits[name].fingerprint for name in config.models}},
+        labels=config.labels.source.identity if config.labels else _stored_labels(stored)[0],
+        join=join_rule(config) if config.labels else _stored_labels(stored)[1],
+        quality=meanings(config) if config.labels else _stored_labels(stored)[2],
     )
+
+
+def _stored_labels(stored: StoredState | None) -> tuple[str, str, dict[str, str]]:
+    """The labels of a state, which is kept while the configuration has none."""
+    if stored is None:
+        return "", "", {}
+    identity = stored.identity
+    return identity.labels, identity.join, identity.quality
 
 
 def _limits_changes(

@@ -18,6 +18,7 @@ from stream.service.ending import Ending, RunTally
 from stream.service.job import Job
 from stream.service.loop import Loop
 from stream.service.ownership import Ownership
+from stream.service.quality import with_quality_baselines
 from stream.service.startup import Startup
 from stream.state.store import Outgoing
 from stream.telemetry.log_setup import LogSetup
@@ -39,6 +40,7 @@ class Service:
     thread or a signal handler: the loop then commits what it has and ends. ``serve`` is the main
     function of a reader process. With ``from_start`` the stored state is forgotten first.
     ``baselines`` are those of the configuration; without them they are read from their folders.
+    Raises :class:`~stream.errors.ConfigError` for quality baselines that cannot be used.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Service:
         from_start: bool = False,
         baselines: Mapping[str, Baseline] | None = None,
     ) -> None:
+        config, quality = with_quality_baselines(config)
         self._clock = clock
         self.baselines = baselines
         self._config = config
@@ -74,6 +77,7 @@ class Service:
             standby=standby,
             from_start=from_start,
             baselines=baselines,
+            quality=quality,
         )
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from detectors.profiles.baseline import Baseline
+from detectors.quality.baseline import QualityBaseline
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
@@ -22,6 +23,7 @@ from stream.readers.pool import ReaderPool
 from stream.readers.worker_handle import Serve
 from stream.service.http import DEFAULT_PORT, open_http
 from stream.service.job import Job, open_job
+from stream.service.label_feed import LabelFeed
 from stream.service.ownership import Ownership
 from stream.sources.base import Reading
 from stream.telemetry.log_setup import LogSetup
@@ -39,6 +41,7 @@ class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading
     readers: Readers
     routes: list[Route]
+    labels: LabelFeed | None = None
 
 
 class Startup:
@@ -62,7 +65,9 @@ class Startup:
         standby: bool,
         from_start: bool = False,
         baselines: Mapping[str, Baseline] | None = None,
+        quality: Mapping[str, QualityBaseline | None] | None = None,
     ) -> None:
+        self._quality = quality
         self._config = config
         self._ownership = ownership
         self._telemetry = telemetry
@@ -93,7 +98,14 @@ class Startup:
         self._liveness.reset()
         if self._http is None:
             self._serve_http(cleanup)
-        job = open_job(self._config, self._accept_change, lock, self._from_start, self._baselines)
+        job = open_job(
+            self._config,
+            self._accept_change,
+            lock,
+            self._from_start,
+            self._baselines,
+            self._quality,
+        )
         cleanup.callback(job.store.close)
         self._telemetry.begin(job.aggregator.state)
         self._log_limits(job)
@@ -109,6 +121,7 @@ class Startup:
         may_deliver = self._ownership.may_deliver
         routes = routes_of(self._config, job.store, self._telemetry.latency, may_deliver)
         cleanup.callback(_stop_couriers, routes)
+        labels = self._open_labels(cleanup)
         readers = self._open_readers(reading)
         cleanup.callback(readers.close)
         readers.use(job.aggregator.baselines)
@@ -116,7 +129,7 @@ class Startup:
         # Objects that exist now are permanent. Without this, passes of the garbage collector over
         # all modules take a third of the time of a fast client.
         gc.freeze()
-        return RunningJob(job=job, reading=reading, readers=readers, routes=routes)
+        return RunningJob(job=job, reading=reading, readers=readers, routes=routes, labels=labels)
 
     def settings(self) -> dict[str, Any]:
         """The address of the HTTP server and the times of the job, for the log."""
@@ -189,6 +202,17 @@ class Startup:
         reading = self._config.source.open(self._config.job)
         self.opening = False
         return reading
+
+    def _open_labels(self, cleanup: ExitStack) -> LabelFeed | None:
+        """Connect the source of the labels, if there is one."""
+        labels = self._config.labels
+        if labels is None:
+            return None
+        self.opening = True
+        reading = labels.source.open(self._config.job)
+        self.opening = False
+        cleanup.callback(reading.close)
+        return LabelFeed(self._config, labels, reading)
 
     def _open_readers(self, reading: Reading) -> Readers:
         counted = self._telemetry.batch

@@ -1,0 +1,70 @@
+"""Reads the label log for the loop of the service, in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stream.aggregation.state import LabelState
+from stream.config.model import Config, LabelsConfig
+from stream.config.timing import settings_of
+from stream.events import Assign, DiscoveredPartition, Gap, OfLabels, PartitionsExpired, Position
+from stream.labels.rows import LabelRange
+from stream.readers.label_reader import LabelReader, LabelReading
+from stream.sources.base import Reading
+from stream.telemetry.label_metrics import LabelsCommit
+
+
+class LabelFeed:
+    """An open source of labels and its reader.
+
+    Its methods return items for the aggregator. One thread, that of the loop, uses it.
+    """
+
+    def __init__(self, config: Config, labels: LabelsConfig, reading: Reading) -> None:
+        self._reading = reading
+        self._reader = LabelReader(
+            reading,
+            labels.format,
+            settings_of(config),
+            LabelReading(
+                sample=labels.sample,
+                dates_records=labels.source.dates_records,
+                keep_payload=config.dead_letters.keep_payload,
+            ),
+        )
+        self.busy = False
+
+    @property
+    def finished(self) -> bool:
+        """True when a bounded source of labels is read to its end."""
+        return self._reading.finished
+
+    def assign(self, assigns: Sequence[Assign]) -> list[OfLabels]:
+        """Read these partitions; returns the gaps that are known immediately."""
+        return [OfLabels(gap) for gap in self._reader.assign(assigns)]
+
+    def read(self) -> list[LabelRange | OfLabels]:
+        """Return what is there, without waiting; ``busy`` says whether more may follow at once."""
+        items = self._reader.poll(0.0)
+        self.busy = any(isinstance(item, LabelRange) and item.read for item in items)
+        return [OfLabels(item) if isinstance(item, Gap) else item for item in items]
+
+    def discover(self, state: LabelState) -> list[OfLabels]:
+        """Return all partitions, and those that have ended and that the source no longer has."""
+        items: list[DiscoveredPartition | PartitionsExpired] = [*self._reading.discover()]
+        ended = [name for name, partition in state.log.partitions.items() if partition.ended]
+        if expired := self._reading.expired(ended):
+            items.append(PartitionsExpired(tuple(expired)))
+        return [OfLabels(item) for item in items]
+
+    def committed(self, state: LabelState) -> LabelsCommit:
+        """Publish the committed positions; returns what a scrape exports of the commit."""
+        partitions = state.log.partitions
+        positions: dict[str, Position] = {
+            name: partition.next for name, partition in partitions.items() if partition.assignable
+        }
+        self._reading.publish_positions(positions)
+        return LabelsCommit.of(state.ledger, partitions, self._lag(positions), state.watermark_ms)
+
+    def _lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        return self._reading.lag(positions)
