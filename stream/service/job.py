@@ -89,7 +89,8 @@ def open_job(
     """Open the store, and build the aggregator on the stored state.
 
     ``baselines`` are those of the configuration, and ``quality`` those of the quality of its
-    models; without them they are read from their folders. ``lock`` is passed on to the store. With ``from_start``, the stored state is forgotten first
+    models; without them they are read from their folders. ``lock`` is passed on to the store. With
+    ``from_start``, the stored state is forgotten first
     (:func:`stream.service.generation.begun_generation`). Raises the errors of
     :func:`stream.service.reconcile.reconcile`, of :class:`stream.state.store.Store` and of the
     baselines, after closing the store again.
@@ -182,7 +183,7 @@ def _apply(
     changes: Sequence[ReplaceBaseline | RemoveModel | ForgetQuality | RestartJoin],
     aggregator: Aggregator,
 ) -> list[Output]:
-    """Apply the changes of models and labels; return the outputs, without those of installed baselines."""
+    """Apply the changes of models and labels; return the outputs but those of new baselines."""
     outputs = [output for change in changes for output in aggregator.step(change)]
     return [output for output in outputs if not isinstance(output, BaselineInstalled)]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 
 from stream.aggregation.state import LabelState
-from stream.config.model import Config, LabelsConfig
-from stream.config.timing import settings_of
+from stream.config.model import Config
 from stream.events import Assign, DiscoveredPartition, Gap, OfLabels, PartitionsExpired, Position
 from stream.labels.rows import LabelRange
-from stream.readers.label_reader import LabelReader, LabelReading
+from stream.readers.build import label_reader_of
 from stream.sources.base import Reading
 from stream.telemetry.label_metrics import LabelsCommit
 
@@ -20,18 +20,9 @@ class LabelFeed:
     Its methods return items for the aggregator. One thread, that of the loop, uses it.
     """
 
-    def __init__(self, config: Config, labels: LabelsConfig, reading: Reading) -> None:
+    def __init__(self, config: Config, reading: Reading) -> None:
         self._reading = reading
-        self._reader = LabelReader(
-            reading,
-            labels.format,
-            settings_of(config),
-            LabelReading(
-                sample=labels.sample,
-                dates_records=labels.source.dates_records,
-                keep_payload=config.dead_letters.keep_payload,
-            ),
-        )
+        self._reader = label_reader_of(config, reading)
         self.busy = False
 
     @property
@@ -64,7 +55,5 @@ class LabelFeed:
             name: partition.next for name, partition in partitions.items() if partition.assignable
         }
         self._reading.publish_positions(positions)
-        return LabelsCommit.of(state.ledger, partitions, self._lag(positions), state.watermark_ms)
-
-    def _lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        return self._reading.lag(positions)
+        lag = self._reading.lag(positions)
+        return LabelsCommit.of(time.time(), state.ledger, partitions, lag, state.watermark_ms)

@@ -212,7 +212,7 @@ class Startup:
         reading = labels.source.open(self._config.job)
         self.opening = False
         cleanup.callback(reading.close)
-        return LabelFeed(self._config, labels, reading)
+        return LabelFeed(self._config, reading)
 
     def _open_readers(self, reading: Reading) -> Readers:
         counted = self._telemetry.batch
