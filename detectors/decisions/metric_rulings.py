@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import hypot, isfinite
 from typing import Final
 
 from detectors.phrases import number, percent
 from detectors.quality.base import Metric
 from detectors.quality.error_change import ErrorChange
 from detectors.quality.judged import MetricRule
+from detectors.quality.laws import normal_quantile
 from detectors.quality_report import MetricReport, MetricVerdict
 from detectors.violation import Violation
 
@@ -23,8 +24,10 @@ TOO_LOW: Final = "LessThanThreshold"
 TOO_HIGH: Final = "GreaterThanThreshold"
 
 
-def metric_report(metric: Metric, rule: MetricRule, unjudged: MetricVerdict | None) -> MetricReport:
-    """The metric with its limit and its verdict.
+def metric_report(
+    metric: Metric, rule: MetricRule, unjudged: MetricVerdict | None, confidence: float
+) -> MetricReport:
+    """The metric with its limit and its verdict; ``confidence`` is that of its interval.
 
     ``unjudged`` is the verdict where the window as a whole has none, ``None`` where it is judged.
     Of two limits the one is reported that is nearer to being violated.
@@ -40,7 +43,7 @@ def metric_report(metric: Metric, rule: MetricRule, unjudged: MetricVerdict | No
         baseline=rule.baseline,
         limit=limit,
         comparison_operator=operator,
-        verdict=_verdict(metric, rule, unjudged),
+        verdict=_verdict(metric, rule, unjudged, confidence),
         reason=metric.reason,
     )
 
@@ -50,32 +53,42 @@ def is_judged(rule: MetricRule) -> bool:
     return rule.judged and (rule.low is not None or rule.high is not None)
 
 
-def is_beyond(metric: Metric, rule: MetricRule) -> bool:
-    """Return whether the metric is beyond its limit by more than its sampling error.
+def is_beyond(metric: Metric, rule: MetricRule, confidence: float) -> bool:
+    """Return whether the metric is beyond its limit by more than the sampling error of both.
 
-    That is: its whole confidence interval is beyond the limit. Where the interval is unknown, the
-    value alone is compared. A value on the limit is not beyond it, and an undefined one never is.
+    With ``d`` the distance of the value from the end of its interval on the side of the limit, and
+    ``e`` the sampling error of the limit (0 unless it is the baseline's own value), the distance
+    from the limit must be more than ``sqrt(d**2 + (z * e)**2)``, with the normal quantile ``z`` of
+    ``confidence``; so for a stated limit the whole interval must be beyond it. Where the interval
+    is unknown, ``d`` is 0. A value on the limit is not beyond it, and an undefined one never is.
+    Source: Zou and Donner, Statistics in Medicine 27 (2008), the difference of two estimates from
+    their intervals.
 
     >>> f1 = Metric("f1", 0.78, low=0.75, high=0.81, standard_error=0.01, n=900)
-    >>> is_beyond(f1, MetricRule("f1", low=0.8)), is_beyond(f1, MetricRule("f1", low=0.82))
-    (False, True)
+    >>> [is_beyond(f1, MetricRule("f1", low=low), 0.99) for low in (0.8, 0.82)]
+    [False, True]
+    >>> is_beyond(f1, MetricRule("f1", low=0.82, limit_error=0.02), 0.99)
+    False
     """
     if metric.value is None or not isfinite(metric.value):
         return False
-    low = metric.value if metric.low is None else metric.low
-    high = metric.value if metric.high is None else metric.high
-    too_low = rule.low is not None and high < rule.low
-    return too_low or (rule.high is not None and low > rule.high)
+    below = metric.value - (metric.value if metric.low is None else metric.low)
+    above = (metric.value if metric.high is None else metric.high) - metric.value
+    error = normal_quantile(confidence) * rule.limit_error
+    too_low = rule.low is not None and rule.low - metric.value > hypot(above, error)
+    return too_low or (rule.high is not None and metric.value - rule.high > hypot(below, error))
 
 
-def _verdict(metric: Metric, rule: MetricRule, unjudged: MetricVerdict | None) -> MetricVerdict:
+def _verdict(
+    metric: Metric, rule: MetricRule, unjudged: MetricVerdict | None, confidence: float
+) -> MetricVerdict:
     if not is_judged(rule):
         return "not judged"
     if unjudged is not None:
         return unjudged
     if metric.value is None or not isfinite(metric.value):
         return "undefined"
-    return "violation" if is_beyond(metric, rule) else "ok"
+    return "violation" if is_beyond(metric, rule, confidence) else "ok"
 
 
 def _limit(rule: MetricRule, value: float | None) -> tuple[float | None, str]:

@@ -103,7 +103,8 @@ class QualityJudge:
         quality = self.models[span.model]
         measured = quality.problem.measure(counts, class_names, self._confidence(quality))
         unjudged = self._unjudged(span)
-        metrics = _metric_reports(measured, quality.rules, unjudged)
+        confidence = self._confidence(quality)
+        metrics = _metric_reports(measured, quality.rules, unjudged, confidence)
         violations: list[Violation] = []
         if unjudged is None:
             large = self._overwhelming(quality, metrics, counts, class_names)
@@ -235,7 +236,7 @@ class QualityJudge:
             if metric.name in large
             and metric.low is not None
             and metric.high is not None
-            and is_beyond(metric, quality.rules[metric.name])
+            and is_beyond(metric, quality.rules[metric.name], confidence)
         }
 
     def _rule_values(self, quality: JudgedQuality) -> dict[str, float | int | str]:
@@ -277,7 +278,10 @@ def _judged_metrics(quality: JudgedQuality) -> int:
 
 
 def _metric_reports(
-    measured: Measured, rules: Mapping[str, MetricRule], unjudged: MetricVerdict | None
+    measured: Measured,
+    rules: Mapping[str, MetricRule],
+    unjudged: MetricVerdict | None,
+    confidence: float,
 ) -> tuple[MetricReport, ...]:
     """The reports of all metrics; judged ones that were not measured are undefined."""
     names = {metric.name for metric in measured.metrics}
@@ -287,7 +291,7 @@ def _metric_reports(
         if is_judged(rule) and name not in names
     ]
     return tuple(
-        metric_report(metric, rules.get(metric.name, MetricRule(metric.name)), unjudged)
+        metric_report(metric, rules.get(metric.name, MetricRule(metric.name)), unjudged, confidence)
         for metric in (*measured.metrics, *absent)
     )
 

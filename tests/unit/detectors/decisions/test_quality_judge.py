@@ -130,7 +130,10 @@ def test_an_undefined_metric_never_violates() -> None:
     assert verdicts(report)["recall"] == "undefined"
     assert report.state == "ok"
     nan = Metric("auc", float("nan"), None, None, None, 500)
-    assert metric_report(nan, MetricRule("auc", low=0.5, judged=True), None).verdict == "undefined"
+    assert (
+        metric_report(nan, MetricRule("auc", low=0.5, judged=True), None, 0.99).verdict
+        == "undefined"
+    )
 
 
 def test_a_value_on_its_limit_is_good_enough() -> None:
@@ -170,7 +173,7 @@ def test_of_two_limits_the_nearer_one_is_reported(
     value: float, limit: float, operator: str
 ) -> None:
     metric = Metric("bias", value, value, value, 0.0, 500)
-    found = metric_report(metric, MetricRule("bias", low=-1.0, high=5.0, judged=True), None)
+    found = metric_report(metric, MetricRule("bias", low=-1.0, high=5.0, judged=True), None, 0.99)
     assert (found.limit, found.comparison_operator, found.verdict) == (limit, operator, "ok")
 
 
@@ -226,7 +229,7 @@ def test_the_description_is_the_sentence_of_sagemaker() -> None:
     """The sentence of a real violations file, with numbers as Java writes them."""
     rule = MetricRule("auc", low=0.9395127993393898, judged=True, baseline=0.9395127993393898)
     auc = Metric("auc", 0.515453080147537, 0.51, 0.52, 8.080858763541535e-4, 4_000)
-    violation = metric_violation(metric_report(auc, rule, None), 0.999, 0.912, False)
+    violation = metric_violation(metric_report(auc, rule, None, 0.999), 0.999, 0.912, False)
     assert violation.description == (
         "Metric auc with 0.515453080147537 +/- 8.080858763541535E-4 was LessThanThreshold"
         " '0.9395127993393898'"
@@ -241,7 +244,7 @@ def test_the_description_is_the_sentence_of_sagemaker() -> None:
 def test_numbers_that_look_like_the_limit_get_more_digits() -> None:
     rule = MetricRule("auc", low=0.9, judged=True)
     auc = Metric("auc", 0.8994, 0.8991, 0.89996, 1e-4, 4_000)
-    violation = metric_violation(metric_report(auc, rule, None), 0.999, None, False)
+    violation = metric_violation(metric_report(auc, rule, None, 0.999), 0.999, None, False)
     assert violation.summary == "auc 0.8994 (99.9 % interval 0.8991 to 0.89996), limit 0.9 or more"
 
 
