@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Floats
 from detectors.decisions.quality_judge import QualityJudge
+from detectors.errors import ErrorStateInvalid
 from detectors.quality.error_stream import ErrorStream
 from detectors.report import WindowReport
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
@@ -306,7 +307,11 @@ class Labels:
         if not detectors:
             return
         name = joined(key)
-        stream = ErrorStream(detectors, self._state.error_streams.get(name))
+        try:
+            stream = ErrorStream(detectors, self._state.error_streams.get(name))
+        except ErrorStateInvalid as error:
+            stream = ErrorStream(detectors)
+            self._windows.add_note(key, f"the detectors of the error began anew: {error}")
         changes = stream.update(errors)
         self._state.error_streams[name] = stream.state()
         if changes:

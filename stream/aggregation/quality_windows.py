@@ -45,6 +45,7 @@ class QualityWindows:
         self._judge = judge
         self._panes = panes
         self._horizon_ms = horizon_ms
+        self._once: dict[ModelKey, str] = {}
         self._fresh = {split(name): set(ends) for name, ends in labels.touched.items()}
 
     def touch(self, key: ModelKey, pane_ms: int) -> None:
@@ -52,6 +53,10 @@ class QualityWindows:
         ends = set(window_ends(pane_ms, self._settings))
         self._labels.touched.setdefault(joined(key), set()).update(ends)
         self._fresh.setdefault(key, set()).update(ends)
+
+    def add_note(self, key: ModelKey, text: str) -> None:
+        """Add a sentence to the next report on a model and variant."""
+        self._once[key] = text
 
     def mark_drifted(self, key: ModelKey, end_ms: int) -> None:
         """Note that the data of a window has drifted, so that estimates are not reliable."""
@@ -178,7 +183,7 @@ class QualityWindows:
             judge=judge,
             final=final,
             labels_until_ms=self._labels.watermark_ms,
-            notes=self._notes(end_ms),
+            notes=self._notes(key, end_ms),
             estimates=None if judge else self._estimates(key, end_ms, pane),
             changes=tuple(self._labels.changes.pop(name, ())) if first_verdict else (),
         )
@@ -208,8 +213,9 @@ class QualityWindows:
             method=section.method, metrics=section.metrics, reliable=False, warning=UNRELIABLE
         )
 
-    def _notes(self, end_ms: int) -> tuple[str, ...]:
-        """Return the reasons why labels of a window may be missing."""
+    def _notes(self, key: ModelKey, end_ms: int) -> tuple[str, ...]:
+        """Return the reasons why labels of a window may be missing, and what is told once."""
+        once = self._once.pop(key, "")
         log = self._labels.log
         start_ms = end_ms - self._settings.window_ms
         reasons = {f"labels were lost: gap in {name}" for name in log.open_gaps}
@@ -218,7 +224,7 @@ class QualityWindows:
             for span in log.spans
             if span.to_ms is None or span.to_ms >= start_ms
         }
-        return tuple(sorted(reasons))
+        return (*sorted(reasons), *([once] if once else []))
 
     def _names(self, model: str) -> list[str] | tuple[str, ...]:
         meaning = self._models[model].meaning
