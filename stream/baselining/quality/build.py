@@ -7,10 +7,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from detectors.quality.base import Measured
+from detectors.quality.base import Measured, QualityProblem
 from detectors.quality.baseline import BaselineMetric, QualityBaseline
 from detectors.quality.calibration import Calibration
 from detectors.quality.config import Problem
+from detectors.quality.counts import QualityCounts
+from detectors.quality.rows import LabelledRows
 from stream.baselining.quality import sagemaker_files
 from stream.baselining.quality.exact_metrics import (
     METRICS,
@@ -24,6 +26,10 @@ from stream.baselining.quality.tables import can_calibrate, fit_calibration, fit
 
 CONFIDENCE: Final = 0.95
 """The confidence of the intervals of a baseline's metrics."""
+
+
+PART_ROWS: Final = 65_536
+"""The rows that are counted at once."""
 
 
 class BuiltQuality(NamedTuple):
@@ -46,7 +52,7 @@ def make_quality(data: QualityRows, columns: QualityColumns) -> BuiltQuality:
     deviations = standard_deviations(kind, data.rows, len(data.classes))
     edges = score_edges(kind, data)
     problem = baseline_problem(kind, edges)
-    counts = problem.tally(data.rows, np.zeros(len(data), np.int64), 1)[0]
+    counts = _counts(problem, data.rows)
     measured = problem.measure(counts, data.classes, CONFIDENCE)
     required = sagemaker_files.suggested_constraints(kind, values)
     baseline = QualityBaseline(
@@ -71,6 +77,16 @@ def make_quality(data: QualityRows, columns: QualityColumns) -> BuiltQuality:
         sagemaker_files.constraints(kind, required),
         measured,
     )
+
+
+def _counts(problem: QualityProblem, rows: LabelledRows) -> QualityCounts:
+    """The counts of all rows, taken in parts: counting needs many times the memory of its rows."""
+    n = len(rows.label)
+    parts = []
+    for first in range(0, n, PART_ROWS):
+        part = LabelledRows(*(column[first : first + PART_ROWS] for column in rows))  # type: ignore[arg-type]
+        parts += problem.tally(part, np.zeros(len(part.label), np.int64), 1)
+    return problem.merge(parts)
 
 
 def _calibration(problem: Problem, data: QualityRows) -> Calibration | None:

@@ -89,7 +89,7 @@ def _class_faults(
     if quality.positive and class_name(quality.positive) == baseline.negative:
         expected = f"the positive class of the baseline, {baseline.positive!r}"
         yield mismatch(f"{path}.positive", expected, repr(quality.positive))
-    by_score = not quality.prediction and not baseline.prediction
+    by_score = not quality.prediction and bool(baseline.label) and not baseline.prediction
     if by_score and quality.threshold != baseline.threshold:
         expected = f"that of the baseline, {baseline.threshold:g}"
         yield mismatch(f"{path}.threshold", expected, f"{quality.threshold:g}")

@@ -49,7 +49,8 @@ def load_quality(folder: Path) -> QualityBaseline:
 
     ``constraints.json`` takes precedence over the constraints in ``quality.msgpack``. A folder of
     SageMaker Model Monitor without that file has the metrics and the confusion matrix of its
-    ``statistics.json``, if there is one, and no counts and tables.
+    ``statistics.json``, if there is one, and no counts and tables; of two classes ``0`` and ``1``
+    the latter is positive.
 
     Raises ``BaselineInvalid`` if there is no baseline or a damaged one, and
     :class:`~stream.errors.ConfigError` with all faults of ``constraints.json``.
@@ -101,12 +102,15 @@ class _Dataset(msgspec.Struct, frozen=True):
 def _of_sagemaker(folder: Path, required: RequiredQuality) -> QualityBaseline:
     path = folder / STATISTICS
     rows, content = _statistics(path, required.problem) if path.exists() else (0, {})
+    confusion = _confusion(content)
+    is_usual = required.problem == "binary" and set(confusion) == {"0", "1"}
     return QualityBaseline(
         problem=required.problem,
+        classes=("0", "1") if is_usual else (),
         rows=rows,
         metrics={name: _metric(name, content.get(name)) for name in METRICS[required.problem]},
         constraints=required.constraints,
-        confusion=_confusion(content),
+        confusion=confusion,
     )
 
 

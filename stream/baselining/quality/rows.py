@@ -63,7 +63,7 @@ class QualityRows(NamedTuple):
 def read_rows(
     data: TrainingData, path: Path, columns: QualityColumns, progress: Progress = lambda _: None
 ) -> QualityRows:
-    """Return the rows of a file or folder; all of them are held in memory, 40 bytes a row.
+    """Return the rows of a file or folder; all of them are held in memory.
 
     A column is named as in the file; that of a CSV without a header also by its position, from 0.
     Rows without a label or without an answer are left out, and counted.
