@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import msgspec
 from prometheus_client import Metric
@@ -14,9 +14,12 @@ from prometheus_client.registry import Collector
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.faults import Fault
+from detectors.quality_report import QualityReport
 from detectors.report import FeatureReport, Figures, Signal, State, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from sinks.base import Delivery, Published, Sink
+from sinks.prometheus_quality import NewestQuality
+from sinks.series import Series
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
 if TYPE_CHECKING:
@@ -47,22 +50,35 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
     worst three features, and the id of the report if the window has violations. Per feature:
     completeness in the window and in the baseline, the deciding distance and its limit, and the
     statistics that ``per_feature`` names, in the window and, where it has them, in the baseline. So
-    a number has eight series by default, a text four. ``max_series`` caps the number of these
-    series: models come first, then features, in the order of distance over limit;
-    ``driftline_series_left_out`` is the number of series that did not fit. Labels hold names of
-    models, features and checks, and ids of reports, never values of features.
+    a number has eight series by default, a text four.
+
+    Of a model's quality the newest *judged* window is exported: its state and end, predictions,
+    labelled rows, coverage and the delay of labels, and for each metric value, interval, baseline,
+    limit and whether it is violated: about ten series and six a metric. What is undefined has no
+    series. Estimates have names of their own, ``driftline_quality_estimate``, and are those of the
+    newest window that has any.
+
+    ``max_series`` caps the number of these series: models come first, then their quality, features
+    in the order of distance over limit, and classes; ``driftline_series_left_out`` is the number of
+    series that did not fit. Labels hold names of models, features and checks, and ids of reports,
+    never values of features; with ``per_class`` also names of classes.
 
     A repeat exports the same numbers again and changes nothing. After a restart the gauges are
-    rebuilt from the state; ``driftline_signals_total`` counts the signals of this process.
+    rebuilt from the state; ``driftline_signals_total`` and ``driftline_quality_signals_total``
+    count the signals of this process.
     """
 
-    takes: ClassVar = (WindowReport, Signal)
+    takes: ClassVar = (WindowReport, QualityReport, Signal)
     lossless: ClassVar = False
 
     max_series: int = 20_000
     """The highest number of series; the features furthest below their limit are left out first."""
     per_feature: tuple[PerFeature, ...] = ("mean", "std")
     """Further metrics of each feature."""
+    per_class: bool = False
+    """Whether the metrics of each class of a multiclass problem are exported; a label names the
+    class.
+    """
 
     def check(self) -> list[Fault]:
         """Check that the cap leaves room for one model."""
@@ -99,7 +115,9 @@ class PrometheusDelivery(Delivery, Collector):
         self._job = job
         self._lock = Lock()
         self._newest: dict[tuple[str, str], WindowReport] = {}
+        self._quality: dict[tuple[str, str], NewestQuality] = {}
         self._signals: dict[tuple[str, str, str], int] = {}
+        self._quality_signals: dict[tuple[str, str, str], int] = {}
         self._counted: set[str] = set()
 
     def deliver(self, items: Sequence[Published]) -> None:
@@ -111,11 +129,18 @@ class PrometheusDelivery(Delivery, Collector):
             for item in items:
                 if isinstance(item, WindowReport):
                     self._keep(item)
-                elif isinstance(item, Signal):
+                elif isinstance(item, QualityReport):
+                    key = (item.model, item.variant)
+                    self._quality.setdefault(key, NewestQuality()).keep(item)
+                else:
                     self._count(item)
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Export what was exported before the restart."""
+        self.deliver(newest)
+
+    def rebuild_quality(self, newest: Sequence[QualityReport]) -> None:
+        """Export what was exported of the quality before the restart."""
         self.deliver(newest)
 
     def collector(self) -> Collector:
@@ -135,21 +160,23 @@ class PrometheusDelivery(Delivery, Collector):
         if signal.dedupe_id not in self._counted:
             self._counted.add(signal.dedupe_id)
             key = (signal.model, signal.variant, signal.kind)
-            self._signals[key] = self._signals.get(key, 0) + 1
+            counts = self._signals if signal.quality is None else self._quality_signals
+            counts[key] = counts.get(key, 0) + 1
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; called by the registry at each scrape."""
         with self._lock:
-            reports, signals = list(self._newest.values()), dict(self._signals)
-        by_kind = CounterMetricFamily(
-            "driftline_signals_total",
-            "Signals by kind since this process started.",
-            labels=["job", *KEY, "kind"],
-        )
-        for (model, variant, kind), count in sorted(signals.items()):
-            by_kind.add_metric([self._job, model, variant, kind], count)
-        yield by_kind
-        count = yield from self._gauges(sorted(reports, key=lambda report: -_worst(report)))
+            reports = sorted(self._newest.values(), key=lambda report: -_worst(report))
+            quality = [
+                (newest.series(), newest.class_series() if self._sink.per_class else [])
+                for _, newest in sorted(self._quality.items())
+            ]
+            signals, of_quality = dict(self._signals), dict(self._quality_signals)
+        yield self._by_kind("signals", "Signals by kind since this process started.", signals)
+        if quality:
+            text = "Signals about a model's quality, by kind, since this process started."
+            yield self._by_kind("quality_signals", text, of_quality)
+        count = yield from self._gauges(self._groups(reports, quality))
         left_out = GaugeMetricFamily(
             "driftline_series_left_out",
             "Series beyond max_series that are not exported.",
@@ -158,15 +185,23 @@ class PrometheusDelivery(Delivery, Collector):
         left_out.add_metric([self._job], count)
         yield left_out
 
-    def _gauges(self, reports: Sequence[WindowReport]) -> Generator[Metric, None, int]:
-        """Yield the gauges of models, then of features, worst first, until a group does not fit.
+    def _by_kind(
+        self, name: str, text: str, counts: Mapping[tuple[str, str, str], int]
+    ) -> CounterMetricFamily:
+        family = CounterMetricFamily(f"driftline_{name}_total", text, labels=["job", *KEY, "kind"])
+        for (model, variant, kind), count in sorted(counts.items()):
+            family.add_metric([self._job, model, variant, kind], count)
+        return family
+
+    def _gauges(self, groups: Iterator[list[Series]]) -> Generator[Metric, None, int]:
+        """Yield the gauges of some groups, in their order, until a group does not fit.
 
         Returns the number of series that did not fit.
         """
         families: dict[str, GaugeMetricFamily] = {}
         room = self._sink.max_series
         left_out = 0
-        for group in self._groups(reports):
+        for group in groups:
             if left_out or len(group) > room:
                 left_out += len(group)
                 continue
@@ -181,32 +216,34 @@ class PrometheusDelivery(Delivery, Collector):
         yield from families.values()
         return left_out
 
-    def _groups(self, reports: Sequence[WindowReport]) -> Iterator[list[_Series]]:
-        """Yield groups of series that are exported as a whole or not at all."""
+    def _groups(
+        self,
+        reports: Sequence[WindowReport],
+        quality: Sequence[tuple[list[Series], list[Series]]],
+    ) -> Iterator[list[Series]]:
+        """Yield groups of series that are exported as a whole or not at all.
+
+        ``quality`` has the series of each model, and those of its classes.
+        """
         for report in reports:
             yield list(_of_model(report))
+        for of_model, _ in quality:
+            yield of_model
         features = [(report, feature) for report in reports for feature in report.features]
         for report, feature in sorted(features, key=lambda pair: -_badness(pair[1])):
             yield list(_of_feature(report, feature, self._sink.per_feature))
+        for _, of_classes in quality:
+            yield of_classes
 
 
 KEY = ("model", "variant")
 
 
-class _Series(NamedTuple):
-    """One time series: name and help text of its family, its labels and its value."""
-
-    name: str
-    text: str
-    labels: dict[str, str]
-    value: float
-
-
-def _of_model(report: WindowReport) -> Iterator[_Series]:
+def _of_model(report: WindowReport) -> Iterator[Series]:
     key = {"model": report.model, "variant": report.variant}
     yield from _of_window(report, key)
     for state in STATES:
-        yield _Series(
+        yield Series(
             "window_state",
             "1 for the state of the newest closed window, 0 for all others.",
             {**key, "state": state},
@@ -216,24 +253,24 @@ def _of_model(report: WindowReport) -> Iterator[_Series]:
     yield from _of_worst_features(report, key)
 
 
-def _of_window(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
+def _of_window(report: WindowReport, key: dict[str, str]) -> Iterator[Series]:
     """Yield rows, mean completeness and end of the window, and the report of its violations."""
-    yield _Series("window_rows", "Rows in the newest closed window.", key, report.rows)
+    yield Series("window_rows", "Rows in the newest closed window.", key, report.rows)
     completeness = [
         feature.completeness for feature in report.features if feature.completeness is not None
     ]
     if completeness:
         text = "Mean completeness over the features of the newest closed window."
-        yield _Series("window_completeness_ratio", text, key, sum(completeness) / len(completeness))
+        yield Series("window_completeness_ratio", text, key, sum(completeness) / len(completeness))
     end_s = (report.start_ms if report.end_ms is None else report.end_ms) / 1000
-    yield _Series(
+    yield Series(
         "window_end_timestamp_seconds",
         "End of the newest closed window (start of a silence).",
         key,
         end_s,
     )
     if report.violations:
-        yield _Series(
+        yield Series(
             "window_violations_info",
             "1 while the newest closed window has violations, with the id of its report.",
             {**key, "report": report.id},
@@ -241,11 +278,11 @@ def _of_window(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
         )
 
 
-def _of_checks(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
+def _of_checks(report: WindowReport, key: dict[str, str]) -> Iterator[Series]:
     """Yield the number of violations of each check that has any, and of drift always."""
     violations = Counter(violation.check for violation in report.violations)
     for check, count in sorted({ALWAYS_EXPORTED: 0, **violations}.items()):
-        yield _Series(
+        yield Series(
             "window_violations",
             "Violations in the newest closed window, by check.",
             {**key, "check": check},
@@ -253,11 +290,11 @@ def _of_checks(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
         )
 
 
-def _of_worst_features(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
+def _of_worst_features(report: WindowReport, key: dict[str, str]) -> Iterator[Series]:
     """Yield the features with the largest ratio of distance to limit, by rank."""
     worst = sorted(report.features, key=lambda feature: -_badness(feature))[:WORST]
     for rank, feature in enumerate(worst, 1):
-        yield _Series(
+        yield Series(
             "worst_feature_ratio",
             "Deciding distance divided by its limit, of the worst features.",
             {**key, "rank": str(rank), "feature": feature.name},
@@ -267,10 +304,10 @@ def _of_worst_features(report: WindowReport, key: dict[str, str]) -> Iterator[_S
 
 def _of_feature(
     report: WindowReport, feature: FeatureReport, extra: Sequence[str]
-) -> Iterator[_Series]:
+) -> Iterator[Series]:
     key = {"model": report.model, "variant": report.variant, "feature": feature.name}
     if feature.completeness is not None:
-        yield _Series(
+        yield Series(
             "feature_completeness_ratio",
             "Share of rows that have a value, in the newest closed window.",
             key,
@@ -281,7 +318,7 @@ def _of_feature(
     for name in extra:
         value = feature.distances.get(name) if name in DISTANCES else getattr(feature, name)
         if value is not None:
-            yield _Series(
+            yield Series(
                 "feature_statistic",
                 "Further statistics of a feature in the newest closed window.",
                 {**key, "statistic": name},
@@ -289,26 +326,26 @@ def _of_feature(
             )
 
 
-def _of_drift(feature: FeatureReport, key: dict[str, str]) -> Iterator[_Series]:
+def _of_drift(feature: FeatureReport, key: dict[str, str]) -> Iterator[Series]:
     """Yield the deciding distance and its limit, if both are defined."""
     if feature.value is not None and feature.limit is not None:
-        yield _Series(
+        yield Series(
             "feature_drift_distance",
             "Deciding distance from the baseline in the newest closed window.",
             key,
             feature.value,
         )
-        yield _Series("feature_drift_limit", "Limit of the deciding distance.", key, feature.limit)
+        yield Series("feature_drift_limit", "Limit of the deciding distance.", key, feature.limit)
 
 
 def _of_baseline(
     feature: FeatureReport, key: dict[str, str], extra: Sequence[str]
-) -> Iterator[_Series]:
+) -> Iterator[Series]:
     """Yield the completeness of the baseline, and the further statistics that it has."""
     for name in ("completeness", *(name for name in extra if name in OF_BASELINE)):
         value = getattr(feature.baseline, name, None)
         if value is not None:
-            yield _Series(
+            yield Series(
                 "feature_baseline",
                 "Completeness and further statistics of a feature in the baseline.",
                 {**key, "statistic": name},
