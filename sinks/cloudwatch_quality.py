@@ -52,7 +52,7 @@ It bounds what stays in the outbox.
 
 
 class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
-    """Puts the quality of each model into ``namespace`` once per ``every``, as a scheduled job does.
+    """Puts the quality of each model into ``namespace`` once per ``every``, as a schedule does.
 
     The windows that ended within one hour (``every``, aligned to UTC) are merged: their counts are
     added, and each metric is that of all their rows together. It is put as one datum an hour, timed
@@ -71,7 +71,7 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
     silent, the hour is put 24 hours of event time later with what is judged. Reports of an hour
     stay in the outbox until the hour is put: a restart neither loses nor repeats it. A repeat,
     after a crash between the call and the next commit, puts the same values at the same time again:
-    averages, minima and maxima stay correct, ``SampleCount`` and ``Sum`` of that minute are doubled.
+    averages, minima and maxima stay correct, ``SampleCount`` and ``Sum`` of that minute double.
     Needs the permission ``cloudwatch:PutMetricData`` for the namespace and nothing else.
     """
 
@@ -265,8 +265,6 @@ def merged(reports: Sequence[QualityReport]) -> dict[str, float]:
     if not counted:
         return {}
     problem = counted[0].problem
-    parts = [
-        QualityCounts.decode(report.counts) for report in counted if report.problem == problem
-    ]
+    parts = [QualityCounts.decode(report.counts) for report in counted if report.problem == problem]
     metrics = metrics_together(problem, parts)
     return {name: metrics[name] for name in METRICS[problem] if name in metrics}

@@ -29,9 +29,7 @@ def metrics_together(problem: str, parts: Sequence[QualityCounts]) -> dict[str, 
     """
     total = QualityCounts.total(parts)
     measured = _problem(problem, total).measure(total, (), CONFIDENCE)
-    return {
-        metric.name: metric.value for metric in measured.metrics if metric.value is not None
-    }
+    return {metric.name: metric.value for metric in measured.metrics if metric.value is not None}
 
 
 def _problem(problem: str, counts: QualityCounts) -> QualityProblem:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
 
 from detectors.report import WindowReport
 from sinks.aws.metric_data import MAX_DATA, batches
@@ -18,58 +15,9 @@ from sinks.base import ConfiguredNames
 from sinks.cloudwatch import Cloudwatch
 from sinks.errors import SinkRejected, SinkRetry
 from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
+from tests.support.cloudwatch import OK, REFUSED, Wire
 
 ONE_MB = 1_000_000
-OK = (200, b"")
-REFUSED = (400, b'{"__type": "InvalidParameterValueException", "message": "no"}')
-
-
-class Wire:
-    """A delivery, the arguments of its calls and the sizes of their bodies. Each call receives the
-    first of ``responses``, or a success when none is left."""
-
-    def __init__(self, sink: Cloudwatch, job: str = "job") -> None:
-        delivery: Any = sink.open(job)
-        self.delivery = delivery
-        self.calls: list[dict[str, Any]] = []
-        self.sizes: list[int] = []
-        self.held: list[str] = []
-        """The names of the metrics of calls that succeeded."""
-        self.responses: list[tuple[int, bytes]] = []
-        self.refused: Callable[[str], bool] = lambda name: False
-        """Calls that hold a metric of such a name are refused."""
-        events = delivery._aws.meta.events
-        events.register("provide-client-params.cloudwatch.PutMetricData", self._record)
-        events.register("before-send.cloudwatch.PutMetricData", self._respond)
-
-    def _record(self, params: dict[str, Any], **_: Any) -> None:
-        self.calls.append(params)
-
-    def _respond(self, request: Any, **_: Any) -> AWSResponse:
-        body = request.body if isinstance(request.body, bytes) else request.body.encode()
-        self.sizes.append(len(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body))
-        names = [datum["MetricName"] for datum in self.calls[-1]["MetricData"]]
-        given = REFUSED if any(map(self.refused, names)) else OK
-        status, text = self.responses.pop(0) if self.responses else given
-        if status == 200:
-            self.held += names
-        return PreparedResponse(request.url, status, text)
-
-    @property
-    def data(self) -> list[dict[str, Any]]:
-        return [datum for call in self.calls for datum in call["MetricData"]]
-
-    @property
-    def names(self) -> list[str]:
-        return [datum["MetricName"] for datum in self.data]
-
-
-class PreparedResponse(AWSResponse):  # type: ignore[misc]  # botocore has no types
-    """A response that the test prepared."""
-
-    def __init__(self, url: str, status: int, text: bytes) -> None:
-        super().__init__(url, status, {}, None)
-        self._content = text
 
 
 @pytest.fixture(autouse=True)
