@@ -9,8 +9,11 @@ import msgspec
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from detectors.decisions.episodes import Episode
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, LabelLedger
+from stream.aggregation.state import LabelState, split
 from stream.event_time import PartitionState
+from stream.events import ModelKey
 from stream.web.readiness import behind_s
 
 COUNTS: Final = (
@@ -28,9 +31,10 @@ COUNTS: Final = (
 class LabelsCommit(msgspec.Struct, frozen=True, kw_only=True):
     """What a scrape exports of the labels as of one commit.
 
-    ``ledger`` is encoded, because the state keeps changing. ``partitions`` are those of the label
-    log; ``lag`` is the distance from their positions to the end of the log, where it is known.
-    ``watermark_ms`` is the time up to which all labels are expected to be counted.
+    ``ledger`` is encoded, because the state keeps changing; everything else is a copy.
+    ``partitions`` are those of the label log; ``lag`` is the distance from their positions to the
+    end of the log, where it is known. ``watermark_ms`` is the time up to which all labels are
+    expected to be counted. ``episodes`` are those of the quality of models.
     """
 
     at_s: float
@@ -38,23 +42,18 @@ class LabelsCommit(msgspec.Struct, frozen=True, kw_only=True):
     partitions: dict[str, PartitionState]
     lag: dict[str, int | None]
     watermark_ms: int | None
+    episodes: dict[ModelKey, Episode | None]
 
     @classmethod
-    def of(
-        cls,
-        at_s: float,
-        ledger: LabelLedger,
-        partitions: Mapping[str, PartitionState],
-        lag: Mapping[str, int | None],
-        watermark_ms: int | None,
-    ) -> LabelsCommit:
-        """Copy what a scrape needs."""
+    def of(cls, at_s: float, state: LabelState, lag: Mapping[str, int | None]) -> LabelsCommit:
+        """Copy what a scrape needs of the state of the labels."""
         return cls(
             at_s=at_s,
-            ledger=msgspec.msgpack.encode(ledger),
-            partitions=dict(partitions),
-            lag=dict(lag),
-            watermark_ms=watermark_ms,
+            ledger=msgspec.msgpack.encode(state.ledger),
+            partitions=dict(state.log.partitions),
+            lag={name: lag.get(name) for name in state.log.partitions},
+            watermark_ms=state.watermark_ms,
+            episodes={split(name): episodes.open for name, episodes in state.episodes.items()},
         )
 
 

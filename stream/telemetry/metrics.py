@@ -15,7 +15,6 @@ from stream.aggregation.state import JobState
 from stream.events import CoveredRange, Partial
 from stream.telemetry.courier_metrics import CourierMetrics
 from stream.telemetry.inputs_log import InputsLog
-from stream.telemetry.label_metrics import LabelsCommit
 from stream.telemetry.latency import Latency
 from stream.telemetry.log_events import DroppedLog, VariantLimitLog, VerdictLog
 from stream.telemetry.partition_changes import PartitionChangeLog
@@ -129,15 +128,15 @@ class Telemetry:
         size: int,
         state: JobState,
         lag: Mapping[str, int],
-        labels: LabelsCommit | None = None,
+        label_lag: Mapping[str, int] | None = None,
     ) -> None:
         """Record a commit of ``size`` bytes: export its state, and log changes of partitions.
 
-        ``labels`` is the part of the commit about labels, ``None`` for a job that reads none.
+        ``lag`` is that of the partitions of events, ``label_lag`` that of the partitions of labels.
         """
         self._commit_s.observe(seconds)
         self._commit_bytes.set(size)
-        self._state.committed(state, lag, labels)
+        self._state.committed(state, lag, label_lag)
         self._partitions.write(state.partitions)
 
     def log_verdicts(self, items: Iterable[object]) -> None:

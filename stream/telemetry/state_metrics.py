@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from detectors.decisions.episodes import Episode
 from stream.aggregation.ledger import Ledger
-from stream.aggregation.state import JobState
+from stream.aggregation.state import JobState, LabelState
 from stream.event_time import PartitionState
 from stream.events import ModelKey
 from stream.outcomes import LATE_AFTER_IDLE
@@ -73,15 +73,16 @@ class StateMetrics(Collector):
         self._commit: _Commit | None = None
 
     def committed(
-        self, state: JobState, lag: Mapping[str, int], labels: LabelsCommit | None = None
+        self, state: JobState, lag: Mapping[str, int], label_lag: Mapping[str, int] | None = None
     ) -> None:
-        """Set the state to export. A partition without a known ``lag`` keeps the last one.
+        """Set the state to export. A partition without a known lag keeps the last one.
 
-        ``labels`` is ``None`` for a job that reads no labels.
+        ``lag`` is that of the log of events, ``label_lag`` that of the log of labels.
         """
         last_lag = self._commit.lag if self._commit else {}
+        at_s = time.time()
         self._commit = _Commit(
-            at_s=time.time(),
+            at_s=at_s,
             ledger=msgspec.msgpack.encode(state.ledger),
             partitions=dict(state.partitions),
             lag={name: lag.get(name, last_lag.get(name)) for name in state.partitions},
@@ -92,8 +93,16 @@ class StateMetrics(Collector):
                 if key_state.active_until_ms
                 is not None  # ``None``: the model is no longer monitored
             },
-            labels=labels,
+            labels=self._labels(at_s, state.labels, label_lag or {}),
         )
+
+    def _labels(
+        self, at_s: float, state: LabelState | None, lag: Mapping[str, int]
+    ) -> LabelsCommit | None:
+        if state is None:
+            return None
+        last = self._commit.labels.lag if self._commit and self._commit.labels else {}
+        return LabelsCommit.of(at_s, state, {**last, **lag})
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; called by the registry at each scrape."""
@@ -108,9 +117,10 @@ class StateMetrics(Collector):
         live = {name: state for name, state in commit.partitions.items() if not state.ended}
         yield from self._partitions(commit, live)
         yield from self._delays(commit, live)
-        yield from self._episodes(commit)
+        yield from self._episodes("", "drift", commit.episodes)
         if commit.labels is not None:
             yield from label_metrics(self._job, commit.labels)
+            yield from self._episodes("quality_", "lower quality", commit.labels.episodes)
 
     def _records(self, ledger: Ledger) -> Iterator[Metric]:
         records = self._counter(
@@ -215,23 +225,27 @@ class StateMetrics(Collector):
             {name: commit.lag[name] for name in live},
         )
 
-    def _episodes(self, commit: _Commit) -> Iterator[Metric]:
+    def _episodes(
+        self, prefix: str, of: str, episodes: Mapping[ModelKey, Episode | None]
+    ) -> Iterator[Metric]:
         """Yield whether each model has an open episode, since when, and what it is about."""
         is_open = self._by_model(
-            "driftline_episode_open",
-            "1 while an episode of drift is open, from its first signal until it recovered.",
+            f"driftline_{prefix}episode_open",
+            f"1 while an episode of {of} is open, from its first signal until it recovered.",
         )
         start = self._by_model(
-            "driftline_episode_start_timestamp_seconds",
-            "Start of the first window that violated, while an episode is open.",
+            f"driftline_{prefix}episode_start_timestamp_seconds",
+            f"Start of the first window that violated, while an episode of {of} is open.",
         )
+        subjects = "metrics" if prefix else "features"
         info = self._by_model(
-            "driftline_episode_info",
-            "1 while an episode is open: its features, and the report of its last signal.",
-            "features",
+            f"driftline_{prefix}episode_info",
+            f"1 while an episode of {of} is open: its {subjects}, and the report of its last "
+            "signal.",
+            subjects,
             "report",
         )
-        for key, episode in commit.episodes.items():
+        for key, episode in episodes.items():
             labels = [self._job, key.model, key.variant]
             is_open.add_metric(labels, float(episode is not None))
             if episode is not None:

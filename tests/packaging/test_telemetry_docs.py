@@ -16,7 +16,7 @@ from stream.outcomes import ADVICE, CRASHES_READER
 from stream.telemetry.log_events import LATE
 from stream.telemetry.metrics import Telemetry
 from tests.packaging.logged import logged
-from tests.support.metrics import FullPage, labels_commit, state
+from tests.support.metrics import FullPage, state
 from tests.support.paths import ROOT
 
 METRICS = (ROOT / "docs" / "metrics.md").read_text()
@@ -74,7 +74,7 @@ def test_the_page_has_all_metrics_with_their_types_and_labels() -> None:
 def test_the_page_names_the_counters_that_continue_after_a_restart() -> None:
     """A process that has only committed a stored state exports the counters of the state."""
     restarted = Telemetry("sample")
-    restarted.commit(0.02, 1_000, state(), {}, labels_commit())
+    restarted.commit(0.02, 1_000, state(), {})
     continued = {
         sample.name
         for family in restarted.registry.collect()

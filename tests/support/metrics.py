@@ -13,10 +13,9 @@ from sinks.courier import CourierCounts
 from sinks.prometheus import Prometheus
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Account, Ledger
-from stream.aggregation.state import JobState, KeyState
+from stream.aggregation.state import JobState, KeyState, LabelState, LogState
 from stream.event_time import PartitionState
 from stream.events import CoveredRange
-from stream.telemetry.label_metrics import LabelsCommit
 from stream.telemetry.metrics import Telemetry
 from stream.testing.reports import START_MS, calm, feature, report, signal, silence, violation
 
@@ -57,7 +56,7 @@ class FullPage:
         telemetry = self.telemetry
         telemetry.iteration(1.5)
         telemetry.batch(0.01, [covered_range()])
-        telemetry.commit(0.02, 1_000, state(), {"t-0": 7}, labels_commit())
+        telemetry.commit(0.02, 1_000, state(), {"t-0": 7}, {"l-0": 9})
         counts = CourierCounts(delivered=1, retried=2, rejected=3, dropped=4, waiting=5, busy_s=0.5)
         telemetry.sinks({"sns": counts}, paused=False)
         telemetry.reader_replaced("killed")
@@ -130,11 +129,14 @@ def state() -> JobState:
         },
         ledger=ledger,
         keys={"flights\x1fAllTraffic": KeyState(active_until_ms=START_MS, episodes=opened)},
+        labels=label_state(),
     )
 
 
-def labels_commit() -> LabelsCommit:
-    """A label ledger whose laws hold and whose counts are above 0, and a partition of labels."""
+def label_state() -> LabelState:
+    """A label ledger whose laws hold and whose counts are above 0, two partitions of labels, and an
+    open episode of quality.
+    """
     ledger = LabelLedger(
         read={"l-0": 16},
         labels={
@@ -161,7 +163,12 @@ def labels_commit() -> LabelsCommit:
         "l-0": PartitionState(1, 16, START_MS, arrival_ms=START_MS),
         "l-1": PartitionState(1, 3, START_MS, ended=True),
     }
-    return LabelsCommit.of(time.time(), ledger, partitions, {"l-0": 9}, START_MS - 1_000)
+    return LabelState(
+        log=LogState(partitions=partitions),
+        watermark_ms=START_MS - 1_000,
+        episodes={"flights\x1fAllTraffic": EpisodeState(open=open_episode())},
+        ledger=ledger,
+    )
 
 
 def verdicts() -> list[Published]:

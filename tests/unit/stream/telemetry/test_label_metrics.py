@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from detectors.decisions.episodes import EpisodeState
 from stream.aggregation.label_ledger import LabelLedger
-from stream.aggregation.state import JobState
+from stream.aggregation.state import JobState, LabelState, LogState
 from stream.event_time import PartitionState
-from stream.telemetry.label_metrics import LabelsCommit
 from stream.telemetry.state_metrics import StateMetrics
+from stream.testing.reports import START_MS
+from tests.support.metrics import open_episode
 
-NOW_S = 1_700_000_000.0
-"""The clock at the commit."""
 PARTITIONS = {
     "l-0": PartitionState(1, 20, 1_699_999_000_000, arrival_ms=1_699_999_940_000),
     "l-1": PartitionState(1, 3, None),
@@ -29,21 +30,28 @@ BALANCED: dict[str, Any] = {
 
 
 class Page:
-    """The metrics of one commit, or of none of labels."""
+    """The metrics of one commit of a job, read as by a scrape."""
 
-    def __init__(self, labels: LabelsCommit | None) -> None:
-        metrics = StateMetrics("sample")
+    def __init__(self, labels: LabelState | None, lag: dict[str, int] | None = None) -> None:
+        self.metrics = StateMetrics("sample")
         self.registry = CollectorRegistry()
-        self.registry.register(metrics)
-        metrics.committed(JobState(), {}, labels)
+        self.registry.register(self.metrics)
+        self.metrics.committed(JobState(labels=labels), {}, lag)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"driftline_{name}", {"job": "sample", **labels})
 
 
 def shown(watermark_ms: int | None = None, **ledger: Any) -> Page:
-    counted = LabelLedger(**{**BALANCED, **ledger})
-    return Page(LabelsCommit.of(NOW_S, counted, PARTITIONS, {"l-0": 7}, watermark_ms))
+    return Page(label_state(watermark_ms, **ledger), {"l-0": 7})
+
+
+def label_state(watermark_ms: int | None = None, **ledger: Any) -> LabelState:
+    return LabelState(
+        log=LogState(partitions=dict(PARTITIONS)),
+        watermark_ms=watermark_ms,
+        ledger=LabelLedger(**{**BALANCED, **ledger}),
+    )
 
 
 def test_a_job_without_labels_exports_nothing_about_them() -> None:
@@ -100,7 +108,8 @@ def test_gaps_and_dropped_ranges_are_counted() -> None:
 def test_each_open_partition_of_labels_shows_its_newest_time_its_age_and_its_lag() -> None:
     page = shown(watermark_ms=1_699_998_000_000)
     assert page.value("label_mark_timestamp_seconds", partition="l-0") == 1_699_999_000
-    assert page.value("label_behind_seconds", partition="l-0") == 60
+    behind_s = page.value("label_behind_seconds", partition="l-0")
+    assert behind_s == pytest.approx(time.time() - 1_699_999_940, abs=60)
     assert page.value("label_lag", partition="l-0") == 7
     assert page.value("label_watermark_timestamp_seconds") == 1_699_998_000
 
@@ -112,3 +121,21 @@ def test_what_is_not_known_has_no_series() -> None:
     assert page.value("label_behind_seconds", partition="l-1") == 0, "at the end of the log"
     assert page.value("label_mark_timestamp_seconds", partition="l-2") is None, "it has ended"
     assert page.value("label_watermark_timestamp_seconds") is None
+
+
+def test_a_partition_without_a_known_lag_keeps_the_last_one() -> None:
+    page = shown()
+    page.metrics.committed(JobState(labels=label_state()), {}, {})
+    assert page.value("label_lag", partition="l-0") == 7
+
+
+def test_an_episode_of_quality_is_exported_apart_from_those_of_drift() -> None:
+    state = label_state()
+    state.episodes = {"flights\x1fAllTraffic": EpisodeState(open=open_episode())}
+    page = Page(state)
+    key = {"model": "flights", "variant": "AllTraffic"}
+    assert page.value("quality_episode_open", **key) == 1
+    assert page.value("quality_episode_start_timestamp_seconds", **key) == START_MS / 1000
+    report = open_episode().report
+    assert page.value("quality_episode_info", **key, metrics="amount", report=report) == 1
+    assert page.value("episode_open", **key) is None
