@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
@@ -152,29 +153,36 @@ class CloudwatchQualityDelivery(Delivery):
         self._every_ms = duration_ms(sink.every)
         self._after_ms = duration_ms(sink.after)
         self._hours: dict[int, _Hour] = {}
+        self._pending: deque[tuple[_Hour, Puts]] = deque()
+        """Hours whose moment has come, with their data that have no answer yet."""
+        self._first: set[str] = set()
+        """The reports that opened the hours that have not been put."""
         self._opened_ms = self._closed_ms = -1
         self._labels_ms = self._labels_before_ms = -1
         """The time of labels in the last report, and the one before it that was earlier."""
-        self._puts: Puts | None = None
-        """The data of the hour that is being put: a retry continues with what has no answer."""
         self.left_out = 0
         """Metrics of hours that CloudWatch does not accept."""
 
     def deliver(self, items: Sequence[Published]) -> None:
-        """Take reports, and put the hours whose time has come."""
+        """Take reports, and put the hours whose moment comes with them.
+
+        All reports are taken, so that they do not fill the queue while CloudWatch cannot be
+        reached: then only the last one is to be delivered again.
+        """
         for item in items:
             if isinstance(item, QualityReport):
                 self._take(item)
-        for end_ms in sorted(self._hours):
-            if self._is_due(end_ms):
-                self._put(self._hours[end_ms], len(items) - 1)
+                self._end_hours()
+        while self._pending:
+            hour, puts = self._pending[0]
+            puts.put(self._aws, self._sink.namespace, len(items) - 1)
+            self._settle(puts)
+            self._pending.popleft()
+            self._first.discard(hour.first)
 
     def needs(self, item: Published) -> bool:
         """Return whether an hour that has not been put begins with this report."""
-        if not isinstance(item, QualityReport):
-            return False
-        hour = self._hours.get(self._hour_of(item))
-        return hour is not None and hour.first == item.id
+        return item.id in self._first
 
     def close(self) -> None:
         """Close the client's connections."""
@@ -192,6 +200,7 @@ class CloudwatchQualityDelivery(Delivery):
         if report.revision == 0 and end_ms > self._opened_ms:
             self._opened_ms = end_ms
             self._hours[end_ms] = _Hour(end_ms, report.id)
+            self._first.add(report.id)
         hour = self._hours.get(end_ms)
         if hour is None:
             return
@@ -210,17 +219,16 @@ class CloudwatchQualityDelivery(Delivery):
         known_ms = min(self._closed_ms, self._labels_before_ms)
         return known_ms >= due_ms or self._closed_ms >= due_ms + LATEST_MS
 
-    def _put(self, hour: _Hour, index: int) -> None:
-        if self._puts is None:
-            name = datetime.fromtimestamp(hour.end_ms / 1000, UTC).isoformat()
-            self._puts = Puts.of(name, list(self._data(hour)))
-        self._puts.put(self._aws, self._sink.namespace, index)
-        self._settle(self._puts)
-        del self._hours[hour.end_ms]
+    def _end_hours(self) -> None:
+        """Merge the hours whose moment has come: their data are final, whenever they are put."""
+        for end_ms in sorted(self._hours):
+            if self._is_due(end_ms):
+                hour = self._hours.pop(end_ms)
+                name = datetime.fromtimestamp(end_ms / 1000, UTC).isoformat()
+                self._pending.append((hour, Puts.of(name, list(self._data(hour)))))
 
     def _settle(self, puts: Puts) -> None:
         """Count what CloudWatch does not accept of an answered hour."""
-        self._puts = None
         self.left_out += puts.left_out
         if puts.left_out:
             log.warning(

@@ -173,7 +173,7 @@ class PrometheusDelivery(Delivery, Collector):
             ]
             signals, of_quality = dict(self._signals), dict(self._quality_signals)
         yield self._by_kind("signals", "Signals by kind since this process started.", signals)
-        if quality:
+        if quality or of_quality:
             text = "Signals about a model's quality, by kind, since this process started."
             yield self._by_kind("quality_signals", text, of_quality)
         count = yield from self._gauges(self._groups(reports, quality))

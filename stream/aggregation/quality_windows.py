@@ -67,14 +67,26 @@ class QualityWindows:
             self._panes.put(pane, content)
 
     def report_touched(self, now_ms: int, everything: bool = False) -> list[Output]:
-        """Report the closed windows that changed, as far as they are due.
+        """Report the closed windows that changed, as far as they are due, in order of their ends.
 
         Those that are due are: windows without a report, windows that may be judged for the first
         time, and, every ``revise_every`` or with ``everything``, all others.
         """
         outputs: list[Output] = []
+        for end, key, revise in sorted(self._examined(now_ms, everything)):
+            outputs += self._report_if_due(key, end, revise)
+        self._labels.touched = {name: ends for name, ends in self._labels.touched.items() if ends}
+        self._note_revisions(now_ms)
+        return outputs
+
+    def _examined(self, now_ms: int, everything: bool) -> list[tuple[int, ModelKey, bool]]:
+        """Return the ends of the closed windows that may be due, and whether they are revised.
+
+        Those that are not returned are kept for later.
+        """
+        found: list[tuple[int, ModelKey, bool]] = []
         fresh, self._fresh = self._fresh, {}
-        for name, ends in sorted(self._labels.touched.items()):
+        for name, ends in self._labels.touched.items():
             key = split(name)
             if key.model not in self._models:
                 continue
@@ -82,11 +94,8 @@ class QualityWindows:
             closed = {end for end in ends if self._is_closed(end)}
             examined = closed if revise else closed & fresh.get(key, set())
             self._fresh[key] = fresh.get(key, set()) - examined
-            for end in sorted(examined):
-                outputs += self._report_if_due(key, end, revise)
-        self._labels.touched = {name: ends for name, ends in self._labels.touched.items() if ends}
-        self._note_revisions(now_ms)
-        return outputs
+            found += [(end, key, revise) for end in examined]
+        return found
 
     def finish(self) -> list[Output]:
         """Report the windows as final whose labels are all known, and drop their panes."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from detectors.quality.config import QualityConfig
+from detectors.quality.problem import problem_of
+from detectors.quality.rows import LabelledRows
 from detectors.quality_report import (
     QUALITY_REPORT_VERSION,
     MetricReport,
@@ -50,6 +56,26 @@ def quality_violation(name: str = "accuracy", **changes: Any) -> Violation:
     return Violation(feature=name, **{**defaults, **changes})
 
 
+def counts_of(confusion: Mapping[str, Mapping[str, int]]) -> bytes:
+    """Return the encoded counts of a binary confusion matrix, by true and predicted class."""
+    cells = [
+        (float(label), float(prediction), rows)
+        for label, predicted in confusion.items()
+        for prediction, rows in predicted.items()
+    ]
+    labels, predictions, counts = map(np.array, zip(*cells, strict=True))
+    rows = LabelledRows(
+        prediction=np.repeat(predictions, counts),
+        probability=np.full(counts.sum(), np.nan),
+        label=np.repeat(labels, counts),
+        weight=np.ones(counts.sum(), np.int64),
+        delay_ms=np.full(counts.sum(), 600_000),
+    )
+    problem = problem_of(QualityConfig(problem="binary"))
+    [tallied] = problem.tally(rows, np.zeros(counts.sum(), np.int64), 1)
+    return tallied.encode()
+
+
 def quality_report(window: int = 0, revision: int = 1, **changes: Any) -> QualityReport:
     """The quality of model ``flights`` in minute ``window``: 100 of 125 predictions are labelled.
 
@@ -79,7 +105,7 @@ def quality_report(window: int = 0, revision: int = 1, **changes: Any) -> Qualit
             metric("auc", **undefined, verdict="undefined", reason="no probabilities"),
         ),
         "confusion_matrix": AFTER,
-        "counts": b"\x00cells\xff",
+        "counts": counts_of(AFTER),
         "violations": (quality_violation(),),
         "rules": {"alpha": 0.001, "judged_metrics": 1},
         "notes": ("20 % of the predictions have no label yet, and need not be like the others",),
@@ -100,6 +126,7 @@ def awaiting(window: int = 0, **changes: Any) -> QualityReport:
         "coverage": 0.08,
         "metrics": (metric(n=10, verdict="not judged"),),
         "confusion_matrix": {"1": {"1": 8, "0": 2}},
+        "counts": counts_of({"1": {"1": 8, "0": 2}}),
         "violations": (),
         "notes": ("10 of 125 predictions have a label; judged at 80 %, or at the horizon",),
     }

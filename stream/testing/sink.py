@@ -30,8 +30,10 @@ ITEMS: tuple[Published, ...] = (
     quality_report(0),
     quality_signal(1),
     quality_report(0, 2, final=True),
+    awaiting(2),
+    awaiting(3),
 )
-"""Reports and signals of three windows: a revision, a silence and its end, an episode, and the
+"""Reports and signals of four windows: a revision, a silence and its end, an episode, and the
 quality of the first one as its labels come."""
 
 OpenSink = Callable[[Sink], Delivery]
@@ -224,7 +226,8 @@ class SinkContract(ConfigurationContract):
         with pytest.raises(SinkRetry) as down:
             delivery.deliver(taken(sink))
         assert down.value.reason
-        assert down.value.delivered == 0
+        delivered = taken(sink)[: down.value.delivered]
+        assert not delivered or delivery.needs(delivered[0]), "what is not sent is delivered again"
 
     def test_a_courier_delivers_everything_and_stops(self, rig: SinkRig) -> None:
         sink = rig.sink()
@@ -238,7 +241,8 @@ class SinkContract(ConfigurationContract):
             ]
         )
         assert courier.drain(20)
-        assert courier.cursor == len(ITEMS)
+        needed = [number for number, item in enumerate(ITEMS, 1) if delivery.needs(item)]
+        assert courier.cursor == min(needed, default=len(ITEMS) + 1) - 1
         counts = courier.counts
         assert counts.delivered == len(taken(sink))
         assert (counts.retried, counts.rejected, counts.dropped) == (0, 0, 0)

@@ -17,9 +17,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 import sinks
 from detectors.components import find, type_of
-from detectors.report import Signal
 from sinks.base import Sink
 from sinks.cloudwatch import Cloudwatch
+from sinks.cloudwatch_quality import CloudwatchQuality
 from sinks.jsonl import Jsonl
 from sinks.prometheus import Prometheus, PrometheusDelivery
 from sinks.sns import Sns
@@ -73,7 +73,7 @@ class CloudwatchRig:
     def __init__(self, moto: MotoServer) -> None:
         self._moto = moto
 
-    def sink(self) -> Cloudwatch:
+    def sink(self) -> Sink:
         return Cloudwatch(region=REGION, endpoint_url=self._moto.url)
 
     def arrived(self, delivery: Any) -> list[str]:
@@ -89,8 +89,21 @@ class CloudwatchRig:
                 points.append(f"{metric['MetricName']} {point['Timestamp']} {numbers}")
         return sorted(set(points))  # moto lists a metric once for each datum
 
-    def unreachable(self) -> Cloudwatch:
+    def unreachable(self) -> Sink:
         return Cloudwatch(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}")
+
+
+class CloudwatchQualityRig(CloudwatchRig):
+    """A schedule of a minute, so that the reports on later windows end that of the first one."""
+
+    def sink(self) -> Sink:
+        return self._sink(self._moto.url)
+
+    def unreachable(self) -> Sink:
+        return self._sink(f"http://127.0.0.1:{free_port()}")
+
+    def _sink(self, url: str) -> Sink:
+        return CloudwatchQuality(region=REGION, endpoint_url=url, every="1m", after="1m")
 
 
 class SnsRig:
@@ -118,10 +131,11 @@ RIGS: dict[str, MakeRig] = {
     "jsonl": lambda request: JsonlRig(request.getfixturevalue("tmp_path")),
     "prometheus": lambda request: PrometheusRig(),
     "cloudwatch": lambda request: CloudwatchRig(request.getfixturevalue("moto")),
+    "cloudwatch_quality": lambda request: CloudwatchQualityRig(request.getfixturevalue("moto")),
     "sns": lambda request: SnsRig(request.getfixturevalue("moto")),
 }
 SINKS = find("sinks", Sink, "driftline.sinks")
-NEEDS_MOTO = {"cloudwatch", "sns"}
+NEEDS_MOTO = {"cloudwatch", "cloudwatch_quality", "sns"}
 
 
 def test_every_sink_has_a_rig() -> None:
@@ -154,10 +168,11 @@ class TestSinks(SinkContract):
         addresses = {"path", "endpoint_url", "topic_arn"} & set(rig.sink().__struct_fields__)
         assert bool(addresses) == (rig.unreachable() is not None)
 
-    def test_a_sink_that_keeps_or_passes_on_signals_is_lossless(self, rig: SinkRig) -> None:
-        """Signals must not be dropped, since others act on them; gauges may drop their oldest."""
+    def test_a_sink_that_keeps_passes_on_or_merges_items_is_lossless(self, rig: SinkRig) -> None:
+        """Signals must not be dropped, since others act on them, nor windows that are merged;
+        figures of single windows may drop their oldest."""
         sink = rig.sink()
-        assert sink.lossless == (Signal in sink.takes and not isinstance(sink, Prometheus))
+        assert sink.lossless == (not isinstance(sink, Prometheus | Cloudwatch))
 
 
 @pytest.mark.parametrize("sink", [Cloudwatch, Jsonl, Prometheus, Sns])

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import start_http_server
 
+from tests.servers.base import LOOPBACK, free_port
 from tests.servers.kafka import KafkaBroker
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.service import RunningService
 from tests.support import events, jobs
+from tests.support.metrics import FullPage
 from tests.support.paths import ROOT
 
 BOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 LOGS_ONLY = {"Lag"}
 """Panels that are empty for a source of files."""
+LABELS_ONLY = {"Model quality", "Labels"}
+"""Rows that are empty for a job without labels."""
 
 
 def board(name: str) -> dict[str, Any]:
@@ -39,11 +44,25 @@ def panels(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def targets() -> list[tuple[str, dict[str, Any]]]:
-    """The title and the target of each query of the panels."""
+    """The title and the target of each query of the panels that need no labels."""
+    of_labels = {title for title, _ in label_targets()}
     return [
         (panel["title"], target)
         for path in BOARDS
         for panel in panels(path)
+        for target in panel["targets"]
+        if panel["title"] not in of_labels
+    ]
+
+
+def label_targets() -> list[tuple[str, dict[str, Any]]]:
+    """The title and the target of each query of the panels about labels and quality."""
+    return [
+        (panel["title"], target)
+        for path in BOARDS
+        for row in json.loads(path.read_text())["panels"]
+        if row["title"] in LABELS_ONLY
+        for panel in row["panels"]
         for target in panel["targets"]
     ]
 
@@ -71,7 +90,9 @@ def variables() -> list[tuple[str, str]]:
 
 def with_variables_selected(expression: str) -> str:
     """The expression that Grafana sends when all values of every variable are selected."""
-    return re.sub(r"\$(job|model|feature)", ".*", expression.replace("$__rate_interval", "10s"))
+    return re.sub(
+        r"\$(job|model|feature|metric)", ".*", expression.replace("$__rate_interval", "10s")
+    )
 
 
 def config(folder: Path, source: dict[str, Any]) -> dict[str, Any]:
@@ -109,8 +130,32 @@ def test_each_query_of_the_boards_returns_a_series(
             legends = [legend(target, series["metric"]) for series in result]
             assert len(legends) == len(set(legends)), f"{title}: two lines of one name"
         for label, selector in variables():
+            if label == "metric":
+                continue  # a job with labels has it
             assert server.query(f"count by ({label}) ({with_variables_selected(selector)})")
         names_the_drift(server)
+
+
+def test_each_query_about_labels_and_quality_returns_a_series(
+    prometheus: Callable[..., PrometheusServer],
+) -> None:
+    """On the page that has a sample of every metric, with the names of its labels."""
+    port = free_port()
+    page, thread = start_http_server(port, LOOPBACK, FullPage("board").registry)
+    try:
+        server = prometheus(port)
+        assert len(label_targets()) > 20
+        for title, target in label_targets():
+            result = server.wait_for(with_variables_selected(target["expr"]), timeout_s=30)
+            legends = [legend(target, series["metric"]) for series in result]
+            assert len(legends) == len(set(legends)), f"{title}: two lines of one name"
+            assert all(part != "" for text in legends for part in text.split(" ")), title
+        for label, selector in variables():
+            assert server.query(f"count by ({label}) ({with_variables_selected(selector)})")
+    finally:
+        page.shutdown()
+        page.server_close()
+        thread.join(5)
 
 
 def legend(target: dict[str, Any], labels: dict[str, str]) -> str:

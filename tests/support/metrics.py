@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.episodes import Episode, EpisodeState
+from detectors.quality_report import EstimateReport, EstimateSection
 from sinks.base import Published
 from sinks.courier import CourierCounts
 from sinks.prometheus import Prometheus
@@ -17,6 +18,7 @@ from stream.aggregation.state import JobState, KeyState, LabelState, LogState
 from stream.event_time import PartitionState
 from stream.events import CoveredRange
 from stream.telemetry.metrics import Telemetry
+from stream.testing.quality_reports import awaiting, quality_report, quality_signal
 from stream.testing.reports import START_MS, calm, feature, report, signal, silence, violation
 
 ODD_NAME = 'of "two"\\\nlines \u00e9'
@@ -43,7 +45,7 @@ class FullPage:
 
     def __init__(self, job: str = "sample") -> None:
         self.telemetry = Telemetry(job)
-        self.sink = Prometheus(per_feature=tuple(STATISTICS)).open(job)
+        self.sink = Prometheus(per_feature=tuple(STATISTICS), per_class=True).open(job)
         self.telemetry.register(self.sink)
         self._fill_telemetry()
         self._fill_sink()
@@ -172,10 +174,27 @@ def label_state() -> LabelState:
 
 
 def verdicts() -> list[Published]:
-    """Reports of three models, one with an odd feature name and extreme values, and two signals."""
+    """Reports of three models, one with an odd feature name and extreme values, and two signals;
+    the quality of one of them, judged and estimated, and a signal about it.
+    """
     odd = report(
         model="odd",
         features=(feature(ODD_NAME, sum=1.2345678901234567e107, min=-1e-300), calm()),
         violations=tuple(violation(ODD_NAME, check=check) for check in CHECKS),
     )
-    return [report(), odd, silence(model="quiet"), signal(), signal(1, "recovered")]
+    return [
+        report(),
+        odd,
+        silence(model="quiet"),
+        signal(),
+        signal(1, "recovered"),
+        quality_report(per_class={ODD_NAME: {"recall": 0.5}}),
+        awaiting(1, estimates=estimates()),
+        quality_signal(),
+    ]
+
+
+def estimates() -> EstimateSection:
+    """An estimate of the accuracy."""
+    accuracy = EstimateReport(name="accuracy", value=0.7, low=0.6, high=0.75, n=125)
+    return EstimateSection(method="cbpe", metrics=(accuracy,))

@@ -77,6 +77,7 @@ def test_monotonic_metrics_are_counters_in_both_exposition_formats(format_: str)
         f"driftline_{name}_total"
         for name in (
             "ledger_records",
+            "quality_signals",
             "labels_read",
             "label_gaps",
             "label_gap_records_lost",
