@@ -31,7 +31,7 @@ def mean_of(column: Any) -> float:
 
 
 @pytest.mark.parametrize("edges", [None, np.linspace(0.1, 0.9, 9)])
-def test_the_metrics_of_binary_windows_are_those_of_their_rows(edges: np.ndarray | None) -> None:  # type: ignore[type-arg]
+def test_the_metrics_of_binary_windows_are_those_of_their_rows(edges: np.ndarray | None) -> None:
     all_rows = rows("binary", 900, 1)
     problem = problem_of(QualityConfig(problem="binary"), edges)
     parts = problem.tally(all_rows, window_of(900), 6)
