@@ -146,8 +146,8 @@ class Committer:
         }
         lag = reading.lag(positions)
         feed = self._running.labels
-        labels = feed.committed(state.labels) if feed and state.labels else None
-        telemetry.commit(self._commit_s, job.store.written_bytes, state, lag, labels)
+        label_lag = feed.committed(state.labels) if feed and state.labels else None
+        telemetry.commit(self._commit_s, job.store.written_bytes, state, lag, label_lag)
         telemetry.log_verdicts(item.item for item in items)
         self._watch([item.item for item in items])
         telemetry.latency.committed(item.item for item in items)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from stream.aggregation.state import LabelState
@@ -11,7 +10,6 @@ from stream.events import Assign, DiscoveredPartition, Gap, OfLabels, Partitions
 from stream.labels.rows import LabelRange
 from stream.readers.build import label_reader_of
 from stream.sources.base import Reading
-from stream.telemetry.label_metrics import LabelsCommit
 
 
 class LabelFeed:
@@ -48,12 +46,11 @@ class LabelFeed:
             items.append(PartitionsExpired(tuple(expired)))
         return [OfLabels(item) for item in items]
 
-    def committed(self, state: LabelState) -> LabelsCommit:
-        """Publish the committed positions; returns what a scrape exports of the commit."""
+    def committed(self, state: LabelState) -> dict[str, int]:
+        """Publish the committed positions; returns their lag, as far as it is known."""
         partitions = state.log.partitions
         positions: dict[str, Position] = {
             name: partition.next for name, partition in partitions.items() if partition.assignable
         }
         self._reading.publish_positions(positions)
-        lag = self._reading.lag(positions)
-        return LabelsCommit.of(time.time(), state.ledger, partitions, lag, state.watermark_ms)
+        return self._reading.lag(positions)
