@@ -39,6 +39,21 @@ class LabelledModel(msgspec.Struct, frozen=True, kw_only=True):
     removed: bool = False
 
 
+def binary_codes(positive: str, negative: str) -> dict[str, int]:
+    """Return the code of each name of the two classes of a binary problem.
+
+    Labels of classes 1 and 0 may be true and false, and the other way round.
+
+    >>> binary_codes("1", "0")
+    {'0': 0, '1': 1, 'false': 0, 'true': 1}
+    """
+    codes = {negative: 0, positive: 1}
+    other = {"0": "false", "1": "true", "false": "0", "true": "1"}
+    if all(name in other for name in codes):
+        codes |= {other[name]: code for name, code in codes.items()}
+    return codes
+
+
 class ClassTable:
     """Class names by code, shared by all models of a job; codes are given in order of arrival."""
 
@@ -99,7 +114,7 @@ class LabelMeaning:
         return codes.astype(np.float64), np.where(codes == UNKNOWN, UNKNOWN_CLASS, 0)
 
     def _binary(self, model: LabelledModel, labels: Rows) -> Ints:
-        return self._by_name(labels, {model.negative: 0, model.positive: 1})
+        return self._by_name(labels, binary_codes(model.positive, model.negative))
 
     def _many(self, model: LabelledModel, labels: Rows) -> Ints:
         if model.classes:
