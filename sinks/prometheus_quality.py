@@ -103,9 +103,9 @@ def _of_labels(report: QualityReport, key: dict[str, str]) -> Iterator[Series]:
     if report.coverage is not None:
         text = "Share of the predictions in the newest judged window that have a label."
         yield Series("quality_coverage_ratio", text, key, report.coverage)
-    for quantile, delay_s in sorted(report.label_delay_s.items()):
+    for percentile, delay_s in sorted(report.label_delay_s.items()):
         text = "Quantiles of the delay from prediction to label, in the newest judged window."
-        yield Series("quality_label_delay_seconds", text, {**key, "quantile": quantile}, delay_s)
+        yield Series("quality_label_delay_seconds", text, {**key, "percentile": percentile}, delay_s)
 
 
 def _of_metric(metric: MetricReport, key: dict[str, str]) -> Iterator[Series]:

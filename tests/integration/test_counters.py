@@ -22,7 +22,7 @@ from tests.support.paths import ROOT
 EVENTS = 3_000
 ACCEPTED = 'sum(driftline_ledger_records_total{outcome="accepted"})'
 
-[IDENTITY] = re.findall(
+[IDENTITY, _] = re.findall(
     r"```promql\n(.*?)```", (ROOT / "docs" / "metrics.md").read_text(), re.DOTALL
 )
 

@@ -156,6 +156,16 @@ def test_the_newest_revision_counts() -> None:
     assert values(sent) == [1.0]
 
 
+def test_a_first_report_that_comes_after_those_of_a_later_hour_opens_no_hour() -> None:
+    """Its hour may have been put before a restart: nothing tells the two apart."""
+    sent = wire()
+    sent.delivery.deliver([window(80), window(20), judged(20, 1, 1), judged(80, 1, 0)])
+    assert not sent.delivery.needs(window(20))
+    moment = NOON_MS + 9 * HOUR_MS
+    sent.delivery.deliver([window(600, labels_until_ms=moment + k) for k in range(2)])
+    assert values(sent) == [1.0]
+
+
 def test_models_and_variants_have_data_of_their_own() -> None:
     sent = wire(endpoint="e", schedule="s")
     keys = [("flights", "AllTraffic"), ("flights", "canary"), ("prices", "AllTraffic")]

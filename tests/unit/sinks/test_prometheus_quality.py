@@ -78,7 +78,7 @@ def test_the_labels_of_the_window_are_exported() -> None:
     assert page.value("quality_predictions") == 125
     assert page.value("quality_labelled_rows") == 100
     assert page.value("quality_coverage_ratio") == 0.8
-    assert page.value("quality_label_delay_seconds", quantile="p95") == 3_000
+    assert page.value("quality_label_delay_seconds", percentile="p95") == 3_000
     assert page.value("quality_window_end_timestamp_seconds") == (START_MS + MINUTE_MS) / 1000
     empty = Page(quality_report(predictions=0, labelled=0, coverage=None, label_delay_s={}))
     assert empty.value("quality_predictions") == 0
