@@ -105,7 +105,9 @@ def _of_labels(report: QualityReport, key: dict[str, str]) -> Iterator[Series]:
         yield Series("quality_coverage_ratio", text, key, report.coverage)
     for percentile, delay_s in sorted(report.label_delay_s.items()):
         text = "Quantiles of the delay from prediction to label, in the newest judged window."
-        yield Series("quality_label_delay_seconds", text, {**key, "percentile": percentile}, delay_s)
+        yield Series(
+            "quality_label_delay_seconds", text, {**key, "percentile": percentile}, delay_s
+        )
 
 
 def _of_metric(metric: MetricReport, key: dict[str, str]) -> Iterator[Series]:
