@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detectors.arrays import Floats
 from detectors.decisions.quality_judge import QualityJudge
 from detectors.errors import ErrorStateInvalid
+from detectors.quality.counts import QualityCounts
 from detectors.quality.error_stream import ErrorStream
 from detectors.report import WindowReport
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
@@ -256,9 +257,9 @@ class Labels:
                 continue
             columns = predicted_rows(of_key, model)
             tallies = model.estimator.tally_predictions(columns, group, len(starts))
-            for start, tally in zip(starts.tolist(), tallies, strict=True):
+            for start, count, tally in zip(starts.tolist(), counts.tolist(), tallies, strict=True):
                 pane = self._pane(name, start)
-                pane.predicted = pane.predicted.plus(tally)
+                _add_predicted(pane, tally, count, model.judged.fingerprint)
                 self._put(name, start, pane)
 
     def _take_labels(self, labels: LabelRange) -> list[Output]:
@@ -374,3 +375,13 @@ class Labels:
             sha256="",
             detail="the label does not fit the prediction with its id",
         )
+
+
+def _add_predicted(pane: QualityPane, tally: QualityCounts, rows: int, fingerprint: str) -> None:
+    """Add the tally of the latest ``rows`` of a pane; it is lost if a baseline counted others."""
+    if pane.predictions == rows:
+        pane.estimator = fingerprint
+    if pane.estimator == fingerprint:
+        pane.predicted = pane.predicted.plus(tally)
+    else:
+        pane.estimator, pane.predicted = "", QualityCounts()

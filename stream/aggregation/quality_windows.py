@@ -211,9 +211,10 @@ class QualityWindows:
         model = self._models[key.model]
         if model.estimator is None:
             return None
-        total = QualityCounts()
-        for pane in self._of_window(key, end_ms):
-            total = total.plus(pane.predicted)
+        panes = self._of_window(key, end_ms)
+        if any(p.predictions and p.estimator != model.judged.fingerprint for p in panes):
+            return None
+        total = QualityCounts.total([pane.predicted for pane in panes])
         names, confidence = self._names(key.model), self._judge.confidence(key.model)
         section = model.estimator.estimate(total, names, confidence)
         if not last.drifted:

@@ -44,7 +44,7 @@ def with_quality_baselines(
     pairs = {
         name: (baseline.positive, baseline.negative)
         for name, baseline in baselines.items()
-        if baseline is not None and baseline.problem == "binary"
+        if baseline is not None and baseline.problem == "binary" and baseline.positive
     }
     return with_class_pairs(config, pairs), baselines
 

@@ -45,6 +45,7 @@ class _Stored(msgspec.Struct, array_like=True):
     revision: int
     judged: bool
     drifted: bool
+    estimator: str
 
 
 class SqliteQualityPanes:
@@ -135,6 +136,7 @@ def _encoded(pane: QualityPane) -> bytes:
         pane.revision,
         pane.judged,
         pane.drifted,
+        pane.estimator,
     )
     return zlib.compress(msgspec.msgpack.encode(stored), _FAST)
 
@@ -149,6 +151,7 @@ def _decoded(body: bytes) -> QualityPane:
         revision=stored.revision,
         judged=stored.judged,
         drifted=stored.drifted,
+        estimator=stored.estimator,
     )
 
 

@@ -43,6 +43,7 @@ def pane(seed: int) -> QualityPane:
         revision=choice.randrange(-1, 3),
         judged=choice.random() < 0.5,
         drifted=choice.random() < 0.5,
+        estimator=choice.choice(("", "f75dde9f0f7b17b6")),
     )
 
 
@@ -54,7 +55,7 @@ def fields(content: QualityPane | None) -> object:
         (c.cells.tolist(), c.counts.tolist(), c.sums, c.custom)
         for c in (content.counts, content.predicted)
     ]
-    flags = (content.revision, content.judged, content.drifted)
+    flags = (content.revision, content.judged, content.drifted, content.estimator)
     return content.predictions, content.labelled, counts, flags
 
 
