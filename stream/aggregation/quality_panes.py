@@ -29,8 +29,9 @@ class QualityPane(msgspec.Struct, kw_only=True, eq=False):
 
     ``predictions`` is the number of rows that wait or waited for a label, ``labelled`` that of
     those that have one, with their ``counts``. ``predicted`` are counts of all predictions, for
-    estimates by the baseline with the fingerprint ``estimator``. ``revision`` is that of the last
-    report on the window that ends with this pane, -1 before the first. ``judged``: that window was judged. ``drifted``: its data had drifted.
+    estimates by the baseline with the fingerprint ``estimator``. ``revision`` is that of the
+    last report on the window that ends with this pane, -1 before the first. ``judged``: that
+    window was judged. ``drifted``: its data had drifted.
     """
 
     predictions: int = 0
