@@ -73,18 +73,18 @@ class QualityWindows:
         time, and, every ``revise_every`` or with ``everything``, all others.
         """
         outputs: list[Output] = []
-        for end, key, revise in sorted(self._examined(now_ms, everything)):
+        for (end, key), revise in sorted(self._examined(now_ms, everything).items()):
             outputs += self._report_if_due(key, end, revise)
         self._labels.touched = {name: ends for name, ends in self._labels.touched.items() if ends}
         self._note_revisions(now_ms)
         return outputs
 
-    def _examined(self, now_ms: int, everything: bool) -> list[tuple[int, ModelKey, bool]]:
+    def _examined(self, now_ms: int, everything: bool) -> dict[tuple[int, ModelKey], bool]:
         """Return the ends of the closed windows that may be due, and whether they are revised.
 
         Those that are not returned are kept for later.
         """
-        found: list[tuple[int, ModelKey, bool]] = []
+        found = dict.fromkeys(self._old_enough(), False)
         fresh, self._fresh = self._fresh, {}
         for name, ends in self._labels.touched.items():
             key = split(name)
@@ -94,8 +94,18 @@ class QualityWindows:
             closed = {end for end in ends if self._is_closed(end)}
             examined = closed if revise else closed & fresh.get(key, set())
             self._fresh[key] = fresh.get(key, set()) - examined
-            found += [(end, key, revise) for end in examined]
+            found |= {(end, key): revise for end in examined}
         return found
+
+    def _old_enough(self) -> list[tuple[int, ModelKey]]:
+        """Return the windows with enough labels that have been too young to be judged until now."""
+        return [
+            (end, split(name))
+            for name, ends in self._labels.too_young.items()
+            if split(name).model in self._models
+            for end in ends
+            if self._is_old_enough(split(name), end)
+        ]
 
     def finish(self) -> list[Output]:
         """Report the windows as final whose labels are all known, and drop their panes."""
@@ -118,6 +128,7 @@ class QualityWindows:
                 self._drop(pane)
         for name in [name for name in self._labels.touched if split(name).model == model]:
             del self._labels.touched[name]
+            self._labels.too_young.pop(name, None)
         self._fresh = {key: ends for key, ends in self._fresh.items() if key.model != model}
 
     def drop_all(self) -> list[Output]:
@@ -129,6 +140,7 @@ class QualityWindows:
         for pane in list(self._panes.starting_before(1 << 62)):
             self._drop(pane)
         self._labels.touched.clear()
+        self._labels.too_young.clear()
         self._fresh.clear()
         return outputs
 
@@ -163,24 +175,28 @@ class QualityWindows:
         if not (first or revise or (judge and last is not None and not last.judged)):
             return []
         if not self._predictions(key, end_ms):
-            self._labels.touched[joined(key)].discard(end_ms)
+            self._labels.touched.get(joined(key), set()).discard(end_ms)
             return []
         return self._report(key, end_ms, judge=judge, final=False)
 
     def _may_judge(self, key: ModelKey, end_ms: int) -> bool:
-        model = self._models[key.model]
+        return self._is_old_enough(key, end_ms) and self._is_covered(key, end_ms)
+
+    def _is_old_enough(self, key: ModelKey, end_ms: int) -> bool:
         now_ms = self._state.watermark_ms
-        if now_ms is None or now_ms < end_ms + model.judge_after_ms:
-            return False
+        return now_ms is not None and now_ms >= end_ms + self._models[key.model].judge_after_ms
+
+    def _is_covered(self, key: ModelKey, end_ms: int) -> bool:
         total, labelled = self._totals(key, end_ms)
-        return labelled >= model.judged.config.judge_at.coverage * total and labelled > 0
+        coverage = self._models[key.model].judged.config.judge_at.coverage
+        return labelled >= coverage * total and labelled > 0
 
     def _report(self, key: ModelKey, end_ms: int, judge: bool, final: bool) -> list[Output]:
-        """Report a window; its first verdict moves the episodes, which may raise signals."""
+        """Report a window; a verdict moves the episodes, which may raise signals."""
         name, pane_id = joined(key), self._last_pane(key, end_ms)
         pane = self._panes.get(pane_id) or QualityPane()
         predictions, labelled = self._totals(key, end_ms)
-        first_verdict = judge and not pane.judged
+        tells_changes = judge and labelled >= self._judge.rules.min_n
         span = QualitySpan(
             model=key.model,
             variant=key.variant,
@@ -194,18 +210,26 @@ class QualityWindows:
             labels_until_ms=self._labels.watermark_ms,
             notes=self._notes(key, end_ms),
             estimates=None if judge else self._estimates(key, end_ms, pane),
-            changes=tuple(self._labels.changes.pop(name, ())) if first_verdict else (),
+            changes=tuple(self._labels.changes.pop(name, ())) if tells_changes else (),
         )
         report = self._judge.report(span, self._counts(key, end_ms), self._names(key.model))
         pane.revision += 1
         pane.judged |= judge
         self._panes.put(pane_id, pane)
-        self._labels.touched.get(name, set()).discard(end_ms)
-        if not first_verdict:
+        self._settle(name, key, end_ms, judge)
+        if not judge:
             return [report]
         episodes = self._labels.episodes.get(name, EpisodeState())
         self._labels.episodes[name], signals = self._judge.advance(episodes, report)
         return [report, *signals]
+
+    def _settle(self, name: str, key: ModelKey, end_ms: int, judge: bool) -> None:
+        """Note that a window was reported, and whether only its age delays its verdict."""
+        self._labels.touched.get(name, set()).discard(end_ms)
+        too_young = self._labels.too_young.setdefault(name, set())
+        too_young.discard(end_ms)
+        if not judge and self._is_covered(key, end_ms):
+            too_young.add(end_ms)
 
     def _estimates(self, key: ModelKey, end_ms: int, last: QualityPane) -> EstimateSection | None:
         model = self._models[key.model]

@@ -99,8 +99,10 @@ class LabelState(msgspec.Struct):
     * ``slices``: the events of each slice of the store.
     * ``watermark_ms``: no label before it is expected. ``finished_ms``: the windows that end at or
       before it are final. ``first_mark_ms``: the watermark of the events when it was first known.
-    * ``touched``: the ends of windows to report again, ``episodes`` and ``error_streams`` by model
-      and variant. ``changes``: changes of the error that no report has told yet.
+    * ``touched``: the ends of windows to report again, ``too_young`` those of windows that have
+      enough labels and only wait for ``judge_at.after``, both by model and variant, as are
+      ``episodes`` and ``error_streams``. ``changes``: changes of the error that no report has
+      told yet.
     * ``revised_ms``: the clock and the label watermark of the last revisions, by model.
     """
 
@@ -115,6 +117,7 @@ class LabelState(msgspec.Struct):
     finished_ms: int | None = None
     first_mark_ms: int | None = None
     touched: dict[str, set[int]] = {}
+    too_young: dict[str, set[int]] = {}
     episodes: dict[str, EpisodeState] = {}
     error_streams: dict[str, bytes] = {}
     changes: dict[str, list[ErrorChange]] = {}

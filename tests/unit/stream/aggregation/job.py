@@ -18,6 +18,7 @@ from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, DiscoveredPartition, Item, ModelKey, Output, Partial, Tick
+from stream.labels.rows import LabelRange
 from tests.support.records import covered_range, job_settings
 from tests.support.stores import MemoryPanes
 
@@ -53,7 +54,7 @@ class Job:
             learning=self.learning,
         )
 
-    def step(self, *items: Item) -> list[Output]:
+    def step(self, *items: Item | LabelRange) -> list[Output]:
         outputs = [output for item in items for output in self.aggregator.step(item)]
         self.assigned |= {
             output.partition: output for output in outputs if isinstance(output, Assign)
