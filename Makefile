@@ -11,7 +11,7 @@ LOCKS := requirements
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help test quick demo lint torture bench bench-pipeline lock audit sbom clean
+.PHONY: help test quick demo lint torture bench bench-join bench-pipeline lock audit sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ torture: $(VENV)/installed-dev  ## The long versions of the tests, about an hour
 
 bench: $(VENV)/installed  ## The core against the floor and its peers, five rounds
 	@$(BIN)/python -m benchmarks.core
+
+bench-join: $(VENV)/installed-dev  ## Labels joined with 10,000,000 waiting predictions: two minutes
+	@$(BIN)/python -m benchmarks.join
 
 bench-pipeline: $(VENV)/installed-dev  ## The service on 2,000,000 events in a real Kafka: three rounds, ten minutes
 	@$(BIN)/python -m tests.servers.setup

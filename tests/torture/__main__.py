@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from tests.support.machine import processor
 from tests.support.paths import ROOT
-from tests.torture import replays, schedules, service
+from tests.torture import replays, schedules, service, waiting
 from tests.torture.rows import Section, SectionResult
 
 REPORT = ROOT / "docs" / "torture.md"
@@ -26,6 +26,7 @@ SECTIONS: list[tuple[str, Section]] = [
     ("Planted bugs", schedules.planted_bugs),
     ("Whole jobs, crashed and resumed", replays.replayed),
     ("Messages of reader processes", replays.encoded),
+    ("Waiting predictions", waiting.waiting_rows),
     ("The service, killed", service.killed),
     ("The broker, disturbed", service.disturbed),
     ("Sinks that do not respond", service.shut_out),

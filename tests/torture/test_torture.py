@@ -10,6 +10,8 @@ import pytest
 from tests.torture import __main__ as torture
 from tests.torture.rows import Row, SectionResult
 from tests.torture.schedules import Chunk, run_chunk
+from tests.torture.waiting import beyond, killed
+from tests.torture.waiting_leg import Figures, measure
 
 
 def passing() -> SectionResult:
@@ -53,3 +55,19 @@ def test_a_chunk_of_schedules_counts_its_events(live: bool) -> None:
     counts, failures = run_chunk(Chunk(live, 3, 6))
     assert failures == []
     assert counts["records"] > 0
+
+
+def test_labels_match_the_predictions_that_wait(tmp_path: Path) -> None:
+    figures = measure(tmp_path, rows=150_000, labels=10_000)
+    assert (figures.matched, figures.slices) == (10_000, 30)
+    assert min(figures.labels_per_s, figures.predictions_per_s, figures.bytes_per_row) > 0
+
+
+def test_figures_beyond_their_limits_are_failures() -> None:
+    figures = Figures(labels=2, matched=1, bytes_per_row=40.1, peak_mb=501.0, reopen_s=5.1)
+    assert len(beyond(figures)) == 4
+    assert beyond(Figures(bytes_per_row=40.0, peak_mb=499.0, reopen_s=4.9)) == ()
+
+
+def test_a_killed_store_has_every_acknowledged_batch() -> None:
+    assert killed(4).failures == ()

@@ -2,9 +2,9 @@
 
 **Layout.** The rows of a slice are in memory until there are enough of them; each commit appends
 the new ones to the file as one blob. Once a slice has ``run_rows`` in memory, or all slices have
-``memory_rows``, they become a sorted run in the table of the slice, in blocks of one page. Four
+``memory_rows``, they become a sorted run in the table of the slice, in blocks of one page. Three
 runs of similar size are merged, up to ``merged_rows``: a slice of n rows has at most
-``4 n / merged_rows`` runs, and three for each power of four below. A slice that was dropped is
+``3 n / merged_rows`` runs, and two for each power of three below. A slice that was dropped is
 forgotten at once; each commit then removes at most ``merged_rows`` rows of its table, which goes as
 a whole if it has no more.
 

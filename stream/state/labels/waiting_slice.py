@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS waiting_runs (
 """
 NUMBER_BITS: Final = 32
 """The number of a blob of new rows is that of its slice, and this many bits of its own."""
-ALIKE: Final = 4
+ALIKE: Final = 3
 """The number of runs of similar size that are merged, and the ratio from which sizes differ."""
 
 

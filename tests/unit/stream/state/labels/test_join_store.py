@@ -153,7 +153,7 @@ def test_a_slice_has_few_runs(store: Store) -> None:
     assert_has(joins, rows)
     sizes = [run.rows for run in joins._slices[MONDAY].runs]
     assert max(sizes) <= SMALL.merged_rows
-    assert len(sizes) <= 4 * len(rows) / SMALL.merged_rows + 6
+    assert len(sizes) <= 3 * len(rows) / SMALL.merged_rows + 6
 
 
 def test_one_commit_merges_what_it_is_allowed_to(store: Store) -> None:
@@ -323,7 +323,7 @@ commit(store, joins)
 
 
 def test_a_kill_in_a_commit_that_merges_leaves_the_last_commit(store: Store, path: Path) -> None:
-    _, rows = filled(store, 10)
+    _, rows = filled(store, 12)
     assert len(store.joins(SMALL)._slices[MONDAY].runs) == 4
     store.close()
     assert run(KILLED, path).returncode == -9
