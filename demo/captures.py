@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from demo.flights import Flights
+from demo.flights import LABEL, Flights
 
 ENDPOINT = "flights"
 VARIANT = "AllTraffic"
@@ -30,7 +30,7 @@ def capture_lines(
     """
     rows = _csv_rows(flights.features)
     predictions = predicted.tolist()
-    times = [_iso_time(epoch_ms + ms) for ms in flights.time_ms.tolist()]
+    times = [iso_time(epoch_ms + ms) for ms in flights.time_ms.tolist()]
     return [
         _capture_line(row, prediction, number, time)
         for number, (row, prediction, time) in enumerate(
@@ -67,6 +67,11 @@ def write_capture_file(folder: Path, lines: list[str], time_ms: int) -> Path:
     return path
 
 
+def write_held_out_file(path: Path, flights: Flights, predicted: NDArray[np.float64]) -> None:
+    """Write a CSV file with a header: the model's prediction and the true delay of each flight."""
+    pa.csv.write_csv(pa.table([predicted, flights.label], ["prediction", LABEL]), path)
+
+
 def write_training_file(path: Path, flights: Flights, predicted: NDArray[np.float64]) -> None:
     """Write a CSV file with a header: the model's prediction first, then the features, which is the
     column order of a capture.
@@ -85,5 +90,6 @@ def _event_id(number: int) -> str:
     return str(uuid.UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC834) % (1 << 128), version=4))
 
 
-def _iso_time(time_ms: int) -> str:
+def iso_time(time_ms: int) -> str:
+    """A time in UTC as ISO 8601, in whole seconds, ``2026-01-05T06:20:00Z``."""
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -8,11 +8,12 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from demo.deployment import deploy
 from demo.flights import FlightsAbsent, load, split
 from demo.incidents import FIVE
 from demo.model import fit
-from demo.replay import Replay, ServiceStalled, deploy
-from demo.run_folder import Folder, FolderTaken
+from demo.replay import Replay, ServiceStalled
+from demo.run_folder import COVERAGE, Folder, FolderTaken
 from demo.screen import Screen
 from demo.service import ServiceFailed, ServiceProcess
 from demo.summary import conclude
@@ -22,8 +23,12 @@ INTERRUPTED = 130
 HELP = """\
 Replays New York's flights of 2013 with their weather (public domain) as the traffic of a small
 model that predicts the arrival delay. The flights are shuffled once and spread evenly over two
-days, so that only the planted incidents drift. The model was trained on a third of
+days, so that only the planted incidents drift. The model was trained on a quarter of
 them.
+
+The true delay of a flight, its label, is known when it has landed: some hours after the
+prediction, for one in a hundred a day later, for two in a hundred never. Labels are a log of
+their own, which driftline joins with the predictions by their ids.
 
 Five incidents are planted: the humidity is null for three hours; the departure hour is
 written "7.0"; United's flights vanish; temperatures arrive in Celsius; and, permanently, a new
@@ -31,9 +36,16 @@ departure system reports the delay in seconds.
 
 The service is the real one (driftline run), which reads SageMaker capture files as they are
 written. The retrain job subscribes to its signals: an incident that is repaired within the
-cool-down of four hours needs no new model; one that persists does."""
+cool-down of four hours needs no new model; one that persists does. Drift of the data is seen
+at once, the error of the model only when the labels are in."""
+LABELS = (
+    "A label is the true delay of a flight. It is known when the flight has landed, hours after its"
+    " prediction; so the error of a window is judged hours later than its data: that is the lag of"
+    f" the labels. driftline waits until {COVERAGE:.0%} of a window's flights have landed."
+)
 END = """\
-exit codes: 0 all incidents detected, no false signal; 1 otherwise; 130 interrupted"""
+exit codes: 0 all incidents detected, the lasting one also by the model's error, and no
+false signal; 1 otherwise; 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,17 +71,18 @@ def play(options: argparse.Namespace, screen: Screen) -> int:
     folder = Folder(options.out)
     folder.empty()
     port = options.port or free_port()
-    screen.print("Reading the flights of 2013 and training a model on a third of them ...")
-    training, replayed = split(load())
+    screen.print("Reading the flights of 2013 and training a model on a quarter of them ...")
+    training, held_out, replayed = split(load())
     model = fit(training)
     screen.print(
-        f"{len(training):,} flights for model and baseline, {len(replayed):,} to replay; RMSE"
-        f" {model.rmse(training):.1f} min"
+        f"{len(training):,} flights to train on, {len(held_out):,} held out for the baseline of its"
+        f" error (RMSE {model.rmse(held_out):.1f} min), {len(replayed):,} to replay"
     )
-    deploy(folder, 1, port, training, model)
+    screen.print(LABELS)
+    deploy(folder, 1, port, model, training, held_out)
     service = ServiceProcess(folder.config, folder.log)
     incidents = FIVE if options.incidents == "all" else ()
-    traffic = Traffic(replayed, model, incidents, folder.captures)
+    traffic = Traffic(replayed, model, incidents, folder.captures, folder.labels)
     replay = Replay(traffic, service, folder, port, screen)
     screen.print(f"driftline run {folder.config}", wrap=False)
     screen.print(f"metrics: http://127.0.0.1:{port}/metrics", wrap=False)

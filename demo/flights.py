@@ -8,7 +8,7 @@ weather drifts in every window, and that drift could not be distinguished from a
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -27,6 +27,7 @@ degrees, miles per hour, miles, inches, millibars."""
 LABEL = "arr_delay"
 """The label: minutes of arrival delay, known when the flight has landed."""
 HOUR_S = 3600
+MINUTE_MS = 60_000
 
 
 class FlightsAbsent(Exception):
@@ -41,15 +42,17 @@ class FlightsAbsent(Exception):
 
 @dataclass(frozen=True)
 class Flights:
-    """Flights with the columns ``FEATURES``, their label (arrival delay) and the times of their
-    requests.
+    """Flights with the columns ``FEATURES``, their label (arrival delay), the times of their
+    requests, and how long each is in the air.
 
     Times are ascending and relative to the start of the replay; before :func:`retime` they are 0.
+    The time in the air is no feature: it is what the label has to wait for.
     """
 
     features: pa.Table
     label: NDArray[np.float64]
     time_ms: NDArray[np.int64]
+    air_ms: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.label)
@@ -60,6 +63,7 @@ class Flights:
             self.features.slice(start, stop - start),
             self.label[start:stop],
             self.time_ms[start:stop],
+            self.air_ms[start:stop],
         )
 
     def between(self, start_ms: int, end_ms: int) -> Flights:
@@ -69,7 +73,12 @@ class Flights:
 
     def where(self, mask: NDArray[np.bool_]) -> Flights:
         """Flights for which ``mask`` is true."""
-        return Flights(self.features.filter(pa.array(mask)), self.label[mask], self.time_ms[mask])
+        return Flights(
+            self.features.filter(pa.array(mask)),
+            self.label[mask],
+            self.time_ms[mask],
+            self.air_ms[mask],
+        )
 
 
 def load() -> Flights:
@@ -89,15 +98,20 @@ def load() -> Flights:
     flights = flights.append_column("dep_hour", flights["hour"])
     columns = [flights[name] for name in FROM_FLIGHT] + [weather[name] for name in FROM_WEATHER]
     label = flights[LABEL].to_numpy().astype(np.float64)
-    return Flights(
-        pa.table(columns, list(FEATURES)).combine_chunks(), label, np.zeros(len(label), np.int64)
-    )
+    air_ms = flights["air_time"].to_numpy().astype(np.int64) * MINUTE_MS
+    table = pa.table(columns, list(FEATURES)).combine_chunks()
+    return Flights(table, label, np.zeros(len(label), np.int64), air_ms)
 
 
-def split(flights: Flights) -> tuple[Flights, Flights]:
-    """Split into one third for training and two thirds for the replay."""
+def split(flights: Flights) -> tuple[Flights, Flights, Flights]:
+    """Split into a quarter for training, a twelfth held out, and two thirds for the replay."""
     third = len(flights) // 3
-    return flights.slice(0, third), flights.slice(third, len(flights))
+    quarter = third * 3 // 4
+    return (
+        flights.slice(0, quarter),
+        flights.slice(quarter, third),
+        flights.slice(third, len(flights)),
+    )
 
 
 def retime(flights: Flights, length_ms: int) -> Flights:
@@ -105,7 +119,7 @@ def retime(flights: Flights, length_ms: int) -> Flights:
     the resolution of a capture line.
     """
     time_ms = np.arange(len(flights), dtype=np.int64) * length_ms // max(len(flights), 1)
-    return Flights(flights.features, flights.label, time_ms // 1000 * 1000)
+    return replace(flights, time_ms=time_ms // 1000 * 1000)
 
 
 def _weather_rows(flights: pa.Table, weather: pa.Table) -> NDArray[np.int64]:

@@ -7,15 +7,16 @@ from collections import deque
 from dataclasses import dataclass
 
 from demo import retraining
-from demo.captures import write_training_file
-from demo.flights import Flights
+from demo.deployment import deploy
 from demo.incidents import HOUR_MS
-from demo.model import Model
-from demo.run_folder import Folder
+from demo.quality import QualityReports
+from demo.quality_scoring import QualityTally
+from demo.run_folder import COVERAGE, Folder
 from demo.scoring import Tally
 from demo.screen import Screen
-from demo.service import ServiceProcess, Subscription, driftline
+from demo.service import Item, ServiceProcess, Subscription
 from demo.traffic import START_MS, WINDOW_MS, WINDOWS, Traffic
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 
 LAG_WINDOWS = 8
@@ -35,8 +36,8 @@ class ServiceStalled(Exception):
 
 @dataclass(frozen=True)
 class Handover:
-    """A new model, trained on ``events``, took over at ``at_ms`` of the replay because of
-    ``signal``.
+    """A new model, trained on ``events`` with a label, took over at ``at_ms`` of the replay because
+    of ``signal``.
     """
 
     signal: Signal
@@ -57,6 +58,8 @@ class Replay:
         self.traffic = traffic
         self.folder = folder
         self.tally = Tally(traffic.incidents, START_MS, traffic.count)
+        self.quality = QualityReports()
+        self.quality_tally = QualityTally(traffic.incidents, START_MS)
         self.handovers: list[Handover] = []
         self.violations_outside_incidents = 0
         self._service = service
@@ -64,7 +67,8 @@ class Replay:
         self._port = port
         self._subscription = Subscription(folder.reports)
         self._closed_windows = 0
-        self._last_close_s = time.monotonic()
+        self._labelled_windows: list[int] = []
+        self._last_progress_s = time.monotonic()
         self._reminder: Signal | None = None
         self._signals: dict[int, str] = {}
         self._recent: deque[tuple[float, int]] = deque()
@@ -78,6 +82,7 @@ class Replay:
         began_s = time.monotonic()
         for window in range(WINDOWS + 1):
             self.traffic.write(window)
+            self._labelled_windows.append(self.traffic.labelled_windows(COVERAGE))
             self._follow(window - LAG_WINDOWS, until_s=began_s + seconds * window / WINDOWS)
             if self._reminder:
                 self._retrain(self._reminder, window)
@@ -89,33 +94,42 @@ class Replay:
         passed.
         """
         self._read_published()
-        while self._closed_windows < closed_windows or time.monotonic() < until_s:
+        while self._lags(closed_windows) or time.monotonic() < until_s:
             time.sleep(POLL_S)
             self._read_published()
             self._service.raise_if_ended()
-            stuck = time.monotonic() - self._last_close_s > STUCK_S
-            if self._closed_windows < closed_windows and stuck:
+            stuck = time.monotonic() - self._last_progress_s > STUCK_S
+            if stuck and self._lags(closed_windows):
                 raise ServiceStalled(STUCK_S, self.folder.log)
 
-    def _read_published(self) -> None:
-        """Process new items in time order, signals of a window before its report, so that
-        its row can name them.
+    def _lags(self, windows: int) -> bool:
+        """Whether the service has closed fewer windows, or judged fewer than had their labels when
+        that number was written.
         """
-        for item in sorted(
-            self._subscription.poll(),
-            key=lambda item: (item.end_ms or 0, isinstance(item, WindowReport)),
-        ):
-            if item.end_ms is None:
-                continue
-            self._announce(item.end_ms - START_MS)
-            if isinstance(item, Signal):
-                self._take(item)
-            else:
-                self._close(item, item.end_ms)
+        labelled = self._labelled_windows[windows - 1] if windows > 0 else 0
+        return self._closed_windows < windows or self.quality.judged < labelled
+
+    def _read_published(self) -> None:
+        """Process new items: reports on quality, which signals name; then in order of time, signals
+        of a window before its report, so that its row can name them.
+        """
+        for item in sorted(self._subscription.poll(), key=_processing_order):
+            if isinstance(item, QualityReport):
+                self.quality.add(item)
+                self._last_progress_s = time.monotonic()
+            elif isinstance(item, Signal) and item.quality is not None:
+                self._take_quality(item)
+            elif item.end_ms is not None:
+                self._announce(item.end_ms - START_MS)
+                if isinstance(item, Signal):
+                    self._take(item)
+                else:
+                    self._close(item, item.end_ms)
+        self._screen.set_quality(self.quality.newest_verdict)
 
     def _close(self, report: WindowReport, end_ms: int) -> None:
         self._closed_windows = max(self._closed_windows, (end_ms - START_MS) // WINDOW_MS)
-        self._last_close_s = time.monotonic()
+        self._last_progress_s = time.monotonic()
         span = report.start_ms - START_MS, end_ms - START_MS
         during_incident = any(incident.overlaps(*span) for incident in self.traffic.incidents)
         if report.state == "violations" and not during_incident:
@@ -126,8 +140,8 @@ class Replay:
 
     def _event_rate(self, rows: int) -> float:
         """Events per second through the service, including ``rows`` just reported."""
-        self._recent.append((self._last_close_s, rows))
-        while self._last_close_s - self._recent[0][0] > RATE_S:
+        self._recent.append((self._last_progress_s, rows))
+        while self._last_progress_s - self._recent[0][0] > RATE_S:
             self._recent.popleft()
         return sum(rows for _, rows in self._recent) / RATE_S
 
@@ -137,6 +151,12 @@ class Replay:
         self._screen.print_signal(signal, judged)
         if retraining.is_needed_after(signal) and not self.handovers:
             self._reminder = signal
+
+    def _take_quality(self, signal: Signal) -> None:
+        """Judge and show a signal about the model's error, beside the time of its labels."""
+        known_ms = self.quality.labels_until_ms(signal.report) or signal.end_ms
+        judged = self.quality_tally.judge(signal, known_ms)
+        self._screen.print_quality_signal(signal, known_ms, judged)
 
     def _announce(self, until_ms: int) -> None:
         """Announce, each once, the incidents that started or ended before this time."""
@@ -155,23 +175,29 @@ class Replay:
         hours = (signal.end_ms - signal.first_violation_ms) / HOUR_MS
         self._print_step(
             at_ms,
-            f"retrain job: no recovery after {hours:.1f} h; trained on the"
-            f" {len(retrained.flights):,} events since; held-out error"
+            f"retrain job: no recovery after {hours:.1f} h; trained on {retrained.fitted:,} of the"
+            f" {len(retrained.served):,} events since, whose labels are known; held-out error"
             f" {retrained.error_old:,.1f} -> {retrained.error_new:.1f} min",
         )
         if not retrained.better:
             self._print_step(at_ms, "the new model is not better: the old model stays")
             return
         self._service.stop()
-        deploy(self.folder, 2, self._port, retrained.flights, retrained.model)
+        deploy(self.folder, 2, self._port, retrained.model, retrained.served, retrained.held_out)
         self._service.start("--accept-change")
         self.traffic.model = retrained.model
-        self.handovers.append(Handover(signal, at_ms, len(retrained.flights)))
-        self._last_close_s = time.monotonic()
-        self._print_step(at_ms, "new model deployed; monitoring continues with its new baseline")
+        self.quality_tally.replaced_ms = at_ms
+        self.handovers.append(Handover(signal, at_ms, retrained.fitted))
+        self._last_progress_s = time.monotonic()
+        self._print_step(at_ms, "new model deployed; monitoring continues with its new baselines")
 
     def _print_step(self, at_ms: int, text: str) -> None:
         self._screen.print_at(START_MS + at_ms, text, "bold cyan")
+
+
+def _processing_order(item: Item) -> tuple[bool, int, bool]:
+    is_quality = isinstance(item, QualityReport)
+    return not is_quality, item.end_ms or 0, isinstance(item, WindowReport)
 
 
 def _announcements(traffic: Traffic) -> list[tuple[int, str]]:
@@ -185,19 +211,3 @@ def _announcements(traffic: Traffic) -> list[tuple[int, str]]:
         if incident.end_ms is not None
     ]
     return sorted(starts + ends)
-
-
-def deploy(folder: Folder, number: int, port: int, flights: Flights, model: Model) -> None:
-    """Write the training file with the model's own predictions, learn its baseline, and configure
-    the service with it.
-    """
-    write_training_file(folder.training(number), flights, model.predict(flights.features))
-    driftline(
-        "baseline",
-        str(folder.training(number)),
-        "--out",
-        str(folder.baseline(number)),
-        "--predictions",
-        "prediction",
-    )
-    folder.write_config(number, port)

@@ -18,12 +18,16 @@ MIN_GAIN = 0.1
 
 @dataclass(frozen=True)
 class Retrained:
-    """A model fitted on ``flights``, and the errors of the old model and of a trial model on the
-    newest quarter of them, which the trial model was not fitted on.
+    """A new model, and the errors of the old one and of it on ``held_out`` flights.
+
+    It was fitted on ``fitted`` flights. ``served`` are all flights since the change, also those
+    without a label: the baseline of the data needs none.
     """
 
     model: Model
-    flights: Flights
+    fitted: int
+    held_out: Flights
+    served: Flights
     error_old: float
     error_new: float
 
@@ -44,19 +48,22 @@ def is_needed_after(signal: Signal) -> bool:
 
 
 def retrain(signal: Signal, traffic: Traffic, until_ms: int) -> Retrained:
-    """Fit a model on the events from the first window wholly inside the episode up to ``until_ms``.
+    """Fit a model on the events from the first window wholly inside the episode up to ``until_ms``
+    whose labels are known by then.
 
-    The first window with a violation may have started before the change, so it is left out. Labels
-    are joined by the order of the replay; a real job joins them by ``inferenceId`` and waits until
-    the flights have landed.
+    The first window with a violation may have started before the change, so it is left out. The
+    labels of long flights come last, so the newest flights with a label are mostly short ones. The
+    oldest quarter, whose labels are nearly complete, is therefore held out: its error is that of
+    all flights.
     """
     since_ms = signal.first_violation_ms - START_MS + WINDOW_MS
-    flights = joined([served.flights for served in traffic.between(since_ms, until_ms)])
-    cut = len(flights) * 3 // 4
-    older = flights.slice(0, cut)
-    held_out = flights.slice(cut, len(flights))
-    trial = fit(older)
-    return Retrained(fit(flights), flights, traffic.model.rmse(held_out), trial.rmse(held_out))
+    served = joined([part.flights for part in traffic.between(since_ms, until_ms)])
+    labelled = joined(traffic.labelled(since_ms, until_ms))
+    cut = len(labelled) // 4
+    held_out, fitted = labelled.slice(0, cut), labelled.slice(cut, len(labelled))
+    model = fit(fitted)
+    errors = traffic.model.rmse(held_out), model.rmse(held_out)
+    return Retrained(model, len(fitted), held_out, served, *errors)
 
 
 def joined(parts: list[Flights]) -> Flights:
@@ -66,4 +73,5 @@ def joined(parts: list[Flights]) -> Flights:
         table,
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.time_ms for part in parts]),
+        np.concatenate([part.air_ms for part in parts]),
     )

@@ -9,10 +9,16 @@ from pathlib import Path
 import yaml
 
 from demo.captures import ENDPOINT, VARIANT
+from demo.flights import LABEL
+from demo.labels import ID, KNOWN_AT
 
 JOB = "demo"
 COOLDOWN = "4h"
 """Longer than any incident that is repaired: only a permanent one causes a reminder."""
+HORIZON = "36h"
+"""Longer than the label of any flight takes that is reported one day late."""
+COVERAGE = 0.8
+"""A window's quality is judged once this share of its flights have a label."""
 MARKER = ".driftline-demo"
 
 
@@ -38,6 +44,11 @@ class Folder:
         return self.path / "captures"
 
     @property
+    def labels(self) -> Path:
+        """True delays of the flights, in files by the time at which they are known."""
+        return self.path / "labels"
+
+    @property
     def reports(self) -> Path:
         """Reports and signals of driftline, one per line."""
         return self.path / "reports"
@@ -60,6 +71,14 @@ class Folder:
         """The baseline learned from the training file with this number."""
         return self.path / f"baseline-{number}"
 
+    def held_out(self, number: int) -> Path:
+        """Predictions and true delays of flights that the model was not fitted on."""
+        return self.path / f"held-out-{number}.csv"
+
+    def quality(self, number: int) -> Path:
+        """The baseline of the model's quality, made from its held-out flights."""
+        return self.path / f"quality-{number}"
+
     def empty(self) -> None:
         """Create the folder, or empty it after an earlier run; raise FolderTaken if it holds
         anything else.
@@ -73,6 +92,7 @@ class Folder:
             raise FolderTaken(self.path)
         shutil.rmtree(self.path, ignore_errors=True)
         self.captures.mkdir(parents=True)
+        self.labels.mkdir()
         marker.write_text("created by: python -m demo\n")
 
     def write_config(self, number: int, port: int) -> None:
@@ -85,8 +105,10 @@ class Folder:
         """The content of the configuration file; its paths are relative to its folder.
 
         ``grace`` is short because events arrive in order. ``idle`` is long because the replayed
-        time is not the clock's: a pause while the model is retrained is not silence. Values are
-        exposed because the names of carriers are public.
+        time is not the clock's: a pause while the model is retrained is not silence. Labels come in
+        each window for those of many hours before, so that all of these would be reported again
+        every few minutes: ``revise_every`` is long. Values are exposed because the names of
+        carriers are public.
         """
         return {
             "job": JOB,
@@ -98,7 +120,25 @@ class Folder:
             "window": "10m",
             "grace": "2s",
             "idle": "1h",
-            "models": {ENDPOINT: {"baseline": self.baseline(number).name}},
+            "labels": {
+                "source": {"type": "jsonl", "path": self.labels.name, "follow": True},
+                "format": {"type": "json", "id": ID, "label": LABEL, "time": {"path": KNOWN_AT}},
+                "join": "inference_id",
+                "horizon": HORIZON,
+            },
+            "models": {
+                ENDPOINT: {
+                    "baseline": self.baseline(number).name,
+                    "quality": {
+                        "problem": "regression",
+                        "prediction": "prediction",
+                        "baseline": self.quality(number).name,
+                        "metrics": ["rmse", "mae"],
+                        "judge_at": {"coverage": COVERAGE},
+                        "revise_every": "2h",
+                    },
+                }
+            },
             "rules": {"cooldown": COOLDOWN},
             "sinks": [{"type": "prometheus"}, {"type": "jsonl", "path": self.reports.name}],
             "http": {"host": "127.0.0.1", "port": port},

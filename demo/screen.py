@@ -1,4 +1,4 @@
-"""The screen of the demo: the view of the running job, with the model's error and the progress."""
+"""The screen of the demo: the view of the running job, the model's error, labels and progress."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.commands.live_view import Column, LiveView, Row
+from stream.commands.window_text import violation_text
 
 CLOCK_WIDTH = 9
 PLAIN_EVERY = 36
@@ -42,10 +45,11 @@ class Screen:
             TextColumn("{task.fields[rate]:,.0f} events/s"),
         )
         self._task = self._bar.add_task("replay", total=windows, rate=0.0)
+        self._quality = Text("quality: no window has its labels yet", "dim")
         self._view = LiveView(
             console or Console(highlight=False),
-            footer=lambda: self._bar,
-            extra=[Column("error", 9, "right")],
+            footer=lambda: Group(self._quality, "", self._bar),
+            extra=[Column("true error", 11, "right")],
             clock=clock,
             clock_width=CLOCK_WIDTH,
             plain_every=PLAIN_EVERY,
@@ -74,6 +78,29 @@ class Screen:
     def print_signal(self, signal: Signal, judged: str) -> None:
         """Print a signal, and what it is judged to be."""
         self._view.print_signal(signal, f"  ({judged})")
+
+    def print_quality_signal(self, signal: Signal, known_ms: int, judged: str) -> None:
+        """Print a signal about the model's error, beside the time at which its labels were known.
+
+        It is about the window of the predictions, which is hours before.
+        """
+        span = f"{clock(signal.start_ms)} to {clock(signal.end_ms)}"
+        head = f"quality signal {signal.kind}: {', '.join(signal.features)} of {span}  ({judged})"
+        is_recovered = signal.kind == "recovered"
+        lines = [] if is_recovered else [violation_text(reason) for reason in signal.reasons]
+        style = "green" if is_recovered else "bold magenta"
+        self._view.print_at(known_ms, [head, *lines], style)
+
+    def set_quality(self, report: QualityReport | None) -> None:
+        """Show the newest window whose error was judged."""
+        if report is None:
+            return
+        rmse = next(metric for metric in report.metrics if metric.name == "rmse")
+        self._quality = Text(
+            f"quality: {report.state} up to {clock(report.end_ms)}, RMSE {rmse.value or 0.0:,.1f}"
+            f" min (baseline {rmse.baseline or 0.0:.1f}), labels for {report.coverage or 0.0:.0%}",
+            "magenta" if report.violations else "dim",
+        )
 
     def add_window(self, report: WindowReport, rmse: float, rate: float, signals: str) -> None:
         """Show a closed window: its report, the model's error in it, the event rate of the service,

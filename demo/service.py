@@ -8,7 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+
+Item = WindowReport | QualityReport | Signal
 
 STOP_S = 20.0
 TAIL_LINES = 15
@@ -84,13 +87,15 @@ class Subscription:
         self._offsets: dict[Path, int] = {}
         self._known: set[str] = set()
 
-    def poll(self) -> list[WindowReport | Signal]:
+    def poll(self) -> list[Item]:
         """The items written since the last poll, each id once; an incomplete line is
         left for the next poll.
+
+        Reports on quality are read last: those that a signal names are then among the items.
         """
         lines = [
             line
-            for path in sorted(self._folder.glob("*.jsonl"))
+            for path in sorted(self._folder.glob("*.jsonl"), key=_reading_order)
             for line in self._lines(path)
             if line
         ]
@@ -107,11 +112,18 @@ class Subscription:
         return data[:complete].splitlines()
 
 
-def published(line: bytes) -> WindowReport | Signal:
+def published(line: bytes) -> Item:
     """The report or signal of a line."""
-    if "dedupe_id" in msgspec.json.decode(line, type=dict[str, msgspec.Raw]):
+    fields = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    if "dedupe_id" in fields:
         return msgspec.json.decode(line, type=Signal)
+    if "labelled" in fields:
+        return msgspec.json.decode(line, type=QualityReport)
     return msgspec.json.decode(line, type=WindowReport)
+
+
+def _reading_order(path: Path) -> tuple[bool, str]:
+    return path.name.startswith("quality-"), path.name
 
 
 def _command(*arguments: str) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 
 from demo.incidents import HOUR_MS, Incident
@@ -11,7 +13,7 @@ from demo.replay import Replay
 from demo.run_folder import Folder
 from demo.scoring import Detection
 from demo.screen import Screen
-from demo.traffic import LENGTH_MS, WINDOWS
+from demo.traffic import LENGTH_MS, START_MS, WINDOWS
 from stream.commands.window_text import time_text
 
 BEFORE_MS = 4 * HOUR_MS
@@ -21,16 +23,18 @@ MINUTE_MS = 60_000
 def conclude(replay: Replay, screen: Screen, folder: Folder) -> int:
     """Print the summary; return the exit code.
 
-    It is 0 if all incidents were detected and recovered, no signal was false, and a permanent
-    incident led to a new model.
+    It is 0 if all incidents were detected and recovered, a permanent one also by the model's error
+    and with a new model, and no signal was false.
     """
-    screen.print("")
-    for line in [*detected(replay), *errors(replay), *verdict(replay)]:
-        screen.print(line)
+    for part in (detected, late_signals, errors, verdict):
+        lines = part(replay)
+        for line in ["", *lines] if lines else []:
+            screen.print(line)
     for line in next_steps(replay, folder):
         screen.print(line, wrap=False)
     retrained = bool(replay.handovers) or not has_permanent(replay)
-    return 0 if replay.tally.passed and retrained else 1
+    passed = replay.tally.passed and replay.quality_tally.passed and retrained
+    return 0 if passed else 1
 
 
 def has_permanent(replay: Replay) -> bool:
@@ -63,39 +67,86 @@ def _delay(detection: Detection) -> str:
     return f"{detection.after_ms / MINUTE_MS:g} min ({detection.after_events:,} events)"
 
 
-def errors(replay: Replay) -> list[str]:
-    """The model's error before the permanent change, during it, and with the new model."""
-    rmse = replay.traffic.rmse
+def late_signals(replay: Replay) -> list[str]:
+    """The delay of the quality signal on each incident that has one, beside that of its data."""
+    tally = replay.quality_tally
     lines = []
-    for handover in replay.handovers:
-        incidents = replay.traffic.incidents
-        starts = (incident.start_ms for incident in incidents if incident.permanent)
-        change_ms = next(starts, handover.at_ms)
+    for incident in replay.traffic.incidents:
+        found, data = tally.detections.get(incident.name), replay.tally.detections
+        if found is None:
+            if incident.permanent:
+                lines.append(f"{incident.name}: NO SIGNAL about the model's error")
+            continue
+        first = data.get(incident.name)
+        ended = "recovered" if incident.name in tally.recovered else "NOT RECOVERED"
+        of_data = f"the data after {_time(first.after_ms)}" if first else "the data: NOT DETECTED"
         lines.append(
-            f"model error (RMSE): {rmse(change_ms - BEFORE_MS, change_ms):.1f} min before,"
-            f" {rmse(change_ms, handover.at_ms):,.1f} min during,"
-            f" {rmse(handover.at_ms, LENGTH_MS):.1f} min after retraining on"
-            f" {handover.events:,} events"
+            f"{incident.name}: {of_data}; the model's error after {_time(found.after_ms)}, when its"
+            f" labels were in; {ended}"
         )
     return lines
+
+
+def errors(replay: Replay) -> list[str]:
+    """The model's error before the permanent change, during it, and with the new model: as
+    driftline measured it from the labels that have come, and from those of all flights.
+    """
+    lines = []
+    for handover in replay.handovers:
+        starts = (each.start_ms for each in replay.traffic.incidents if each.permanent)
+        change_ms = next(starts, handover.at_ms)
+        spans = [
+            (change_ms - BEFORE_MS, change_ms),
+            (change_ms, handover.at_ms),
+            (handover.at_ms, LENGTH_MS),
+        ]
+        measured = [replay.quality.measured(START_MS + a, START_MS + b) for a, b in spans]
+        labels = f"from {sum(error.labelled for error in measured):,} labels"
+        lines += [
+            _error_line("measured by driftline", [error.rmse for error in measured], labels),
+            _error_line("of all flights", [replay.traffic.rmse(*span) for span in spans], ""),
+            f"the new model was trained on the {handover.events:,} events whose labels were known",
+        ]
+    return lines
+
+
+def _error_line(source: str, rmse: Sequence[float | None], note: str) -> str:
+    """A line with the error before, during and after the change.
+
+    >>> _error_line("of all flights", [17.25, 2529.2, None], "")
+    'RMSE of all flights         17.2 min before, 2,529.2 min during, no labels after retraining'
+    """
+    before, during, after = (
+        "no labels" if value is None or isnan(value) else f"{value:,.1f} min" for value in rmse
+    )
+    text = f"{before} before, {during} during, {after} after retraining"
+    return f"RMSE {source:<22} {text} {note}".rstrip()
+
+
+def _time(ms: int) -> str:
+    """A duration.
+
+    >>> _time(300_000), _time(15_180_000)
+    ('5 min', '4.2 h')
+    """
+    return f"{ms / MINUTE_MS:.0f} min" if ms < HOUR_MS else f"{ms / HOUR_MS:.1f} h"
 
 
 def verdict(replay: Replay) -> list[str]:
     """The result, and the number of windows that had a violation without an incident."""
     tally = replay.tally
     incidents = replay.traffic.incidents
-    text = (
-        f"{len(tally.detections)} of {len(incidents)} incidents detected,"
-        f" {len(tally.false_signals)} false signals"
-    )
+    false = len(tally.false_signals) + len(replay.quality_tally.false_signals)
+    text = f"{len(tally.detections)} of {len(incidents)} incidents detected, {false} false signals"
     if tally.detections:
         slowest = max(tally.detections.values(), key=lambda detection: detection.after_ms)
         text += f"; the slowest detection took {_delay(slowest)}"
     windows = (
         f"{WINDOWS} windows, {replay.traffic.events:,} events,"
-        f" {replay.violations_outside_incidents} windows with a violation outside of incidents"
+        f" {replay.violations_outside_incidents} windows with a violation outside of incidents;"
+        f" {replay.quality.judged} windows judged by their labels"
     )
-    return ["", text, windows]
+    return [text, windows]
 
 
 def next_steps(replay: Replay, folder: Folder) -> list[str]:
@@ -108,13 +159,12 @@ def next_steps(replay: Replay, folder: Folder) -> list[str]:
     ]
     if replay.tally.detections:
         last = list(replay.tally.detections.values())[-1]
+        window = f"{last.signal.model} {_start(last)}"
         lines += [
             "Next: see the windows and their findings, and recompute a published number,",
             f"      {program()} reports --config {folder.config}",
-            (
-                f"      {program()} explain {last.signal.model} {_start(last)}"
-                f" {last.incident.cause} --config {folder.config}"
-            ),
+            f"      {program()} explain {window} {last.incident.cause} --config {folder.config}",
+            f"      {program()} explain {window} --config {folder.config}  # and the error",
             "      then do the same with your own training file and captures: see README.md.",
         ]
     return lines

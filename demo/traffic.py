@@ -1,4 +1,4 @@
-"""The monitored endpoint: its requests and responses, window by window, and the true labels."""
+"""The monitored endpoint: its requests and responses, window by window, and its late labels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from demo.captures import capture_lines, write_capture_file
-from demo.flights import Flights, retime
+from demo.flights import SEED, Flights, retime
 from demo.incidents import HOUR_MS, Incident, pieces
+from demo.labels import LabelLog, known_ms
 from demo.model import Model, rmse
-from detectors.arrays import Floats
+from detectors.arrays import Floats, Ints
 
 START_MS = 1_767_571_200_000
 """The replay starts on Monday, 2026-01-05, 00:00 UTC."""
@@ -24,41 +25,63 @@ LENGTH_MS = (WINDOWS + 1) * WINDOW_MS
 
 @dataclass
 class ServedFlights:
-    """Flights that one model served while the same incidents were active."""
+    """Flights that one model served while the same incidents were active, and the time at which
+    the label of each is known.
+    """
 
     flights: Flights
     predicted: Floats
+    known_ms: Ints
 
 
 @dataclass
 class Traffic:
-    """Writes a capture file for each window, and keeps requests, responses and labels, which reach
-    a real endpoint later.
+    """Writes the captures of each window and the labels that become known in it.
+
+    It keeps all labels from the start on, which the monitored service does not have.
     """
 
     flights: Flights
     model: Model
     incidents: Sequence[Incident]
-    folder: Path
+    captures: Path
+    labels: Path
     served: list[ServedFlights] = field(default_factory=list)
     events: int = 0
 
     def __post_init__(self) -> None:
         self.flights = retime(self.flights, LENGTH_MS)
+        self._label_log = LabelLog(self.labels, START_MS)
+        self._rng = np.random.default_rng(SEED)
+        self._predictions = np.zeros(WINDOWS + 1, np.int64)
+        self._labelled = np.zeros(WINDOWS + 1, np.int64)
 
     def write(self, window: int) -> int:
-        """Serve the flights of a window and write their capture file; return the number of
-        events.
+        """Serve the flights of a window and write their capture file, and the labels known by its
+        end; return the number of events.
         """
-        start_ms = window * WINDOW_MS
+        start_ms, end_ms = window * WINDOW_MS, (window + 1) * WINDOW_MS
         lines: list[str] = []
-        for piece in pieces(self.incidents, self.flights.between(start_ms, start_ms + WINDOW_MS)):
-            predicted = self.model.predict(piece.features)
-            lines += capture_lines(piece, predicted, self.events + len(lines), START_MS)
-            self.served.append(ServedFlights(piece, predicted))
-        write_capture_file(self.folder, lines, START_MS + start_ms + WINDOW_MS)
+        for piece in pieces(self.incidents, self.flights.between(start_ms, end_ms)):
+            first_id = self.events + len(lines)
+            served = ServedFlights(
+                piece, self.model.predict(piece.features), known_ms(piece, self._rng)
+            )
+            lines += capture_lines(piece, served.predicted, first_id, START_MS)
+            self._label_log.add(piece, served.known_ms, first_id)
+            self.served.append(served)
+        write_capture_file(self.captures, lines, START_MS + end_ms)
+        self._predictions[window] = len(lines)
+        np.add.at(self._labelled, self._label_log.write(end_ms) // WINDOW_MS, 1)
         self.events += len(lines)
         return len(lines)
+
+    def labelled_windows(self, share: float) -> int:
+        """The number of windows of which at least a share of the predictions has a label that was
+        written.
+        """
+        enough = self._labelled >= share * self._predictions
+        return int(np.count_nonzero(enough & (self._predictions > 0)))
 
     def between(self, start_ms: int, end_ms: int) -> list[ServedFlights]:
         """The flights served in ``[start_ms, end_ms)``."""
@@ -67,8 +90,15 @@ class Traffic:
             start, stop = np.searchsorted(part.flights.time_ms, [start_ms, end_ms]).tolist()
             if stop > start:
                 flights = part.flights.slice(start, stop)
-                served.append(ServedFlights(flights, part.predicted[start:stop]))
+                span = slice(start, stop)
+                served.append(ServedFlights(flights, part.predicted[span], part.known_ms[span]))
         return served
+
+    def labelled(self, start_ms: int, end_ms: int) -> list[Flights]:
+        """The flights served in ``[start_ms, end_ms)`` whose label is known at its end."""
+        return [
+            part.flights.where(part.known_ms < end_ms) for part in self.between(start_ms, end_ms)
+        ]
 
     def count(self, start_ms: int, end_ms: int) -> int:
         """The number of events in ``[start_ms, end_ms)``."""

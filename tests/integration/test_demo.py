@@ -73,13 +73,27 @@ def test_all_five_incidents_are_detected_without_a_false_signal(tmp_path: Path) 
     )
     assert verdict, output
     assert float(verdict[1]) <= 20
-    error = re.search(
-        r"([\d.]+) min before, ([\d,.]+) min during, ([\d.]+) min after retraining", output
+    delays = re.search(
+        r"^delay in seconds: the data after ([\d.]+) min; the model's error after ([\d.]+) h",
+        output,
+        re.MULTILINE,
     )
-    assert error, output
-    before, during, after = (float(number.replace(",", "")) for number in error.groups())
-    assert during > 20 * before
-    assert after < 1.2 * before
+    assert delays, output
+    assert float(delays[1]) <= 20
+    assert 3 <= float(delays[2]) <= 7
+    number = r"([\d,.]+) min"
+    errors = re.findall(
+        rf"^RMSE .*? {number} before, {number} during, {number} after retraining",
+        output,
+        re.MULTILINE,
+    )
+    assert len(errors) == 2, output
+    for texts in errors:
+        before, during, after = (float(text.replace(",", "")) for text in texts)
+        assert during > 20 * before
+        assert after < 1.2 * before
+    measured, of_all = ([float(text.replace(",", "")) for text in texts] for texts in errors)
+    assert measured == pytest.approx(of_all, rel=0.1)
     assert output.count("NOT") == 0, output
     assert services_of(out) == []
 
@@ -91,6 +105,9 @@ def test_no_signal_is_sent_without_incidents(tmp_path: Path) -> None:
     assert process.returncode == 0, output
     assert "0 of 0 incidents detected, 0 false signals" in output
     assert "signal opened" not in output
+    judged = re.search(r"(\d+) windows judged by their labels", output)
+    assert judged, output
+    assert int(judged[1]) > 200
 
 
 def test_metrics_are_served_during_the_demo_and_ctrl_c_leaves_no_process(tmp_path: Path) -> None:

@@ -2,12 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from demo.captures import capture_lines, write_capture_file, write_training_file
+from demo.captures import (
+    capture_lines,
+    write_capture_file,
+    write_held_out_file,
+    write_training_file,
+)
 from demo.flights import Flights
 
 NEW_YEAR_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -16,6 +22,7 @@ FLIGHTS = Flights(
     pa.table({"carrier": ["UA", "DL"], "temp": [39.02, None], "dep_hour": ["7.0", "12"]}),
     np.zeros(2),
     np.array([0, 61_000], np.int64),
+    np.zeros(2, np.int64),
 )
 
 
@@ -70,4 +77,14 @@ def test_the_training_file_has_the_prediction_first(tmp_path: Path) -> None:
         '"prediction","carrier","temp","dep_hour"',
         '1.5,"UA",39.02,"7.0"',
         '2,"DL",,"12"',
+    ]
+
+
+def test_the_held_out_file_has_predictions_and_true_delays(tmp_path: Path) -> None:
+    labelled = replace(FLIGHTS, label=np.array([-10.0, 33.0]))
+    write_held_out_file(tmp_path / "held-out.csv", labelled, np.array([1.5, 2.0]))
+    assert (tmp_path / "held-out.csv").read_text().splitlines() == [
+        '"prediction","arr_delay"',
+        "1.5,-10",
+        "2,33",
     ]

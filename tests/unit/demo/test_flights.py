@@ -63,15 +63,15 @@ def test_the_model_has_twelve_features() -> None:
 
 
 def small(n: int) -> Flights:
-    return Flights(
-        pa.table({"distance": list(range(n))}), np.arange(n, dtype=float), np.zeros(n, np.int64)
-    )
+    zeros = np.zeros(n, np.int64)
+    return Flights(pa.table({"distance": list(range(n))}), np.arange(n, dtype=float), zeros, zeros)
 
 
-def test_a_third_of_the_flights_is_kept_for_training() -> None:
-    baseline, replayed = split(small(10))
-    assert baseline.label.tolist() == [0, 1, 2]
-    assert replayed.label.tolist() == [3, 4, 5, 6, 7, 8, 9]
+def test_a_quarter_is_for_training_and_a_twelfth_is_held_out() -> None:
+    training, held_out, replayed = split(small(24))
+    assert training.label.tolist() == [0, 1, 2, 3, 4, 5]
+    assert held_out.label.tolist() == [6, 7]
+    assert replayed.label.tolist() == list(range(8, 24))
 
 
 def test_retimed_flights_are_spread_evenly_in_whole_seconds() -> None:

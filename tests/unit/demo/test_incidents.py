@@ -26,7 +26,8 @@ def two_days() -> Flights:
         "temp": pa.array([212.0] * n),
     }
     times = np.arange(n, dtype=np.int64) * HALF_HOUR_MS
-    return Flights(pa.table({name: columns[name] for name in FEATURES}), np.zeros(n), times)
+    table = pa.table({name: columns[name] for name in FEATURES})
+    return Flights(table, np.zeros(n), times, np.zeros(n, np.int64))
 
 
 def column(name: str, feature: str) -> tuple[list[object], list[object]]:

@@ -17,14 +17,13 @@ def flights(n: int = 4000) -> Flights:
     delay = rng.integers(-10, 60, n)
     columns["dep_delay"] = pa.array(delay)
     label = 2.0 * delay + 10.0 * (carrier == "A")
-    return Flights(
-        pa.table({name: columns[name] for name in FEATURES}), label, np.zeros(n, np.int64)
-    )
+    zeros = np.zeros(n, np.int64)
+    return Flights(pa.table({name: columns[name] for name in FEATURES}), label, zeros, zeros)
 
 
 def changed(known: Flights, name: str, column: pa.Array) -> Flights:
     table = known.features.set_column(known.features.column_names.index(name), name, column)
-    return Flights(table, known.label, known.time_ms)
+    return Flights(table, known.label, known.time_ms, known.air_ms)
 
 
 def test_a_linear_law_is_recovered() -> None:
