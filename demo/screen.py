@@ -21,7 +21,7 @@ PLAIN_EVERY = 36
 """Without a terminal, one line is printed for this number of windows (six hours)."""
 SVG_WIDTH = 100
 """Width of the picture that :meth:`Screen.save_svg` saves, in characters."""
-SVG_LINES = 52
+SVG_LINES = 76
 """Height of that picture, in lines."""
 
 

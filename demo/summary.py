@@ -79,9 +79,9 @@ def late_signals(replay: Replay) -> list[str]:
             continue
         first = data.get(incident.name)
         ended = "recovered" if incident.name in tally.recovered else "NOT RECOVERED"
-        of_data = f"the data after {_time(first.after_ms)}" if first else "the data: NOT DETECTED"
+        of_data = f"data after {_time(first.after_ms)}" if first else "data: NOT DETECTED"
         lines.append(
-            f"{incident.name}: {of_data}; the model's error after {_time(found.after_ms)}, when its"
+            f"{incident.name}: {of_data}; model's error after {_time(found.after_ms)}, when its"
             f" labels were in; {ended}"
         )
     return lines
@@ -101,26 +101,28 @@ def errors(replay: Replay) -> list[str]:
             (handover.at_ms, LENGTH_MS),
         ]
         measured = [replay.quality.measured(START_MS + a, START_MS + b) for a, b in spans]
-        labels = f"from {sum(error.labelled for error in measured):,} labels"
+        labels = sum(error.labelled for error in measured)
         lines += [
-            _error_line("measured by driftline", [error.rmse for error in measured], labels),
-            _error_line("of all flights", [replay.traffic.rmse(*span) for span in spans], ""),
-            f"the new model was trained on the {handover.events:,} events whose labels were known",
+            _error_line("measured by driftline", [error.rmse for error in measured]),
+            _error_line("of all flights", [replay.traffic.rmse(*span) for span in spans]),
+            (
+                f"{'':<28}(by {labels:,} labels that have come; the new model was trained on"
+                f" {handover.events:,})"
+            ),
         ]
     return lines
 
 
-def _error_line(source: str, rmse: Sequence[float | None], note: str) -> str:
+def _error_line(source: str, rmse: Sequence[float | None]) -> str:
     """A line with the error before, during and after the change.
 
-    >>> _error_line("of all flights", [17.25, 2529.2, None], "")
+    >>> _error_line("of all flights", [17.25, 2529.2, None])
     'RMSE of all flights         17.2 min before, 2,529.2 min during, no labels after retraining'
     """
     before, during, after = (
         "no labels" if value is None or isnan(value) else f"{value:,.1f} min" for value in rmse
     )
-    text = f"{before} before, {during} during, {after} after retraining"
-    return f"RMSE {source:<22} {text} {note}".rstrip()
+    return f"RMSE {source:<22} {before} before, {during} during, {after} after retraining"
 
 
 def _time(ms: int) -> str:
@@ -143,10 +145,13 @@ def verdict(replay: Replay) -> list[str]:
         text += f"; the slowest detection took {_delay(slowest)}"
     windows = (
         f"{WINDOWS} windows, {replay.traffic.events:,} events,"
-        f" {replay.violations_outside_incidents} windows with a violation outside of incidents;"
-        f" {replay.quality.judged} windows judged by their labels"
+        f" {replay.violations_outside_incidents} windows with a violation outside of incidents"
     )
-    return [text, windows]
+    judged = (
+        f"{replay.quality.judged} windows judged by their labels; the flights of the others have"
+        " not landed yet"
+    )
+    return [text, windows, judged]
 
 
 def next_steps(replay: Replay, folder: Folder) -> list[str]:
@@ -161,10 +166,10 @@ def next_steps(replay: Replay, folder: Folder) -> list[str]:
         last = list(replay.tally.detections.values())[-1]
         window = f"{last.signal.model} {_start(last)}"
         lines += [
-            "Next: see the windows and their findings, and recompute a published number,",
+            "Next: see the windows with findings and error, and recompute a published number,",
             f"      {program()} reports --config {folder.config}",
             f"      {program()} explain {window} {last.incident.cause} --config {folder.config}",
-            f"      {program()} explain {window} --config {folder.config}  # and the error",
+            f"      {program()} explain {window} --config {folder.config}",
             "      then do the same with your own training file and captures: see README.md.",
         ]
     return lines

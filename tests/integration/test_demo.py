@@ -74,7 +74,7 @@ def test_all_five_incidents_are_detected_without_a_false_signal(tmp_path: Path) 
     assert verdict, output
     assert float(verdict[1]) <= 20
     delays = re.search(
-        r"^delay in seconds: the data after ([\d.]+) min; the model's error after ([\d.]+) h",
+        r"^delay in seconds: data after ([\d.]+) min; model's error after ([\d.]+) h",
         output,
         re.MULTILINE,
     )
