@@ -84,7 +84,7 @@ class MulticlassEstimator:
         for answer in answers:
             matrix[:, answer.position] = answer.expected
         n = round(matrix.sum())
-        accuracy = np.trace(matrix) / n if n else float("nan")
+        accuracy = float(np.trace(matrix)) / n if n else float("nan")
         flat = (np.eye(width) - accuracy) / max(n, 1)
         found = {"accuracy": (accuracy, flat), "weighted_recall": (accuracy, flat)}
         found |= {name: weighted_f_score(matrix, beta) for name, beta in BETAS.items()}

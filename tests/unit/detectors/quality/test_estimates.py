@@ -1,5 +1,6 @@
 """Estimates without labels: on streams whose labels follow the promised law, and laws of counts."""
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from detectors.errors import BaselineInvalid
 from detectors.quality.baseline import QualityBaseline
 from detectors.quality.calibration import Calibration, CalibrationTable, LossTable
 from detectors.quality.counts import QualityCounts
+from detectors.quality.estimates.base import Estimator
 from detectors.quality.estimates.binary import BinaryEstimator
 from detectors.quality.estimates.fitted import fitted_estimator
 from detectors.quality.estimates.losses import LossEstimator
@@ -190,3 +192,33 @@ def test_an_estimate_that_the_baseline_has_no_table_for_is_refused(
     baseline = QualityBaseline(problem=problem, rows=0, metrics={}, constraints={})  # type: ignore[arg-type]
     with pytest.raises(BaselineInvalid, match=message):
         fitted_estimator(baseline, method)  # type: ignore[arg-type]
+
+
+ESTIMATORS: dict[str, Estimator] = {
+    "binary": BinaryEstimator(COINS),
+    "multiclass": MulticlassEstimator(
+        Calibration(edges=(0.5,), tables={"a": COINS.tables[""], "b": COINS.tables[""]}),
+        ("a", "b"),
+        {"a": {"a": 700, "b": 300}, "b": {"a": 0, "b": 10}},
+    ),
+    "regression": LossEstimator(
+        LossTable(
+            edges=(0.5,),
+            rows=(10, 10),
+            absolute=(0.5, 0.25),
+            absolute_variance=(0.3, 0.1),
+            squared=(0.3, 0.1),
+            squared_variance=(0.1, 0.02),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("problem", ESTIMATORS)
+def test_an_estimate_can_be_published(problem: str) -> None:
+    estimator = ESTIMATORS[problem]
+    data = rows(np.zeros(4), np.array([0.1, 0.9, 0.6, 0.4]))
+    section = estimator.estimate(
+        one(estimator.tally_predictions(data, whole(data), 1)), ("a", "b"), CONFIDENCE
+    )
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(section), type=EstimateSection) == section
