@@ -98,8 +98,10 @@ class CellTable:
 
 
 def delay_entries(group: Ints, delay_ms: Ints, weight: Ints) -> Entries:
-    """Return the entries of the delays of labels."""
-    return entries(DELAYS, group, STEP_ZERO + steps_of(delay_ms.astype(np.float64)), weight)
+    """Return the entries of the delays of labels; unknown ones, below 0, are left out."""
+    known = delay_ms >= 0
+    steps = steps_of(delay_ms[known].astype(np.float64))
+    return entries(DELAYS, group[known], STEP_ZERO + steps, weight[known])
 
 
 def delay_quantiles_s(table: CellTable) -> dict[str, float]:

@@ -14,9 +14,11 @@ from detectors.phrases import counted, escaped, number, percent
 from detectors.quality_report import EstimateSection, MetricReport, QualityReport
 from stream.commands.window_text import span_text, time_text
 
+CONSTANT: Final = "_best_constant_classifier"
+"""The end of the names of metrics of the best constant answer."""
 MOST_CLASSES: Final = 12
 """The largest number of classes whose confusion matrix is printed."""
-DIGITS: Final = 5
+DIGITS: Final = 4
 UNITS_S: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 BELOW: Final = "LessThanThreshold"
 
@@ -58,9 +60,17 @@ class QualityPage:
             self._line(note)
 
     def _metrics(self, report: QualityReport) -> None:
-        """A table of the metrics, those with a limit first."""
-        table = Table("metric", "baseline", "value", "interval", "limit", "verdict")
-        ordered = sorted(report.metrics, key=lambda metric: metric.limit is None)
+        """A table of the metrics, those with a limit first.
+
+        Those of a constant answer, which nobody judges, are in the report.
+        """
+        table = Table(box=None, pad_edge=False)
+        table.add_column("metric", no_wrap=True)
+        for heading in ("baseline", "value", "interval", "limit"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        shown = [metric for metric in report.metrics if not metric.name.endswith(CONSTANT)]
+        ordered = sorted(shown, key=lambda metric: metric.limit is None)
         for metric in ordered:
             cells = (
                 metric.name,
@@ -76,8 +86,9 @@ class QualityPage:
         confidence = report.rules.get("confidence")
         if isinstance(confidence, float):
             self._line(
-                f"A metric violates when its whole {percent(confidence)} interval is beyond its"
-                " limit."
+                f"A metric violates when it is beyond its limit by more than the sampling error, at"
+                f" {percent(confidence)}: that of the window, and of the baseline where the limit"
+                " is its value."
             )
 
     def _confusion(self, confusion: Mapping[str, Mapping[str, int]]) -> None:
@@ -89,7 +100,7 @@ class QualityPage:
         if len(names) > MOST_CLASSES:
             self._line(f"the confusion matrix of {len(names):,} classes is in the report")
             return
-        table = Table("true class")
+        table = Table("true class", box=None, pad_edge=False)
         for name in names:
             table.add_column(escaped(f"predicted {name}"), justify="right")
         for name in names:
@@ -99,7 +110,8 @@ class QualityPage:
 
     def _per_class(self, per_class: Mapping[str, Mapping[str, float | None]]) -> None:
         columns = list(dict.fromkeys(name for row in per_class.values() for name in row))
-        table = Table("class", *map(escaped, columns))
+        self._console.print()
+        table = Table("class", *map(escaped, columns), box=None, pad_edge=False)
         for name, row in per_class.items():
             table.add_row(escaped(name), *(_number(row.get(column)) for column in columns))
         self._console.print(table)
@@ -108,7 +120,7 @@ class QualityPage:
         """The estimates, under a line that says that no label is behind them."""
         self._console.print()
         self._line(f"estimated by {section.method}, without labels:")
-        table = Table("metric", "estimate", "interval")
+        table = Table("metric", "estimate", "interval", box=None, pad_edge=False)
         for estimate in section.metrics:
             interval = _interval(estimate.low, estimate.high)
             table.add_row(escaped(estimate.name), _number(estimate.value), interval)
@@ -150,11 +162,11 @@ def _interval(low: float | None, high: float | None) -> str:
 def _limit(metric: MetricReport) -> str:
     if metric.limit is None:
         return "-"
-    side = "or more" if metric.comparison_operator == BELOW else "or less"
-    return f"{_number(metric.limit)} {side}"
+    side = ">=" if metric.comparison_operator == BELOW else "<="
+    return f"{side} {_number(metric.limit)}"
 
 
 def _verdict(metric: MetricReport) -> str:
     if metric.value is None and metric.reason:
         return f"undefined: {metric.reason}"
-    return metric.verdict
+    return "-" if metric.verdict == "not judged" else metric.verdict

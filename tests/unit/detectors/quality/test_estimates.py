@@ -197,7 +197,7 @@ def test_an_estimate_that_the_baseline_has_no_table_for_is_refused(
 ESTIMATORS: dict[str, Estimator] = {
     "binary": BinaryEstimator(COINS),
     "multiclass": MulticlassEstimator(
-        Calibration(edges=(0.5,), tables={"a": COINS.tables[""], "b": COINS.tables[""]}),
+        Calibration(edges=(0.5,), tables=COINS.tables),
         ("a", "b"),
         {"a": {"a": 700, "b": 300}, "b": {"a": 0, "b": 10}},
     ),

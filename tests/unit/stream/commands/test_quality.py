@@ -116,13 +116,13 @@ def page(shown: QualityReport, width: int = 100) -> str:
 
 def test_the_page_shows_metrics_with_interval_baseline_limit_and_verdict() -> None:
     text = page(quality_report())
-    [row] = [line for line in text.splitlines() if line.startswith("│ accuracy")]
-    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+    [row] = [line for line in text.splitlines() if line.startswith("accuracy")]
+    assert re.split(r"  +", row.strip()) == [
         "accuracy",
         "0.9",
         "0.8",
         "0.75 to 0.85",
-        "0.9 or more",
+        ">= 0.9",
         "violation",
     ]
     assert "undefined: no probabilities" in text
@@ -147,7 +147,7 @@ def test_the_page_shows_the_confusion_matrix_with_true_classes_as_rows() -> None
     rows = [
         re.findall(r"\d+", line)
         for line in page(quality_report(confusion_matrix=matrix)).splitlines()
-        if re.match(r"│ [01] ", line)
+        if re.match(r"[01] ", line)
     ]
     assert rows == [["1", "41", "12"], ["0", "13", "44"]]
 
