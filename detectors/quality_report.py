@@ -150,6 +150,8 @@ class QualityEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """The share of the predictions that have a label."""
     metrics: tuple[MetricReport, ...]
     """The metrics that violate, each with its baseline and its interval."""
+    labels_until_ms: int | None = None
+    """The time of labels up to which they are counted: when the verdict was due, by the labels."""
     confusion_before: dict[str, dict[str, int]] = {}
     """The confusion matrix of the baseline, by true and predicted class; masked names unless
     ``expose_values`` is set.

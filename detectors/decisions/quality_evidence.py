@@ -27,6 +27,7 @@ def quality_evidence(
         problem=report.problem,
         labelled=report.labelled,
         coverage=report.coverage,
+        labels_until_ms=report.labels_until_ms,
         metrics=found if expose_values else tuple(map(_without_reason, found)),
         confusion_before=_renamed(quality.confusion, names),
         confusion_after=_renamed(report.confusion_matrix, names),

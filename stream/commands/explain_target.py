@@ -55,8 +55,13 @@ def find_target(
 def find_quality(arguments: Sequence[str], files: ReportFiles) -> QualityReport | None:
     """Return the quality report that is named by its id, or by the id of a signal about it.
 
-    ``None`` if the arguments name anything else.
+    MODEL TIME and a metric of the quality name it too. ``None`` if the arguments name anything
+    else.
     """
+    if len(arguments) == 3:
+        quality = files.quality_of(_by_time(files, arguments[0], arguments[1]))
+        named = quality is not None and arguments[2] in {each.name for each in quality.metrics}
+        return quality if named else None
     if len(arguments) != 1:
         return None
     signal = files.signal(arguments[0])

@@ -126,7 +126,7 @@ class LiveView:
         names = [reason.feature for reason in reasons] or list(signal.features)
         head = printable(f"signal {signal.kind}: {', '.join(names)}{note}")
         lines = [] if is_recovered else [violation_text(reason) for reason in reasons]
-        self.print_at(signal.end_ms, [head, *lines], "green" if is_recovered else "bold red")
+        self.print_at(_told_ms(signal), [head, *lines], "green" if is_recovered else "bold red")
 
     def add_window(self, row: Row) -> None:
         """Show a window that has been closed."""
@@ -203,3 +203,9 @@ class LiveView:
 
 def _model(model: str, variant: str) -> str:
     return model if variant == "AllTraffic" else f"{model}/{variant}"
+
+
+def _told_ms(signal: Signal) -> int:
+    """The time of the evidence: the end of the window, or of the labels of a quality signal."""
+    labels_ms = None if signal.quality is None else signal.quality.labels_until_ms
+    return max(signal.end_ms, labels_ms or signal.end_ms)

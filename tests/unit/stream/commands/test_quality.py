@@ -95,6 +95,12 @@ def test_the_id_of_a_quality_report_or_of_its_signal_leads_to_its_page(
     assert "2025-06-15 15:07 - 15:08 (UTC): violations" in page
 
 
+def test_a_metric_of_a_window_leads_to_the_page_of_its_quality(folder: Path) -> None:
+    to = console()
+    assert explain(["flights", "15:07", "accuracy"], None, folder, None, to)
+    assert quality_report().id in printed(to)
+
+
 def test_a_window_finds_its_quality_by_model_variant_and_span(folder: Path) -> None:
     files = ReportFiles(None, folder)
     assert files.quality_of(report(0)) == quality_report(0)
