@@ -49,8 +49,13 @@ class QualityWindows:
         self._fresh = {split(name): set(ends) for name, ends in labels.touched.items()}
 
     def touch(self, key: ModelKey, pane_ms: int) -> None:
-        """Note that a pane has changed: its windows are to be reported again."""
+        """Note that a pane has changed: its windows that are not final are to be reported again."""
+        finished = self._labels.finished_ms
         ends = set(window_ends(pane_ms, self._settings))
+        if finished is not None:
+            ends = {end for end in ends if end > finished}
+        if not ends:
+            return
         self._labels.touched.setdefault(joined(key), set()).update(ends)
         self._fresh.setdefault(key, set()).update(ends)
 

@@ -106,28 +106,34 @@ class Logs:
         starts with the smallest mark of its parents at their ends.
         """
         counts: Counts = {}
+        for record in self.in_time(settings):
+            pane_ms = record.time_ms // settings.every_ms * settings.every_ms
+            for k in range(1, settings.window_ms // settings.every_ms + 1):
+                window = str(record.model), pane_ms + k * settings.every_ms
+                counts.setdefault(window, [0] * 5)[record.value] += 1
+        return counts
+
+    def in_time(self, settings: JobSettings) -> list[Record]:
+        """Return the readable records that are not too late, one partition after the other."""
+        kept: list[Record] = []
         marks: dict[str, int | None] = {}
         for name, records in self.records.items():
             inherited = [marks[parent] for parent in self.parents[name]]
             known = [mark_ms for mark_ms in inherited if mark_ms is not None]
-            marks[name] = _count(records, min(known, default=None), settings, counts)
-        return counts
+            marks[name] = _keep(records, min(known, default=None), settings, kept)
+        return kept
 
 
-def _count(
-    records: list[Record], mark_ms: int | None, settings: JobSettings, counts: Counts
+def _keep(
+    records: list[Record], mark_ms: int | None, settings: JobSettings, kept: list[Record]
 ) -> int | None:
-    """Add the records of one partition to the counts; return its mark at the end."""
+    """Add the records of one partition that are in time; return its mark at the end."""
     for record in records:
         if record.model is None:
             continue
         mark_ms = record.time_ms if mark_ms is None else max(mark_ms, record.time_ms)
-        if too_late(record, mark_ms, settings):
-            continue
-        pane_ms = record.time_ms // settings.every_ms * settings.every_ms
-        for k in range(1, settings.window_ms // settings.every_ms + 1):
-            window = record.model, pane_ms + k * settings.every_ms
-            counts.setdefault(window, [0] * 5)[record.value] += 1
+        if not too_late(record, mark_ms, settings):
+            kept.append(record)
     return mark_ms
 
 

@@ -14,19 +14,27 @@ from detectors.decisions.judge import WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
+from detectors.decisions.quality_judge import QualityJudge
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, State, WindowReport
 from detectors.violation import Violation
 from stream.aggregation.aggregator import Aggregator
+from stream.aggregation.label_ledger import LabelLedger
+from stream.aggregation.labels import LabelParts
 from stream.aggregation.panes import PaneId
+from stream.aggregation.quality_model import LabelSettings, QualityModel
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, Item, Output, Partial
+from stream.labels.rows import LabelRange
+from tests.simulation.label_reading import LabelReader
 from tests.simulation.logs import MODELS, Counts
 from tests.simulation.reading import BASELINE, LAYOUT, Reader
-from tests.support.stores import MemoryPanes
+from tests.support.stores import MemoryJoinStore, MemoryPanes, MemoryQualityPanes
 
 RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
 
+Delivered = WindowReport | Signal | QualityReport
 Range = tuple[str, int, int]
 """A partition, and the offsets ``[first, next)`` in it."""
 
@@ -105,6 +113,24 @@ def _violation(rows: int) -> Violation:
     )
 
 
+class LabelStores(NamedTuple):
+    """What the state keeps of labels besides the job's own state."""
+
+    joins: MemoryJoinStore
+    panes: MemoryQualityPanes
+
+    def copy(self) -> LabelStores:
+        return LabelStores(self.joins.copy(), self.panes.copy())
+
+
+class LabelJob(NamedTuple):
+    """The part of the configuration that concerns labels."""
+
+    settings: LabelSettings
+    models: dict[str, QualityModel]
+    judge: QualityJudge
+
+
 class Committed(NamedTuple):
     """The content of one commit. ``accepted`` are the ranges that were accepted, in order."""
 
@@ -113,6 +139,7 @@ class Committed(NamedTuple):
     outbox: tuple[Output, ...]
     cursor: int
     accepted: tuple[Range, ...]
+    labels: LabelStores = LabelStores(MemoryJoinStore(), MemoryQualityPanes())
 
 
 class SharedStore:
@@ -150,12 +177,12 @@ class Sink:
     """All delivered items; two items with the same id must not differ."""
 
     def __init__(self) -> None:
-        self.delivered: dict[str, WindowReport | Signal] = {}
+        self.delivered: dict[str, Delivered] = {}
         self.changed: list[str] = []
 
     def take(self, item: Output) -> None:
         """Accept an item, which may be a repeat."""
-        if isinstance(item, WindowReport | Signal):
+        if isinstance(item, Delivered):
             name = id_of(item)
             if self.delivered.setdefault(name, item) != item:
                 self.changed.append(name)
@@ -175,9 +202,9 @@ class Sink:
         }
 
 
-def id_of(item: WindowReport | Signal) -> str:
+def id_of(item: Delivered) -> str:
     """Return the id by which a repeat is recognized."""
-    return item.id if isinstance(item, WindowReport) else item.dedupe_id
+    return item.dedupe_id if isinstance(item, Signal) else item.id
 
 
 class Owner:
@@ -194,6 +221,7 @@ class Owner:
         settings: JobSettings,
         random: Random,
         readers: list[Reader],
+        labels: LabelJob | None = None,
     ) -> None:
         self._store = store
         self._sink = sink
@@ -206,7 +234,9 @@ class Owner:
         self.accepted = list(self._committed.accepted)
         self.waiting: list[Output] = []
         self.lost: list[tuple[str, ...]] = []
+        self.label_reader: LabelReader | None = None
         self.restore(self._committed)
+        self.stores = self.restore_labels(self._committed)
         state = JobState.decode(self._committed.state)
         baselines = dict.fromkeys(MODELS, BASELINE)
         judge = PlainJudge()
@@ -216,7 +246,17 @@ class Owner:
             judge=judge,  # type: ignore[arg-type]
             state=state,
             panes=self.panes,
+            labels=None if labels is None else LabelParts(*labels, *self.stores),
         )
+
+    @property
+    def label_ledger(self) -> LabelLedger:
+        """The ledger of the labels, of a job that has them."""
+        assert self.aggregator.state.labels is not None
+        return self.aggregator.state.labels.ledger
+
+    def begin(self) -> None:
+        """Assign all partitions from the committed positions."""
         self.take(list(self.aggregator.resume()))
 
     def restore(self, committed: Committed) -> None:
@@ -224,7 +264,11 @@ class Owner:
         for pane, profile in committed.panes.items():
             self.panes.put(pane, profile.copy())
 
-    def step(self, item: Item) -> None:
+    def restore_labels(self, committed: Committed) -> LabelStores:
+        """Return the committed stores of labels."""
+        return committed.labels.copy()
+
+    def step(self, item: Item | LabelRange) -> None:
         """Pass one item to the aggregator."""
         ledger = self.aggregator.state.ledger
         before = ledger.partials_accepted
@@ -240,7 +284,10 @@ class Owner:
     def take(self, outputs: list[Output]) -> None:
         """Pass assignments to the readers; all other outputs wait for the commit."""
         for output in outputs:
-            if isinstance(output, Assign):
+            if isinstance(output, Assign) and output.of_labels:
+                assert self.label_reader is not None
+                self.label_reader.assign(output)
+            elif isinstance(output, Assign):
                 self._reader_of(output.partition).assign(output)
             else:
                 self.waiting.append(output)
@@ -256,6 +303,7 @@ class Owner:
         """Commit state, panes, outbox and cursor; return false if another owner has taken over."""
         off = self.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
+        self._require_balanced_labels()
         panes = {
             pane: profile.copy()
             for pane in self.panes.ids()
@@ -267,12 +315,28 @@ class Owner:
             outbox=(*self._committed.outbox, *self.waiting),
             cursor=self.cursor,
             accepted=tuple(self.accepted),
+            labels=self.stores.copy(),
         )
         if not self._store.commit(self.epoch, content):
             return False
         self._committed = content
         self.waiting = []
         return True
+
+    def _require_balanced_labels(self) -> None:
+        """Fail unless the label ledger balances, and equals what is in the stores."""
+        labels = self.aggregator.state.labels
+        if labels is None:
+            return
+        ledger = labels.ledger
+        off = ledger.imbalance()
+        assert not off, f"the label ledger is off by {off}"
+        for kind, totals in (("labels", ledger.labels), ("predictions", ledger.predictions)):
+            of_kind = [count for slice_, count in labels.slices.items() if slice_.kind == kind]
+            waiting = sum(count.events - count.settled for count in of_kind)
+            assert waiting == totals.get("waiting", 0), f"{kind}: {waiting} wait, {totals}"
+            assert min(totals.values(), default=0) >= 0, f"{kind}: {totals}"
+        assert set(self.stores.joins.slices()) == set(labels.slices)
 
     def deliver(self, everything: bool = False) -> None:
         """Deliver committed items from the cursor on; without ``everything``, the sink may fail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
@@ -42,13 +43,20 @@ class Assigned(NamedTuple):
     mark_ms: int | None
 
 
+Counted = tuple[CoveredRange, Panes, list[Record]]
+"""A range, its records by pane, and those that were accepted."""
+Predict = Callable[[list[Record]], bytes]
+"""Returns the encoded predictions of accepted records."""
+
+
 def count(
     records: list[Record], partition: str, assigned: Assigned, stop: int, settings: JobSettings
-) -> tuple[CoveredRange, Panes]:
+) -> Counted:
     """Count the range from the assigned offset to ``stop``.
 
     The result is a pure function of the range and the mark at its start.
     """
+    kept: list[Record] = []
     outcomes = Counter[str]()
     lengths = Counter[str]()
     panes: Panes = {}
@@ -66,6 +74,7 @@ def count(
                 pane_ms = record.time_ms // settings.every_ms * settings.every_ms
                 panes.setdefault((record.model, pane_ms), [0] * 5)[record.value] += 1
                 if outcome == "accepted":
+                    kept.append(record)
                     accepted, length = by_pane.get(pane_ms, (0, 0))
                     by_pane[pane_ms] = accepted + 1, length + record.length
         outcomes[outcome] += 1
@@ -86,7 +95,7 @@ def count(
         bytes=dict(lengths),
         by_pane=by_pane,
     )
-    return cover, panes
+    return cover, panes, kept
 
 
 def _outcome(record: Record, mark_ms: int, settings: JobSettings) -> str:
@@ -95,8 +104,9 @@ def _outcome(record: Record, mark_ms: int, settings: JobSettings) -> str:
     return "too_late" if too_late(record, mark_ms, settings) else "accepted"
 
 
-def partial_of(covers: list[CoveredRange], panes: Panes) -> Partial:
+def partial_of(covers: list[CoveredRange], panes: Panes, predictions: bytes = b"") -> Partial:
     return Partial(
+        predictions=predictions,
         covers=tuple(covers),
         layouts=FINGERPRINTS,
         profiles=[
@@ -126,7 +136,7 @@ class Reader:
 
     The reader ``holds`` a partition from its assignment until the partial that ends it is
     delivered. At the end of a partition it reports the children only if ``reports_children`` is
-    true for it.
+    true for it. ``predict`` makes the predictions of a partial.
     """
 
     def __init__(
@@ -135,7 +145,9 @@ class Reader:
         settings: JobSettings,
         random: Random,
         reports_children: dict[str, bool],
+        predict: Predict = lambda records: b"",
     ) -> None:
+        self._predict = predict
         self._logs = logs
         self._settings = settings
         self._random = random
@@ -159,24 +171,26 @@ class Reader:
         names = list(self._assigned)
         covers = []
         panes = Panes()
+        accepted: list[Record] = []
         for name in self._random.sample(names, min(len(names), self._random.choice((1, 1, 2)))):
-            cover, counted = self._read_partition(name, at_most)
+            cover, counted, kept = self._read_partition(name, at_most)
             covers.append(cover)
+            accepted += kept
             for pane, counts in counted.items():
                 total = panes.setdefault(pane, [0] * 5)
                 total[:] = [a + b for a, b in zip(total, counts, strict=True)]
         if covers:
-            self.in_flight.append(partial_of(covers, panes))
+            self.in_flight.append(partial_of(covers, panes, self._predict(accepted)))
 
-    def _read_partition(self, name: str, at_most: int) -> tuple[CoveredRange, Panes]:
+    def _read_partition(self, name: str, at_most: int) -> Counted:
         assigned = self._assigned[name]
         records = self._logs.records[name]
         stop = min(assigned.next + self._random.randint(0, at_most), len(records))
-        cover, panes = count(records, name, assigned, stop, self._settings)
+        cover, panes, kept = count(records, name, assigned, stop, self._settings)
         self._assigned[name] = Assigned(assigned.claim, stop, cover.mark_ms)
         if stop == len(records) and name in self._logs.children:
             cover = self._end_partition(name, cover)
-        return cover, panes
+        return cover, panes, kept
 
     def _end_partition(self, name: str, cover: CoveredRange) -> CoveredRange:
         """End a partition, or leave its end to a later poll, as a source may report it late."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from detectors.report import Signal, WindowReport
 from stream.events import EndOfInput
-from tests.simulation.owner import id_of
+from tests.simulation.owner import Delivered, id_of
 from tests.simulation.world import NEVER_MS, World
 
 
@@ -94,7 +94,7 @@ def wrong_deliveries(world: World) -> str:
     committed = {
         id_of(item): item
         for item in world.store.committed.outbox
-        if isinstance(item, WindowReport | Signal)
+        if isinstance(item, Delivered)
     }
     uncommitted = [
         name for name, item in world.sink.delivered.items() if committed.get(name) != item
@@ -192,6 +192,6 @@ def observations(world: World) -> Counter[str]:
             "revisions": len(revisions),
             "silences": len(silences),
             "incomplete windows": sum(report.state == "incomplete" for report in reports),
-            "signals": len(items) - len(reports),
+            "signals": sum(isinstance(item, Signal) for item in items),
         }
     )

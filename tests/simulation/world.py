@@ -9,6 +9,7 @@ from random import Random
 
 from stream.event_time import JobSettings
 from stream.events import DiscoveredPartition, Item, ReaderLost, Tick
+from stream.labels.rows import LabelRange
 from tests.simulation.logs import Logs, complete_logs
 from tests.simulation.owner import Owner, SharedStore, Sink
 from tests.simulation.reading import Reader
@@ -65,16 +66,20 @@ class World:
     def start_owner(self) -> None:
         """Start a new owner from the last commit."""
         readers = [self.new_reader() for _ in range(self.reader_count)]
-        self.owner = Owner(self.store, self.sink, self.settings, self.random, readers)
+        self.owner = self.new_owner(readers)
+        self.owner.begin()
         if self.prompt:
             for name, parents in self.logs.parents.items():
                 if not parents:
                     self.discover(name)
 
+    def new_owner(self, readers: list[Reader]) -> Owner:
+        return Owner(self.store, self.sink, self.settings, self.random, readers)
+
     def new_reader(self) -> Reader:
         return Reader(self.logs, self.settings, self.random, self.reports_children)
 
-    def step(self, item: Item) -> None:
+    def step(self, item: Item | LabelRange) -> None:
         """Pass one item to the active owner."""
         self.owner.step(item)
 

@@ -80,6 +80,11 @@ class MemoryJoinStore:
     def drop(self, slice_: Slice) -> None:
         self._rows.pop(slice_, None)
 
+    def copy(self) -> MemoryJoinStore:
+        other = MemoryJoinStore()
+        other._rows = {slice_: list(rows) for slice_, rows in self._rows.items()}
+        return other
+
 
 class MemoryQualityPanes:
     """Quality panes in a dictionary; a pane that was changed but not put stays as it was."""
@@ -99,3 +104,8 @@ class MemoryQualityPanes:
     def starting_before(self, time_ms: int) -> Iterable[QualityPaneId]:
         panes = [pane for pane in self._panes if pane.start_ms < time_ms]
         return sorted(panes, key=lambda pane: (pane.start_ms, pane))
+
+    def copy(self) -> MemoryQualityPanes:
+        other = MemoryQualityPanes()
+        other._panes = dict(self._panes)  # contents are replaced and never changed
+        return other
