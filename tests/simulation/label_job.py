@@ -87,7 +87,8 @@ def pairs_of(
     cells, counts = CellTable(QualityCounts.decode(report.counts)).of(CONFUSION)
     for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
         label, prediction = cell >> CODE_BITS, cell & ((1 << CODE_BITS) - 1)
-        pairs[_value(prediction, problem, names), _value(label, problem, names)] += count
+        row = float(_value(prediction, problem, names))
+        pairs[row, _value(label, problem, names)] += count
     return pairs
 
 

@@ -57,8 +57,10 @@ def at_end(world: LabelWorld) -> bool:
     labels = world.owner.aggregator.state.labels
     assert labels is not None
     known = labels.log.partitions
-    return all(name in known and known[name].next == len(records)
-               for name, records in world.labels.records.items())
+    return all(
+        name in known and known[name].next == len(records)
+        for name, records in world.labels.records.items()
+    )
 
 
 def verdict(world: LabelWorld) -> str:
@@ -69,15 +71,11 @@ def verdict(world: LabelWorld) -> str:
 def label_verdict(world: LabelWorld) -> str:
     """Return what is wrong with the labels and the quality windows."""
     wrong = wrong_revisions(world) or wrong_reads(world)
-    if wrong or not is_exact(world):
+    if wrong or not world.exact:
         return wrong
+    if world.observed["labels before the watermark"] and not world.patient:
+        return "labels came from before the watermark of the labels"
     return wrong_labels(world) or wrong_quality(world) or wrong_ends(world)
-
-
-def is_exact(world: LabelWorld) -> bool:
-    """Return whether the outcome follows from the logs alone: nothing came late after idle."""
-    late = world.owner.aggregator.state.ledger.total("late_after_idle")
-    return not late and (world.prompt or world.patient)
 
 
 def quality_reports(world: LabelWorld) -> dict[tuple[str, int], list[QualityReport]]:
@@ -138,8 +136,10 @@ def wrong_quality(world: LabelWorld) -> str:
     for window, report in newest.items():
         rows, pairs = expected[window]
         if (report.predictions, report.labelled) != (rows, pairs.total()):
-            return (f"{window} has {report.predictions} predictions, {report.labelled} labelled,"
-                    f" expected: {rows}, {pairs.total()}")
+            return (
+                f"{window} has {report.predictions} predictions, {report.labelled} labelled,"
+                f" expected: {rows}, {pairs.total()}"
+            )
         problem = "binary" if report.model == "a" else world.problem
         if problem == "regression":
             if reported_sums(report) != error_sums(pairs):
@@ -152,7 +152,7 @@ def wrong_quality(world: LabelWorld) -> str:
 
 def wrong_ends(world: LabelWorld) -> str:
     """Exactly the windows are final that no label can change any more."""
-    if not world.prompt or world.patient:
+    if not world.never_idle or world.patient:
         return ""
     bound_ms = world.labels.final_before_ms(world.owner.aggregator.state.settled_ms)
     for (model, end_ms), reports in quality_reports(world).items():
@@ -172,6 +172,6 @@ def observations(world: LabelWorld) -> Counter[str]:
             **{f"predictions {name}": n for name, n in ledger.predictions.items() if n},
             "quality revisions": sum(report.revision > 0 for report in reports),
             "quality windows final": sum(report.final for report in reports),
-            "exact outcomes": int(is_exact(world)),
+            "exact outcomes": int(world.exact),
         }
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import get_args
 
+import numpy as np
+
 from detectors.quality.config import Problem
-from stream.events import DiscoveredPartition, OfLabels
+from stream.events import DiscoveredPartition, Item, OfLabels
 from stream.labels.resolve import Duplicates, JoinRule
+from stream.labels.rows import LABEL, LabelRange
 from tests.simulation.label_job import label_job
 from tests.simulation.label_reading import LabelReader, encoded_predictions
 from tests.simulation.labels import FOREVER_MS, EventIds, LabelLogs, complete_labels
@@ -24,6 +27,8 @@ class LabelWorld(World):
     of labels is idle or states its first time.
     """
 
+    HORIZONS_MS = (20, 60, 150)
+
     def write_logs(self) -> Logs:
         logs = complete_logs(self.random)
         self.prepare_labels()
@@ -34,7 +39,7 @@ class LabelWorld(World):
         """Choose the rule of the join and the models."""
         random = self.random
         self.patient = random.random() < 0.3
-        horizon_ms = FOREVER_MS if self.patient else random.choice((20, 60, 150))
+        horizon_ms = FOREVER_MS if self.patient else random.choice(self.HORIZONS_MS)
         self.rule = JoinRule(
             horizon_ms=horizon_ms,
             early_ms=min(random.choice((0, 10, 40)), horizon_ms),
@@ -48,6 +53,32 @@ class LabelWorld(World):
         )
         self.label_zombies: list[LabelReader] = []
 
+    @property
+    def never_idle(self) -> bool:
+        """Whether all partitions are known from the start, and none is ever idle."""
+        return self.prompt
+
+    @property
+    def exact(self) -> bool:
+        """Whether the outcome follows from the logs alone: nothing came late after idle."""
+        late = self.owner.aggregator.state.ledger.total("late_after_idle")
+        return not late and (self.never_idle or self.patient)
+
+    def step(self, item: Item | LabelRange) -> None:
+        """Pass one item to the active owner; note labels from before the watermark of the labels.
+
+        No label is expected there: its prediction may have expired, or its window be final.
+        """
+        state = self.owner.aggregator.state.labels
+        known_ms = None if state is None else state.watermark_ms
+        dropped = self.owner.label_ledger.ranges_dropped
+        super().step(item)
+        if isinstance(item, LabelRange) and self.owner.label_ledger.ranges_dropped == dropped:
+            times = np.frombuffer(item.rows, LABEL)["time_ms"]
+            times = times[times >= 0]
+            if known_ms is not None and len(times) and times.min() < known_ms:
+                self.observed["labels before the watermark"] += 1
+
     def start_owner(self) -> None:
         super().start_owner()
         if self.prompt:
@@ -60,9 +91,7 @@ class LabelWorld(World):
         return owner
 
     def new_reader(self) -> Reader:
-        predict = partial(
-            encoded_predictions, logs=self.labels, every_ms=self.settings.every_ms
-        )
+        predict = partial(encoded_predictions, logs=self.labels, every_ms=self.settings.every_ms)
         return Reader(self.logs, self.settings, self.random, self.reports_children, predict)
 
     def discover_labels(self, name: str | None = None) -> None:

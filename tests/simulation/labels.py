@@ -87,7 +87,9 @@ class LabelLogs:
         self.rule = rule
         self.ids = ids
         self.problem = problem
-        self.records: dict[str, list[LabelRecord]] = {f"l{7 - 3 * k}": [] for k in range(partitions)}
+        self.records: dict[str, list[LabelRecord]] = {
+            f"l{7 - 3 * k}": [] for k in range(partitions)
+        }
 
     def misfit(self, model: str, label: Label) -> str:
         """Say why a label does not fit a model, or nothing."""
@@ -194,7 +196,7 @@ def complete_labels(random: Random, logs: Logs, labels: LabelLogs, dated: bool) 
     for event in events:
         for _ in range(random.choice((0, 1, 1, 1, 2, 3))):
             time_ms = max(event.time_ms + random.choice(delays_ms), 0)
-            label = LabelRecord(labels.ids.of(event), time_ms, _values(random, event))
+            label = LabelRecord(labels.ids.of(event), time_ms, values_for(random, event))
             written.append((time_ms + random.randint(0, 25), label))
     for _ in range(len(written) // 15):
         at_ms = random.randint(0, 200)
@@ -210,7 +212,7 @@ def complete_labels(random: Random, logs: Logs, labels: LabelLogs, dated: bool) 
         labels.records[name] = [label._replace(time_ms=None) for label in labels.records[name]]
 
 
-def _values(random: Random, event: Record) -> Values:
+def values_for(random: Random, event: Record) -> Values:
     """Return a label of an event: usually right or wrong in one row, sometimes of no use."""
     values: list[float | str] = list(predicted(event))
     if random.random() < 0.4:

@@ -114,6 +114,13 @@ class LiveWorld(World):
 def run(seed: int) -> LiveWorld:
     """Run one schedule to its end."""
     world = LiveWorld(seed)
+    chaos(world)
+    finish(world)
+    return world
+
+
+def chaos(world: LiveWorld) -> None:
+    """Let the service run for a while, with faults, while the logs grow."""
     if world.random.random() < 0.3:
         world.begin_with_old_records()
     for _ in range(world.random.randint(20, 60)):
@@ -129,8 +136,6 @@ def run(seed: int) -> LiveWorld:
             world.wake()
         else:
             world.pause()
-    finish(world)
-    return world
 
 
 def finish(world: LiveWorld) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.judge import WindowSpan
+from detectors.decisions.quality_judge import QualityJudge
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.decisions.quality_judge import QualityJudge
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, State, WindowReport
 from detectors.violation import Violation
@@ -139,7 +139,7 @@ class Committed(NamedTuple):
     outbox: tuple[Output, ...]
     cursor: int
     accepted: tuple[Range, ...]
-    labels: LabelStores = LabelStores(MemoryJoinStore(), MemoryQualityPanes())
+    labels: LabelStores
 
 
 class SharedStore:
@@ -148,7 +148,12 @@ class SharedStore:
     def __init__(self) -> None:
         self.epoch = 0
         self.committed = Committed(
-            state=JobState().encode(), panes={}, outbox=(), cursor=0, accepted=()
+            state=JobState().encode(),
+            panes={},
+            outbox=(),
+            cursor=0,
+            accepted=(),
+            labels=LabelStores(MemoryJoinStore(), MemoryQualityPanes()),
         )
 
     def take_over(self) -> int:
@@ -336,7 +341,8 @@ class Owner:
             waiting = sum(count.events - count.settled for count in of_kind)
             assert waiting == totals.get("waiting", 0), f"{kind}: {waiting} wait, {totals}"
             assert min(totals.values(), default=0) >= 0, f"{kind}: {totals}"
-        assert set(self.stores.joins.slices()) == set(labels.slices)
+        stored = set(self.stores.joins.slices())
+        assert stored == set(labels.slices), f"slices {stored} are stored, not {labels.slices}"
 
     def deliver(self, everything: bool = False) -> None:
         """Deliver committed items from the cursor on; without ``everything``, the sink may fail

@@ -92,9 +92,7 @@ def wrong_deliveries(world: World) -> str:
     if world.sink.changed:
         return f"ids with two different contents: {world.sink.changed[:3]}"
     committed = {
-        id_of(item): item
-        for item in world.store.committed.outbox
-        if isinstance(item, Delivered)
+        id_of(item): item for item in world.store.committed.outbox if isinstance(item, Delivered)
     }
     uncommitted = [
         name for name, item in world.sink.delivered.items() if committed.get(name) != item

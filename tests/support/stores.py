@@ -87,16 +87,17 @@ class MemoryJoinStore:
 
 
 class MemoryQualityPanes:
-    """Quality panes in a dictionary; a pane that was changed but not put stays as it was."""
+    """Quality panes in a dictionary; counts are values, so that a pane that was
+    changed but not put stays as it was."""
 
     def __init__(self) -> None:
         self._panes: dict[QualityPaneId, QualityPane] = {}
 
     def get(self, pane: QualityPaneId) -> QualityPane | None:
-        return copy.deepcopy(self._panes.get(pane))
+        return copy.copy(self._panes.get(pane))
 
     def put(self, pane: QualityPaneId, content: QualityPane) -> None:
-        self._panes[pane] = copy.deepcopy(content)
+        self._panes[pane] = copy.copy(content)
 
     def drop(self, pane: QualityPaneId) -> None:
         self._panes.pop(pane, None)

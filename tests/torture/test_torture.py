@@ -9,7 +9,7 @@ import pytest
 
 from tests.torture import __main__ as torture
 from tests.torture.rows import Row, SectionResult
-from tests.torture.schedules import Chunk, run_chunk
+from tests.torture.schedules import KINDS, Chunk, run_chunk
 from tests.torture.waiting import beyond, killed
 from tests.torture.waiting_leg import Figures, measure
 
@@ -50,9 +50,9 @@ def test_sections_are_joined_with_their_counts() -> None:
     assert both.counts == Counter(records=12_345)
 
 
-@pytest.mark.parametrize("live", [False, True])
-def test_a_chunk_of_schedules_counts_its_events(live: bool) -> None:
-    counts, failures = run_chunk(Chunk(live, 3, 6))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_chunk_of_schedules_counts_its_events(kind: str) -> None:
+    counts, failures = run_chunk(Chunk(kind, 3, 6))
     assert failures == []
     assert counts["records"] > 0
 
