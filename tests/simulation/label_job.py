@@ -23,6 +23,8 @@ from tests.simulation.owner import RULES, LabelJob
 class PlainQualityJudge:
     """Reports plain counts, because the protocol is under test and not the statistics."""
 
+    rules = RULES
+
     def report(
         self, span: QualitySpan, counts: QualityCounts, class_names: Sequence[str]
     ) -> QualityReport:
