@@ -24,7 +24,7 @@ from stream.events import (
     position_text,
 )
 from stream.labels.classes import UNKNOWN, ClassTable
-from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows
+from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows, taken
 
 
 class LabelLog:
@@ -91,8 +91,7 @@ class LabelLog:
 
         It is the smallest mark of the partitions that are not idle. Partitions whose labels state
         no time do not hold it. If none holds it, it follows the watermark of the events: labels
-        that are silent do not keep predictions waiting for ever. While a partition is idle it is
-        ``idle`` behind, since the partition may have labels that are as old as its last report.
+        that are silent do not keep predictions waiting for ever.
         """
         state = self._state
         if state.first_mark_ms is None:
@@ -106,14 +105,12 @@ class LabelLog:
         if any(partition.holds_watermark for partition in holding):
             known_ms = watermark(holding, None, self._settings)
         if known_ms is not None:
-            if any(partition.idle for partition in holding):
-                known_ms -= self._settings.idle_ms
             state.watermark_ms = max(known_ms, state.watermark_ms or known_ms)
 
     def _numbered(self, labels: LabelRange) -> Rows:
         """Return the rows with the numbers of the job: partition, sequence and texts."""
         state = self._state
-        rows = np.frombuffer(labels.rows, LABEL).copy()
+        rows = np.frombuffer(bytearray(labels.rows), LABEL)
         if labels.partition not in state.partitions:
             state.partitions.append(labels.partition)
         before = state.sequences.get(labels.partition, 0)
@@ -131,7 +128,7 @@ class LabelLog:
         rows["code"][of_text] = codes[rows["code"][of_text]]
         refused = np.unique(rows["sequence"][of_text & (rows["code"] == UNKNOWN)])
         add(self._state.ledger.labels, {"too_many_classes": len(refused)} if len(refused) else {})
-        return rows[~np.isin(rows["sequence"], refused)]
+        return taken(rows, ~np.isin(rows["sequence"], refused))
 
 
 def untimed_number(watermark_ms: int | None, slice_ms: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,16 +12,21 @@ from detectors.quality.counts import QualityCounts
 from detectors.quality.rows import LabelledRows
 from stream.aggregation.quality_model import QualityModel
 from stream.labels.join import JoinChange
-from stream.labels.rows import Rows, is_untimed
+from stream.labels.rows import Rows, is_untimed, taken
 
-PaneKey = tuple[int, int]
-"""The key of a model and variant, and the start of a pane."""
+
+class PaneCounts(NamedTuple):
+    """The counts of the labelled rows that a pane got, and their number (less those it lost)."""
+
+    start_ms: int
+    counts: QualityCounts
+    labelled: int
 
 
 def pane_counts(
     change: JoinChange, values: Floats, models: Mapping[int, QualityModel]
-) -> Iterator[tuple[PaneKey, QualityCounts, int]]:
-    """Yield the counts of each pane that a change touches, and its number of rows with a label.
+) -> Iterator[tuple[int, list[PaneCounts]]]:
+    """Yield for each key the counts of the panes that a change touches.
 
     ``values`` has the meaning of each label, ``models`` the model of each key.
     """
@@ -30,17 +36,16 @@ def pane_counts(
         rows = labelled_rows(change, values, of_key, models[key])
         starts, group = np.unique(change.predictions["time_ms"][of_key], return_inverse=True)
         counts = models[key].judged.problem.tally(rows, group, len(starts))
-        added = np.zeros(len(starts), np.int64)
-        np.add.at(added, group, rows.weight)
-        for start, content, labelled in zip(starts.tolist(), counts, added.tolist(), strict=True):
-            yield (key, start), content, labelled
+        labelled = np.zeros(len(starts), np.int64)
+        np.add.at(labelled, group, rows.weight)
+        yield key, list(map(PaneCounts, starts.tolist(), counts, labelled.tolist()))
 
 
 def labelled_rows(
     change: JoinChange, values: Floats, chosen: Ints, model: QualityModel
 ) -> LabelledRows:
     """Return some rows of a change as columns."""
-    predictions, labels = change.predictions[chosen], change.labels[chosen]
+    predictions, labels = taken(change.predictions, chosen), taken(change.labels, chosen)
     return LabelledRows(
         prediction=_predicted(predictions, model),
         probability=predictions["value"].copy(),
@@ -79,7 +84,7 @@ def new_errors(
     keys = change.predictions["key"][chosen]
     for key in np.unique(keys).tolist():
         of_key = chosen[keys == key]
-        error = np.abs(_predicted(change.predictions[of_key], models[key]) - values[of_key])
+        error = np.abs(_predicted(taken(change.predictions, of_key), models[key]) - values[of_key])
         yield key, error if _is_regression(models[key]) else (error > 0).astype(np.float64)
 
 

@@ -20,7 +20,7 @@ from detectors.quality.error_stream import ErrorStream
 from detectors.report import WindowReport
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
 from stream.aggregation.label_log import LabelLog, set_untimed, untimed_number
-from stream.aggregation.labelled_rows import new_errors, pane_counts, predicted_rows
+from stream.aggregation.labelled_rows import PaneCounts, new_errors, pane_counts, predicted_rows
 from stream.aggregation.quality_model import LabelSettings, QualityModel
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
 from stream.aggregation.quality_windows import QualityWindows
@@ -42,7 +42,7 @@ from stream.events import (
 )
 from stream.labels.classes import ClassTable, LabelledModel, LabelMeaning
 from stream.labels.join import OUTCOMES, Join, JoinChange
-from stream.labels.rows import PREDICTION, LabelRange, Predictions, Rows
+from stream.labels.rows import PREDICTION, LabelRange, Predictions, Rows, taken
 from stream.labels.store import JoinStore
 
 MOST_KEYS: Final = 65_000
@@ -93,7 +93,6 @@ class Labels:
             parts.store,
             LabelMeaning(self._meanings, self._table),
             self._state.slices,
-            self._state.partitions,
         )
         self._windows = QualityWindows(
             settings,
@@ -209,7 +208,7 @@ class Labels:
 
     def _with_job_numbers(self, predictions: Predictions) -> Rows:
         """Return the rows with the numbers of the job: keys and codes of classes."""
-        rows = np.frombuffer(predictions.rows, PREDICTION).copy()
+        rows = np.frombuffer(bytearray(predictions.rows), PREDICTION)
         keys = np.array([self._number(key) for key in predictions.keys], np.int64)
         if not len(rows):
             return rows
@@ -237,13 +236,13 @@ class Labels:
         if left_out.any():
             events = int((rows["row"][left_out] == 0).sum())
             add(self._state.ledger.untaken, {reason: events})
-            return rows[~left_out]
+            return taken(rows, ~left_out)
         return rows
 
     def _count_predictions(self, rows: Rows) -> None:
         """Count the predicted rows of each pane, for coverage and estimates."""
         for key in np.unique(rows["key"]).tolist():
-            of_key = rows[rows["key"] == key]
+            of_key = taken(rows, rows["key"] == key)
             starts, group, counts = np.unique(
                 of_key["time_ms"], return_inverse=True, return_counts=True
             )
@@ -253,6 +252,7 @@ class Labels:
                 pane = self._pane(name, start)
                 pane.predictions += count
                 self._put(name, start, pane)
+            self._windows.touch(name, starts.tolist())
             self._state.ledger.rows_in_panes += len(of_key)
             if model.estimator is None:
                 continue
@@ -291,15 +291,22 @@ class Labels:
         ledger.rows_labelled += int(change.weight.sum())
         values = LabelMeaning(self._meanings, self._table).values(change.predictions, change.labels)
         models = {key: self._models[self._key(key).model] for key in self._live(change)}
-        for (key, start), counts, labelled in pane_counts(change, values, models):
-            name = self._key(key)
-            pane = self._pane(name, start)
-            pane.counts = models[key].judged.problem.merge([pane.counts, counts])
-            pane.labelled += labelled
-            ledger.labelled_in_panes += labelled
-            self._put(name, start, pane)
+        for key, tallied in pane_counts(change, values, models):
+            self._add_labelled(key, tallied)
         for key, errors in new_errors(change, values, models):
             self._watch_errors(self._key(key), errors)
+
+    def _add_labelled(self, key: int, tallied: Sequence[PaneCounts]) -> None:
+        """Add the counts of labelled rows to the panes of a model and variant."""
+        name = self._key(key)
+        problem = self._models[name.model].judged.problem
+        for start, counts, labelled in tallied:
+            pane = self._pane(name, start)
+            pane.counts = problem.merge([pane.counts, counts])
+            pane.labelled += labelled
+            self._put(name, start, pane)
+        self._state.ledger.labelled_in_panes += sum(each.labelled for each in tallied)
+        self._windows.touch(name, [each.start_ms for each in tallied])
 
     def _live(self, change: JoinChange) -> list[int]:
         return [int(key) for key in np.unique(change.predictions["key"])]
@@ -322,18 +329,22 @@ class Labels:
     def _expire(self) -> None:
         """Remove the slices that nothing can match any more, and count what never matched.
 
-        A prediction is kept for ``early`` longer than a label or an event can come for it, since a
-        label may belong to several events with one id, and has one outcome: it is exact if they are
-        at most ``early`` apart. A label is kept for as long as a prediction that it may belong to.
+        A label is kept for as long as another label of its prediction may come, since the two must
+        be compared.
         """
         known_ms, settled_ms = self._state.watermark_ms, self._job.settled_ms
-        if known_ms is None or settled_ms is None:
+        if known_ms is None:
             return
         rule = self._rule
-        latest_ms = min(known_ms - rule.horizon_ms, settled_ms - self._settings.every_ms)
-        before_ms = latest_ms - rule.early_ms
-        self._note_expired("predictions", self._join.expire("predictions", before_ms))
-        before_ms -= rule.early_ms + self._slice_ms
+        self._note_expired(
+            "predictions", self._join.expire("predictions", known_ms - rule.horizon_ms)
+        )
+        if settled_ms is None:
+            return
+        before_ms = min(
+            settled_ms - self._settings.every_ms - rule.early_ms,
+            known_ms - rule.horizon_ms - rule.early_ms,
+        )
         self._note_expired("labels", self._join.expire("labels", before_ms))
         self._expire_untimed()
 
@@ -342,9 +353,8 @@ class Labels:
         if events_ms is None or first_ms is None:
             return
         passed_ms = events_ms - self._rule.horizon_ms - self._rule.early_ms
-        if passed_ms > first_ms:
-            number = passed_ms // self._slice_ms
-            self._note_expired("labels", self._join.expire_untimed(number))
+        number = passed_ms // self._slice_ms if passed_ms > first_ms else 0
+        self._note_expired("labels", self._join.expire_untimed(max(number, 0)))
 
     def _note_expired(self, kind: str, events: int) -> None:
         counts = self._state.ledger.labels if kind == "labels" else self._state.ledger.predictions
@@ -360,7 +370,6 @@ class Labels:
 
     def _put(self, key: ModelKey, start_ms: int, pane: QualityPane) -> None:
         self._panes.put(QualityPaneId(*key, start_ms), pane)
-        self._windows.touch(key, start_ms)
 
     def _letter(self, labels: LabelRange, row: np.void, reason: str) -> DeadLetter:
         """Return the dead letter of a label that does not fit its prediction."""

@@ -6,7 +6,7 @@ enough of its labels are there, reported again while labels come, and final at t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from detectors.decisions.episodes import EpisodeState
@@ -20,6 +20,11 @@ from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output
 
 UNRELIABLE: Final = "the data of this window has drifted: what the estimate assumes no longer holds"
+
+MOST_REVISIONS: Final = 200
+"""The largest number of windows of a round that are reported at a time."""
+ClosedWindow = tuple[int, ModelKey]
+"""The end of a window, and its model and variant."""
 
 
 class QualityWindows:
@@ -46,16 +51,12 @@ class QualityWindows:
         self._panes = panes
         self._horizon_ms = horizon_ms
         self._once: dict[ModelKey, str] = {}
+        self._round: list[ClosedWindow] = []
         self._fresh = {split(name): set(ends) for name, ends in labels.touched.items()}
 
-    def touch(self, key: ModelKey, pane_ms: int) -> None:
-        """Note that a pane has changed: its windows that are not final are to be reported again."""
-        finished = self._labels.finished_ms
-        ends = set(window_ends(pane_ms, self._settings))
-        if finished is not None:
-            ends = {end for end in ends if end > finished}
-        if not ends:
-            return
+    def touch(self, key: ModelKey, panes_ms: Iterable[int]) -> None:
+        """Note that panes have changed: their windows are to be reported again."""
+        ends = {end for start in panes_ms for end in window_ends(start, self._settings)}
         self._labels.touched.setdefault(joined(key), set()).update(ends)
         self._fresh.setdefault(key, set()).update(ends)
 
@@ -75,34 +76,21 @@ class QualityWindows:
         """Report the closed windows that changed, as far as they are due, in order of their ends.
 
         Those that are due are: windows without a report, windows that may be judged for the first
-        time, and, every ``revise_every`` or with ``everything``, all others.
+        time, and all others in rounds, one every ``revise_every``. Each call goes on with
+        ``MOST_REVISIONS`` windows of the round: while old labels are read quickly, most of the time
+        is left for them. With ``everything`` all windows are due.
         """
         outputs: list[Output] = []
-        for (end, key), revise in sorted(self._examined(now_ms, everything).items()):
+        due = dict.fromkeys([*self._old_enough(), *self._next_fresh()], False)
+        due |= dict.fromkeys(self._next_of_round(now_ms, everything), True)
+        for (end, key), revise in sorted(due.items()):
             outputs += self._report_if_due(key, end, revise)
+        touched = {split(name): ends for name, ends in self._labels.touched.items()}
+        self._round = [(end, key) for end, key in self._round if end in touched.get(key, ())]
         self._labels.touched = {name: ends for name, ends in self._labels.touched.items() if ends}
-        self._note_revisions(now_ms)
         return outputs
 
-    def _examined(self, now_ms: int, everything: bool) -> dict[tuple[int, ModelKey], bool]:
-        """Return the ends of the closed windows that may be due, and whether they are revised.
-
-        Those that are not returned are kept for later.
-        """
-        found = dict.fromkeys(self._old_enough(), False)
-        fresh, self._fresh = self._fresh, {}
-        for name, ends in self._labels.touched.items():
-            key = split(name)
-            if key.model not in self._models:
-                continue
-            revise = everything or self._revision_is_due(key, now_ms)
-            closed = {end for end in ends if self._is_closed(end)}
-            examined = closed if revise else closed & fresh.get(key, set())
-            self._fresh[key] = fresh.get(key, set()) - examined
-            found |= {(end, key): revise for end in examined}
-        return found
-
-    def _old_enough(self) -> list[tuple[int, ModelKey]]:
+    def _old_enough(self) -> list[ClosedWindow]:
         """Return the windows with enough labels that have been too young to be judged until now."""
         return [
             (end, split(name))
@@ -111,6 +99,64 @@ class QualityWindows:
             for end in ends
             if self._is_old_enough(split(name), end)
         ]
+
+    def _next_fresh(self) -> list[ClosedWindow]:
+        """Return the closed windows that have changed since they were returned last."""
+        found: list[ClosedWindow] = []
+        fresh, self._fresh = self._fresh, {}
+        for key, ends in fresh.items():
+            if key.model in self._models:
+                left = ends & self._labels.touched.get(joined(key), set())
+                closed = {end for end in left if self._is_closed(end)}
+                self._fresh[key] = left - closed
+                found += [(end, key) for end in closed]
+        return found
+
+    def _next_of_round(self, now_ms: int, everything: bool) -> list[ClosedWindow]:
+        """Return the next windows of the round; a new one begins once it is through."""
+        if everything:
+            self._round = self._closed_of(self._models)
+        found = self._pop(everything)
+        if not found:
+            self._round = self._closed_of(self._due_for_revision(now_ms))
+            found = self._pop(everything)
+        return found
+
+    def _closed_of(self, models: Collection[str]) -> list[ClosedWindow]:
+        """Return the closed windows of some models that have changed, the latest first."""
+        changed = ((split(name), ends) for name, ends in self._labels.touched.items())
+        return sorted(
+            [
+                (end, key)
+                for key, ends in changed
+                if key.model in models
+                for end in ends
+                if self._is_closed(end)
+            ],
+            reverse=True,
+        )
+
+    def _pop(self, everything: bool) -> list[ClosedWindow]:
+        """Remove the next windows from the round and return them."""
+        first = 0 if everything else max(len(self._round) - MOST_REVISIONS, 0)
+        found, self._round = self._round[first:], self._round[:first]
+        return found
+
+    def _due_for_revision(self, now_ms: int) -> list[str]:
+        """Return the models whose windows are due for a revision, and note the time.
+
+        They are once ``revise_every`` has passed, by the clock or by the time of the labels.
+        """
+        mark_ms = self._labels.watermark_ms or 0
+        due = []
+        for name, model in self._models.items():
+            clock_ms, last_ms = self._labels.revised_ms.get(name, (now_ms, 0))
+            is_due = max(now_ms - clock_ms, mark_ms - last_ms) >= model.revise_every_ms
+            if is_due:
+                due.append(name)
+            if is_due or name not in self._labels.revised_ms:
+                self._labels.revised_ms[name] = (now_ms, mark_ms)
+        return due
 
     def finish(self) -> list[Output]:
         """Report the windows as final whose labels are all known, and drop their panes."""
@@ -135,6 +181,7 @@ class QualityWindows:
             del self._labels.touched[name]
             self._labels.too_young.pop(name, None)
         self._fresh = {key: ends for key, ends in self._fresh.items() if key.model != model}
+        self._round = [(end, key) for end, key in self._round if key.model != model]
 
     def drop_all(self) -> list[Output]:
         """Report all windows with predictions as final and drop them: panes had another length."""
@@ -147,6 +194,7 @@ class QualityWindows:
         self._labels.touched.clear()
         self._labels.too_young.clear()
         self._fresh.clear()
+        self._round.clear()
         return outputs
 
     def _is_closed(self, end_ms: int) -> bool:
@@ -302,15 +350,3 @@ class QualityWindows:
             ledger.labelled_in_panes -= content.labelled
             ledger.labelled_closed += content.labelled
             self._panes.drop(pane)
-
-    def _revision_is_due(self, key: ModelKey, now_ms: int) -> bool:
-        """Return whether ``revise_every`` has passed, by the clock or by the time of the labels."""
-        every = self._models[key.model].revise_every_ms
-        clock_ms, mark_ms = self._labels.revised_ms.get(key.model, (now_ms, 0))
-        return now_ms - clock_ms >= every or (self._labels.watermark_ms or 0) - mark_ms >= every
-
-    def _note_revisions(self, now_ms: int) -> None:
-        for model in self._models:
-            key = ModelKey(model, "")
-            if model not in self._labels.revised_ms or self._revision_is_due(key, now_ms):
-                self._labels.revised_ms[model] = (now_ms, self._labels.watermark_ms or 0)

@@ -11,7 +11,7 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.quality.classes import class_name
 from detectors.quality.config import Problem
-from stream.labels.rows import NUMBER, Rows
+from stream.labels.rows import NUMBER, Rows, taken
 
 WRONG_TYPE: Final = 1
 UNKNOWN_CLASS: Final = 2
@@ -100,7 +100,9 @@ class LabelMeaning:
         reasons = np.zeros(len(labels), np.int64)
         for key in np.unique(predictions["key"]).tolist():
             of_key = np.flatnonzero(predictions["key"] == key)
-            values[of_key], reasons[of_key] = self._of_model(self._models[key], labels[of_key])
+            values[of_key], reasons[of_key] = self._of_model(
+                self._models[key], taken(labels, of_key)
+            )
         return values, reasons
 
     def _of_model(self, model: LabelledModel, labels: Rows) -> tuple[Floats, Ints]:

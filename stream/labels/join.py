@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,7 +18,16 @@ from stream.labels.resolve import (
     Resolution,
     resolve,
 )
-from stream.labels.rows import LABEL, PREDICTION, UNTIMED_MS, Rows, is_untimed
+from stream.labels.rows import (
+    LABEL,
+    PREDICTION,
+    UNTIMED_MS,
+    Rows,
+    concatenated,
+    distinct,
+    is_untimed,
+    taken,
+)
 from stream.labels.store import JoinStore, Kind, Slice
 
 Ids = NDArray[np.uint64]
@@ -61,8 +69,6 @@ class Join:
     """The symmetric join of predictions and labels, on a store of both.
 
     ``counts`` has the events of each slice in the store; the caller keeps it with the store.
-    ``partitions`` has the name of each partition of labels, by its number: labels of the same time
-    are in the order of the names, because the numbers depend on which partition was read first.
     """
 
     def __init__(
@@ -72,35 +78,34 @@ class Join:
         store: JoinStore,
         meaning: LabelMeaning,
         counts: dict[Slice, SliceCounts],
-        partitions: Sequence[str] = (),
     ) -> None:
         self._rule = rule
         self._slice_ms = slice_ms
         self._store = store
         self._meaning = meaning
         self._counts = counts
-        self._partitions = partitions
 
     def take_predictions(self, rows: Rows) -> JoinChange:
         """Add predictions; those whose labels came before get them now."""
-        ids = np.unique(rows["id"])
+        ids = distinct(rows["id"])
         since_ms = int(rows["time_ms"].min()) - self._rule.early_ms
         slices = [
             slice_
             for slice_ in self._slices("labels")
             if slice_.start_ms + slice_.length_ms > since_ms or slice_.start_ms < 0
         ]
-        early = _joined((self._store.find(slice_, ids) for slice_ in slices), LABEL)
-        known = np.unique(early["id"])
+        early = concatenated([self._store.find(slice_, ids) for slice_ in slices], LABEL)
+        known = distinct(early["id"])
         change = NO_CHANGE
         if len(known):
-            change = self._change(known, rows[np.isin(rows["id"], known)], np.empty(0, LABEL))
+            new = taken(rows, np.isin(rows["id"], known))
+            change = self._change(known, new, np.empty(0, LABEL))
         self._add("predictions", rows)
         return change
 
     def take_labels(self, rows: Rows) -> JoinChange:
         """Add labels; those whose predictions are there match now."""
-        change = self._change(np.unique(rows["id"]), np.empty(0, PREDICTION), rows)
+        change = self._change(distinct(rows["id"]), np.empty(0, PREDICTION), rows)
         self._add("labels", rows)
         return change
 
@@ -130,8 +135,8 @@ class Join:
         predictions = self._stored("predictions", ids, PREDICTION)
         labels = self._stored("labels", ids, LABEL)
         before = self._resolve(predictions, labels)
-        all_predictions = np.concatenate([predictions, new_predictions])
-        all_labels = np.concatenate([labels, new_labels])
+        all_predictions = concatenated([predictions, new_predictions], PREDICTION)
+        all_labels = concatenated([labels, new_labels], LABEL)
         after = self._resolve(all_predictions, all_labels)
         padded = Resolution(
             _padded(before.label, len(all_predictions), NO_LABEL),
@@ -141,15 +146,10 @@ class Join:
         return _difference(all_predictions, all_labels, padded, after, len(labels))
 
     def _resolve(self, predictions: Rows, labels: Rows) -> Resolution:
-        names = sorted(self._partitions)
-        if len(names) > 1:
-            places = np.array([names.index(name) for name in self._partitions], np.uint16)
-            labels = labels.copy()
-            labels["partition"] = places[labels["partition"]]
         return resolve(predictions, labels, self._rule, self._meaning.fits)
 
     def _stored(self, kind: Kind, ids: Ids, dtype: np.dtype[np.void]) -> Rows:
-        return _joined((self._store.find(slice_, ids) for slice_ in self._slices(kind)), dtype)
+        return concatenated([self._store.find(s, ids) for s in self._slices(kind)], dtype)
 
     def _settle(
         self, predictions: Rows, labels: Rows, before: Resolution, after: Resolution
@@ -165,7 +165,7 @@ class Join:
         for start in np.unique(starts).tolist():
             untimed = start < UNTIMED_MS // 2
             slice_ = Slice(kind, start, 1 if untimed else self._slice_ms)
-            self._store.add(slice_, rows[starts == start])
+            self._store.add(slice_, taken(rows, starts == start))
         self._count(kind, rows, 1, np.zeros(len(rows), np.int64))
 
     def _count(self, kind: Kind, rows: Rows, events: int, settled: Ints) -> None:
@@ -184,11 +184,6 @@ class Join:
     def _starts(self, rows: Rows) -> Ints:
         times = rows["time_ms"]
         return np.where(is_untimed(times), times, times // self._slice_ms * self._slice_ms)
-
-
-def _joined(parts: Iterable[Rows], dtype: np.dtype[np.void]) -> Rows:
-    found = [part for part in parts if len(part)]
-    return np.concatenate(found) if found else np.empty(0, dtype)
 
 
 def _padded(values: Ints, length: int, fill: int) -> Ints:
@@ -212,8 +207,8 @@ def _difference(
     new = np.arange(len(labels)) >= old_labels
     refused = np.flatnonzero(first & new & (after.outcome >= REJECTED))
     return JoinChange(
-        predictions=predictions[np.concatenate([lost, got])],
-        labels=labels[np.concatenate([before.label[lost], after.label[got]])],
+        predictions=taken(predictions, np.concatenate([lost, got])),
+        labels=taken(labels, np.concatenate([before.label[lost], after.label[got]])),
         weight=np.repeat(np.array([-1, 1]), [len(lost), len(got)]),
         outcomes=outcomes,
         labelled=int(labelled),

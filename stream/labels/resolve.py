@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
-from stream.labels.rows import UNTIMED_MS, Rows, is_untimed
+from stream.labels.rows import Rows, is_untimed, taken
 
 Bools = NDArray[np.bool_]
 Duplicates = Literal["first", "last", "reject"]
@@ -125,7 +125,7 @@ def _records(labels: Rows) -> Ints:
 
 def _reasons(predictions: Rows, labels: Rows, pairs: _Pairs, record: Ints, fits: Fits) -> Ints:
     """Return 0 for each pair that may match, else why not; a label fits a model as a whole."""
-    left, right = predictions[pairs.prediction], labels[pairs.label]
+    left, right = taken(predictions, pairs.prediction), taken(labels, pairs.label)
     reason = fits(left, right).astype(np.int64)
     reason[reason > 0] += LENGTH_DIFFERS
     reason[left["rows"] != right["rows"]] = LENGTH_DIFFERS
@@ -150,9 +150,8 @@ def _signatures(labels: Rows, record: Ints) -> NDArray[np.uint64]:
 
 
 def _ranks(labels: Rows) -> Ints:
-    """Return the place of each row in the order of the labels; those without a time are first."""
-    times = np.where(is_untimed(labels["time_ms"]), UNTIMED_MS, labels["time_ms"])
-    order = np.lexsort((labels["row"], labels["sequence"], labels["partition"], times))
+    """Return the place of each row in the order of the labels."""
+    order = np.lexsort((labels["row"], labels["sequence"], labels["partition"], labels["time_ms"]))
     rank = np.empty(len(labels), np.int64)
     rank[order] = np.arange(len(labels))
     return rank

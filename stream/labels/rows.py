@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -64,6 +65,45 @@ Rows = NDArray[np.void]
 def is_untimed(time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return a mask of the labels without a time."""
     return time_ms < _UNTIMED_BELOW
+
+
+def taken(rows: Rows, which: NDArray[np.integer] | NDArray[np.bool_]) -> Rows:
+    """Return a copy of the rows with some indices, or of those that a mask has.
+
+    As ``rows[which]``, which copies field by field and takes ten times as long.
+
+    >>> rows = np.array([(5,), (6,), (7,)], [("id", "<u8")])
+    >>> taken(rows, np.array([2, 0]))["id"], taken(rows, rows["id"] > 5)["id"]
+    (array([7, 5], dtype=uint64), array([6, 7], dtype=uint64))
+    """
+    return rows.take(np.flatnonzero(which) if which.dtype == np.bool_ else which)
+
+
+def concatenated(parts: Sequence[Rows], dtype: np.dtype[Any]) -> Rows:
+    """Return the rows of all parts, which have this type; the result may be one of them.
+
+    >>> concatenated([], PREDICTION).shape, concatenated([np.zeros(2, LABEL)] * 2, LABEL).shape
+    ((0,), (4,))
+    """
+    filled = [rows for rows in parts if len(rows)]
+    if len(filled) == 1:
+        return filled[0]
+    opaque = np.dtype(("V", dtype.itemsize))  # else it is copied field by field
+    return np.concatenate([np.empty(0, opaque), *(rows.view(opaque) for rows in filled)]).view(
+        dtype
+    )
+
+
+def distinct(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the distinct ids, sorted; for ids that hardly repeat faster than ``np.unique``.
+
+    >>> distinct(np.array([7, 3, 7], np.uint64))
+    array([3, 7], dtype=uint64)
+    """
+    ordered = np.sort(ids)
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
 
 
 class Predictions(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from stream.labels.rows import Rows
+from stream.labels.rows import Rows, concatenated
 from stream.state.labels.packed import Ids, by_id, matching
 
 _FEWEST_MARKS_LOG2: Final = 10
@@ -33,7 +33,7 @@ class MemoryRows:
         """Add rows in the order of their ids."""
         self._rows += len(rows)
         while self._arrays and len(self._arrays[-1][0]) <= 2 * len(rows):
-            rows = by_id(np.concatenate([self._arrays.pop()[1], rows]))
+            rows = by_id(concatenated([self._arrays.pop()[1], rows], rows.dtype))
         ids = np.ascontiguousarray(rows["id"])
         self._arrays.append((ids, rows))
         if self._rows * _MARKS > len(self._marks):
@@ -50,7 +50,8 @@ class MemoryRows:
 
     def rows(self) -> Rows:
         """Return all rows in the order of their ids; there must be some."""
-        return by_id(np.concatenate([rows for _, rows in self._arrays]))
+        arrays = [rows for _, rows in self._arrays]
+        return by_id(concatenated(arrays, arrays[0].dtype))
 
     def _mark(self, log2: int) -> None:
         """Mark all ids anew, with ``2**log2`` marks."""

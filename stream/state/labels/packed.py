@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.labels.rows import LABEL, PREDICTION, Rows
+from stream.labels.rows import LABEL, PREDICTION, Rows, taken
 from stream.labels.store import Kind, Slice
 
 Ids = NDArray[np.uint64]
@@ -51,7 +51,7 @@ def unpacked(slice_: Slice, small: Rows) -> Rows:
 def by_id(rows: Rows) -> Rows:
     """Return rows in the order of their ids; those of one id stay in the order given."""
     order: NDArray[np.intp] = np.argsort(rows["id"], kind="stable")
-    return rows[order]
+    return taken(rows, order)
 
 
 def matching(rows: Rows, row_ids: Ids, ids: Ids) -> Rows:
@@ -69,7 +69,7 @@ def matching(rows: Rows, row_ids: Ids, ids: Ids) -> Rows:
     lengths = np.searchsorted(row_ids, ids, "right") - first
     before = np.cumsum(lengths) - lengths
     places: NDArray[np.intp] = np.repeat(first - before, lengths) + np.arange(lengths.sum())
-    return rows[places]
+    return taken(rows, places)
 
 
 def _names(type_: np.dtype[Any]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.labels.rows import Rows
+from stream.labels.rows import Rows, concatenated
 from stream.labels.store import Slice
 from stream.state.labels.id_filter import FilterInMaking, IdFilter
 from stream.state.labels.packed import Ids, by_id, matching, packed_type
@@ -118,13 +118,14 @@ class SliceTable:
         while unread := [k for k, run in enumerate(runs) if read[k] < len(run.firsts)]:
             k = min(unread, key=lambda k: int(runs[k].firsts[read[k]]))
             stop = min(read[k] + READ_BLOCKS, len(runs[k].firsts))
-            held[k] = np.concatenate([held[k], self._read(runs[k], np.arange(read[k], stop))])
+            new = self._read(runs[k], np.arange(read[k], stop))
+            held[k] = concatenated([held[k], new], self._type)
             read[k] = stop
             nexts = [r.firsts[n] for r, n in zip(runs, read, strict=True) if n < len(r.firsts)]
             cuts = [np.searchsorted(rows["id"], min(nexts)) if nexts else None for rows in held]
             parts = [rows[:cut] for rows, cut in zip(held, cuts, strict=True)]
             held = [rows[cut:] if nexts else rows[:0] for rows, cut in zip(held, cuts, strict=True)]
-            yield by_id(np.concatenate(parts))
+            yield by_id(concatenated(parts, self._type))
 
     def _read(self, run: Run, blocks: NDArray[np.intp]) -> Rows:
         """Read the rows in some blocks, whose numbers rise; there must be some."""
@@ -197,7 +198,7 @@ def _whole_blocks(sorted_rows: Iterable[Rows], block_rows: int) -> Iterator[Rows
     """Yield the same rows in multiples of ``block_rows``, and at last those that are left."""
     left: Rows | None = None
     for part in sorted_rows:
-        rows = part if left is None else np.concatenate([left, part])
+        rows = part if left is None else concatenated([left, part], part.dtype)
         whole = len(rows) // block_rows * block_rows
         left = rows[whole:]
         if whole:

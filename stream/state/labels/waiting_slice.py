@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.labels.rows import Rows
+from stream.labels.rows import Rows, concatenated
 from stream.labels.store import Slice
 from stream.state.labels.memory_rows import MemoryRows
 from stream.state.labels.packed import FULL, by_id, packed, packed_type, unpacked
@@ -75,7 +75,7 @@ class WaitingSlice:
         parts = [rows for rows in (*found, *self.memory.find(ids)) if len(rows)]
         if len(parts) == 1:
             return parts[0]
-        return by_id(np.concatenate([np.empty(0, FULL[self.slice_.kind]), *parts]))
+        return by_id(concatenated(parts, FULL[self.slice_.kind]))
 
     def add(self, rows: Rows) -> None:
         """Add rows, in any order."""
@@ -93,7 +93,7 @@ class WaitingSlice:
         self._register(db)
         if not self._new:
             return 0
-        body = packed(self.slice_, by_id(np.concatenate(self._new))).tobytes()
+        body = packed(self.slice_, by_id(concatenated(self._new, FULL[self.slice_.kind]))).tobytes()
         number = (self.number << NUMBER_BITS) + self._blobs
         db.execute("INSERT INTO waiting_new VALUES (?, ?)", (number, body))
         return len(body)

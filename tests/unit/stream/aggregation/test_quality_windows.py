@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 
 from detectors.decisions.judge import Judge
 from detectors.decisions.quality_judge import QualityJudge
@@ -17,10 +18,11 @@ from detectors.quality.judged import JudgedQuality, MetricRule
 from detectors.quality.problem import problem_of
 from detectors.quality_report import QualityReport
 from detectors.report import Signal
+from stream.aggregation import quality_windows
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.labels import LabelParts
 from stream.aggregation.quality_model import QualityModel, label_settings
-from stream.events import DiscoveredPartition, OfLabels, Output, Tick
+from stream.events import DiscoveredPartition, EndOfInput, OfLabels, Output, Tick
 from stream.labels.classes import LabelledModel
 from stream.labels.rows import LABEL, NUMBER, PREDICTION, LabelRange, Predictions
 from tests.support.records import job_settings
@@ -143,6 +145,47 @@ def test_labels_of_a_judged_window_are_told_at_the_next_revision_only() -> None:
     assert told(job.tick()) == [(10, 1, "violations", 4, False)]
 
 
+def test_a_round_of_revisions_takes_several_ticks_and_has_each_window_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(quality_windows, "MOST_REVISIONS", 2)
+    job = LabelJob(SETTINGS, quality=model(revise_every="30ms"))
+    for window in range(5):
+        job.predict(*range(4 * window, 4 * window + 4), time_ms=10 * window)
+    job.predict(99, time_ms=52)
+    job.label({i: 1.0 for i in range(20) if i % 4 < 2}, 55)
+    assert [end for end, *_ in told(job.tick())] == [10, 20, 30, 40, 50]  # the first verdicts
+    job.label({i: 1.0 for i in range(20) if i % 4 == 2}, 90)
+    assert told(job.tick()) == [(10, 1, "ok", 3, False), (20, 1, "ok", 3, False)]
+    job.label({3: 1.0, 7: 1.0}, 91)  # changed again: they wait for the next round
+    assert [end for end, *_ in told(job.tick())] == [30, 40]
+    assert [end for end, *_ in told(job.tick())] == [50]
+    assert told(job.tick()) == []
+    assert told(job.step(EndOfInput())) == [
+        (10, 2, "ok", 4, False),
+        (20, 2, "ok", 4, False),
+        (60, 0, "awaiting labels", 0, False),
+    ]
+
+
+def test_the_end_of_the_input_revises_all_windows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality_windows, "MOST_REVISIONS", 1)
+    job = LabelJob(SETTINGS, quality=model(revise_every="1h"))
+    for window in range(3):
+        job.predict(window, 10 + window, time_ms=10 * window)
+    job.predict(99, time_ms=32)
+    job.label({0: 1.0, 1: 1.0, 2: 1.0}, 35)
+    assert len(told(job.tick())) == 3
+    job.label({10: 1.0, 11: 1.0, 12: 1.0}, 36)
+    assert told(job.tick()) == []
+    assert [(end, rows) for end, _, _, rows, _ in told(job.step(EndOfInput()))] == [
+        (10, 2),
+        (20, 2),
+        (30, 2),
+        (40, 0),
+    ]
+
+
 def test_a_verdict_waits_for_the_age_of_the_window_and_for_nothing_else() -> None:
     job = LabelJob(SETTINGS, quality=model(judge_at=JudgeAt(coverage=0.5, after="40ms")))
     job.predict(1, 2)
@@ -164,7 +207,6 @@ def test_a_window_without_labels_ends_as_insufficient() -> None:
     job.predict(2, time_ms=300)
     outputs = [*job.tick(), *job.label({9: 1.0}, 200), *job.tick()]
     assert told(outputs) == [(10, 0, "awaiting labels", 0, False), (10, 1, "insufficient", 0, True)]
-    job.label({9: 1.0}, 320)  # neither a label nor an event with this id may come any more
     assert job.state.labels is not None
     assert job.state.labels.ledger.predictions == {
         "taken": 2,
