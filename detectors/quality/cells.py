@@ -70,8 +70,8 @@ def tallied(
     names = sorted(sums)
     return [
         QualityCounts(
-            cells[ends[group] : ends[group + 1]],
-            counts[ends[group] : ends[group + 1]],
+            cells[ends[group] : ends[group + 1]].copy(),  # else each would hold all of them
+            counts[ends[group] : ends[group + 1]].copy(),
             {name: sums[name][group] for name in names if sums[name][group]},
         )
         for group in range(groups)

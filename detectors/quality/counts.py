@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from detectors.arrays import Ints
+
+MOST_PARTS: Final = 16
+"""The largest number of parts that are not added up yet."""
+
+
+class Part(NamedTuple):
+    """Sorted distinct cells, the count of each, and exact sums by name."""
+
+    cells: Ints
+    counts: Ints
+    sums: Mapping[str, int]
 
 
 class QualityCounts:
@@ -18,6 +30,9 @@ class QualityCounts:
     doubles by name, as integers in units of ``2**-1074``, or ``2**-2148`` for squares: the result
     does not depend on the order of the rows, and what was added can be taken away. ``custom`` holds
     the encoded state of each custom metric.
+
+    The ``parts`` of a sum are added up when it is asked for, or when there are more than
+    ``MOST_PARTS``: so a few rows can be added many times at little cost.
     """
 
     def __init__(
@@ -27,25 +42,44 @@ class QualityCounts:
         sums: Mapping[str, int] | None = None,
         custom: Mapping[str, bytes] | None = None,
     ) -> None:
-        self.cells = np.empty(0, np.int64) if cells is None else cells
-        self.counts = np.empty(0, np.int64) if counts is None else counts
-        self.sums = dict(sums or {})
+        self.parts = [
+            Part(
+                np.empty(0, np.int64) if cells is None else cells,
+                np.empty(0, np.int64) if counts is None else counts,
+                dict(sums or {}),
+            )
+        ]
         self.custom = dict(custom or {})
+
+    @property
+    def cells(self) -> Ints:
+        """The distinct cells, in order."""
+        return self._whole().cells
+
+    @property
+    def counts(self) -> Ints:
+        """The count of each cell."""
+        return self._whole().counts
+
+    @property
+    def sums(self) -> Mapping[str, int]:
+        """The exact sums by name."""
+        return self._whole().sums
+
+    def _whole(self) -> Part:
+        """Add up the parts."""
+        if len(self.parts) > 1:
+            self.parts = [_sum(self.parts)]
+        return self.parts[0]
 
     @classmethod
     def total(cls, parts: Sequence[QualityCounts]) -> QualityCounts:
         """Return the sum of all parts, without custom metrics: these need their classes."""
-        if not parts:
-            return cls()
-        cells, counts = added(
-            np.concatenate([part.cells for part in parts]),
-            np.concatenate([part.counts for part in parts]),
-        )
-        sums: dict[str, int] = {}
-        for part in parts:
-            for name, value in part.sums.items():
-                sums[name] = sums.get(name, 0) + value
-        return cls(cells, counts, {name: sums[name] for name in sorted(sums) if sums[name]})
+        total = cls()
+        added = [each for part in parts for each in part.parts]
+        if added:
+            total.parts = [_sum(added)] if len(added) > MOST_PARTS else added
+        return total
 
     def plus(self, other: QualityCounts) -> QualityCounts:
         """Return the sum of both, without custom metrics: these need their classes."""
@@ -57,10 +91,11 @@ class QualityCounts:
         Cells are written as differences to the one before, and sums without the zero bytes at
         their end, so that counts of a few rows take a few bytes a cell.
         """
-        steps = np.diff(self.cells, prepend=0).tolist()
+        steps = self.cells.copy()
+        steps[1:] -= self.cells[:-1]
         sums = {name: _written(self.sums[name]) for name in sorted(self.sums)}
         custom = {name: self.custom[name] for name in sorted(self.custom)}
-        return msgspec.msgpack.encode((steps, self.counts.tolist(), sums, custom))
+        return msgspec.msgpack.encode((steps.tolist(), self.counts.tolist(), sums, custom))
 
     @classmethod
     def decode(cls, data: bytes) -> QualityCounts:
@@ -85,6 +120,18 @@ _DECODER = msgspec.msgpack.Decoder(
 )
 
 
+def _sum(parts: Sequence[Part]) -> Part:
+    cells, counts = added(
+        np.concatenate([part.cells for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+    )
+    sums: dict[str, int] = {}
+    for part in parts:
+        for name, value in part.sums.items():
+            sums[name] = sums.get(name, 0) + value
+    return Part(cells, counts, {name: sums[name] for name in sorted(sums) if sums[name]})
+
+
 def added(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
     """Return the distinct keys in order and the sum of the counts of each, without zeros.
 
@@ -95,7 +142,7 @@ def added(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
         return keys, counts
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    first = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
+    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     total = np.add.reduceat(counts[order], first)
     kept = total != 0
     return ordered[first][kept], total[kept]

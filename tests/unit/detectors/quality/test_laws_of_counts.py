@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detectors.quality.config import Problem, QualityConfig
-from detectors.quality.counts import QualityCounts
+from detectors.quality.counts import MOST_PARTS, QualityCounts
 from detectors.quality.problem import problem_of
 from detectors.quality.rows import LabelledRows
 from tests.unit.detectors.quality.cases import random_rows
@@ -47,6 +47,22 @@ def test_any_order_and_any_split_give_the_same_bytes_and_metrics(
     assert merged.encode() == expected.encode()
     measured = [known.measure(counts, names(problem), 0.99) for counts in (merged, expected)]
     assert measured[0] == measured[1]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_few_rows_at_a_time_give_the_counts_of_all_of_them(problem: Problem) -> None:
+    """More than ``MOST_PARTS`` parts, looked at in between, and used in another sum as well."""
+    rows = random_rows(problem, 3 * MOST_PARTS + 5, 3)
+    known = problem_of(QualityConfig(problem=problem))
+    total = other = QualityCounts()
+    for number in range(len(rows.label)):
+        one = whole(problem, rows.where(np.arange(len(rows.label)) == number))
+        total, other = known.merge([total, one]), known.merge([one, total, other])
+        if number % 7 == 0:
+            before = total.encode()
+            assert known.merge([total, one]).encode() != before == total.encode()
+    assert total.encode() == whole(problem, rows).encode()
+    assert len(other.parts) <= MOST_PARTS
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
