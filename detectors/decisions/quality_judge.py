@@ -69,12 +69,18 @@ class QualitySpan(msgspec.Struct, frozen=True, kw_only=True):
         return self.labelled / self.predictions if self.predictions else None
 
 
+_WithoutLabels = tuple[
+    tuple[tuple[str, ...], MetricVerdict | None], tuple[Measured, tuple[MetricReport, ...]]
+]
+"""The class names and the verdict of windows without labels, and what was measured in them."""
+
+
 class QualityJudge:
     """The rules of a job and the limits of its models, applied to labelled rows.
 
-    Holds no state of its own. ``models`` has the models whose quality is measured.
-    ``expose_values``: whether signals may name classes. ``generation`` names the beginning of the
-    job, if it is not the first: it is part of all ids.
+    What it returns depends on its arguments alone. ``models`` has the models whose quality is
+    measured. ``expose_values``: whether signals may name classes. ``generation`` names the
+    beginning of the job, if it is not the first: it is part of all ids.
     """
 
     def __init__(
@@ -90,6 +96,7 @@ class QualityJudge:
         self.models = models
         self.expose_values = expose_values
         self.generation = generation
+        self._without_labels: dict[str, _WithoutLabels] = {}
 
     def report(
         self, span: QualitySpan, counts: QualityCounts, class_names: Sequence[str]
@@ -101,10 +108,8 @@ class QualityJudge:
         is divided by the number of judged metrics. Raises ``KeyError`` for an unknown model.
         """
         quality = self.models[span.model]
-        measured = quality.problem.measure(counts, class_names, self._confidence(quality))
         unjudged = self._unjudged(span)
-        confidence = self._confidence(quality)
-        metrics = _metric_reports(measured, quality.rules, unjudged, confidence)
+        measured, metrics = self._measured(span, counts, class_names)
         violations: list[Violation] = []
         if unjudged is None:
             large = self._overwhelming(quality, metrics, counts, class_names)
@@ -144,6 +149,22 @@ class QualityJudge:
             notes=(*span.notes, *self._notes(span, quality)),
             generation=self.generation,
         )
+
+    def _measured(
+        self, span: QualitySpan, counts: QualityCounts, class_names: Sequence[str]
+    ) -> tuple[Measured, tuple[MetricReport, ...]]:
+        """The metrics, and the reports on them; those of windows without labels are kept."""
+        key = (tuple(class_names), self._unjudged(span))
+        kept = self._without_labels.get(span.model)
+        if kept is not None and kept[0] == key and _is_empty(counts):
+            return kept[1]
+        quality = self.models[span.model]
+        confidence = self._confidence(quality)
+        measured = quality.problem.measure(counts, class_names, confidence)
+        reports = _metric_reports(measured, quality.rules, self._unjudged(span), confidence)
+        if _is_empty(counts):
+            self._without_labels[span.model] = key, (measured, reports)
+        return measured, reports
 
     def report_id(self, span: QualitySpan) -> str:
         """``job/model/variant/start_ms/end_ms/quality/baseline/revision``, and the generation."""
@@ -270,6 +291,10 @@ class QualityJudge:
         if span.judged and not any(map(is_judged, quality.rules.values())):
             notes.append("no metric has a limit: nothing is judged")
         return notes
+
+
+def _is_empty(counts: QualityCounts) -> bool:
+    return not (len(counts.cells) or counts.sums or counts.custom)
 
 
 def _judged_metrics(quality: JudgedQuality) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from detectors.durations import duration_ms
-from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.delivery.letter_limit import LetterLimit
 from stream.events import Output
@@ -19,6 +18,8 @@ from stream.web.liveness import Liveness
 
 COMMIT_FACTOR: Final = 40.0
 """The interval between commits is at least this many times the duration of a commit."""
+MOST_PENDING: Final = 2_000
+"""So many outputs are not kept in memory for longer."""
 
 
 Watch = Callable[[Sequence[Outgoing]], None]
@@ -32,10 +33,10 @@ def ignore(_items: Sequence[Outgoing]) -> None:
 class Committer:
     """Collects outputs and commits them together with the state that produced them.
 
-    Nothing leaves before its commit. A commit is due immediately when a report was made, a signal
-    was raised or a baseline was installed; otherwise after the longer of ``commit_interval`` and 40
-    times the duration of the last commit, and in time for the owner's heartbeat. ``watch`` is
-    called with the items of each commit.
+    Nothing leaves before its commit. A commit is due immediately when a window was closed, a signal
+    was raised or a baseline was installed, or with ``MOST_PENDING`` outputs; otherwise after the
+    longer of ``commit_interval`` and 40 times the duration of the last commit, and in time for the
+    owner's heartbeat. ``watch`` is called with the items of each commit.
     """
 
     def __init__(
@@ -62,9 +63,8 @@ class Committer:
         kept, left_out = self._letters.kept(outputs, time.monotonic())
         self._telemetry.letters_left_out(left_out)
         self._pending += kept
-        self._urgent |= urgent or any(
-            isinstance(output, WindowReport | Signal | QualityReport) for output in outputs
-        )
+        self._urgent |= urgent or len(self._pending) >= MOST_PENDING
+        self._urgent |= any(isinstance(output, WindowReport | Signal) for output in outputs)
 
     def commit_if_due(self) -> None:
         """Commit if a commit is due."""

@@ -220,6 +220,7 @@ class Store:
             written = len(encoded) + sum(part.write(db) for part in parts)
             now_ms = int(time.time() * 1000)
             numbered = [_put(db, item, now_ms) for item in outputs if isinstance(item, Outgoing)]
+            _keep_newest(db, numbered)
             db.execute("DELETE FROM cursors")
             db.executemany("INSERT INTO cursors VALUES (?, ?)", cursors.items())
             _trim_outbox(db, cursors, takes)
@@ -314,18 +315,34 @@ def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> OutboxItem:
     body = msgspec.msgpack.encode(item)
     query = "INSERT INTO outbox (kind, body, at_ms) VALUES (?, ?, ?)"
     seq = db.execute(query, (_KIND_OF[type(item)], body, now_ms)).lastrowid
-    if isinstance(item, WindowReport):
-        db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
-    elif isinstance(item, QualityReport):
-        _put_newest_quality(db, item, body)
     return OutboxItem(seq=int(seq or 0), item=item, size=len(body), at_ms=now_ms)
 
 
-def _put_newest_quality(db: sqlite3.Connection, report: QualityReport, body: bytes) -> None:
-    """Keep a report if it is the newest of all, or the newest that was judged."""
+def _keep_newest(db: sqlite3.Connection, items: Sequence[OutboxItem]) -> None:
+    """Keep the newest reports of each model and variant, and the newest quality that was judged."""
+    newest: dict[tuple[str | int, ...], WindowReport | QualityReport] = {}
+    for item in items:
+        report = item.item
+        if isinstance(report, WindowReport | QualityReport):
+            for key in _keys(report):
+                last = newest.get(key)
+                if last is None or _age(report) >= _age(last):
+                    newest[key] = report
+    for key, report in newest.items():
+        query = _NEWEST if isinstance(report, WindowReport) else _NEWEST_QUALITY
+        db.execute(query, (*key, *_age(report), msgspec.msgpack.encode(report)))
+
+
+def _keys(report: WindowReport | QualityReport) -> list[tuple[str | int, ...]]:
+    """Return the keys of the rows whose newest report it may be."""
     key = (report.model, report.variant)
-    for judged in (0, 1) if report.state != "awaiting labels" else (0,):
-        db.execute(_NEWEST_QUALITY, (*key, judged, report.start_ms, report.revision, body))
+    if isinstance(report, WindowReport):
+        return [key]
+    return [(*key, 0)] if report.state == "awaiting labels" else [(*key, 0), (*key, 1)]
+
+
+def _age(report: WindowReport | QualityReport) -> tuple[int, int]:
+    return report.start_ms, report.revision
 
 
 def _trim_outbox(

@@ -117,6 +117,17 @@ def test_a_model_exactly_at_its_limit_seldom_violates() -> None:
     assert 5 <= alarms <= 40
 
 
+def test_windows_without_labels_are_measured_once_for_the_same_classes_and_verdict() -> None:
+    """What is kept of them must not show: another judge says the same about each window."""
+    known = judge()
+    for names in (("fraud", "fine"), ("fraud", "other"), ("fraud", "fine")):
+        for changes in ({"judge": False}, {"judge": True}, {"judge": False, "variant": "w"}):
+            window = span(labelled=0, **changes)
+            expected = judge().report(window, QualityCounts(), names)
+            assert known.report(window, QualityCounts(), names) == expected
+        assert known.report(span(), counts(999, 1), names).labelled == 1_000
+
+
 def test_alpha_is_divided_by_the_judged_metrics() -> None:
     rules = [MetricRule(name, low=0.9, judged=True) for name in ("accuracy", "recall")]
     one = judged(865, 135).metrics[0]

@@ -14,11 +14,12 @@ from structlog.testing import capture_logs
 
 from stream.config.load import parse
 from stream.readers.worker import serve
-from stream.service.commit import Committer
+from stream.service.commit import MOST_PENDING, Committer
 from stream.service.ownership import Ownership
 from stream.service.startup import Startup
 from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
+from stream.testing.quality_reports import quality_report
 from stream.testing.reports import report, signal
 from stream.web.liveness import Liveness
 
@@ -84,6 +85,18 @@ def test_nothing_is_due_before_the_interval_has_passed(running: Running) -> None
 def test_a_closed_window_or_a_signal_is_committed_at_once(running: Running, output: object) -> None:
     running.committer.add([output])  # type: ignore[list-item]  # a report or a signal
     running.committer.commit_if_due()
+    running.committer.commit_if_due()
+    assert running.commits == 1
+
+
+def test_a_report_on_quality_waits_for_the_next_commit_unless_there_are_many(
+    running: Running,
+) -> None:
+    """Labels come late anyway, and each commit writes the counts that they have changed."""
+    running.committer.add([quality_report()] * (MOST_PENDING - 1))
+    running.committer.commit_if_due()
+    assert running.commits == 0
+    running.committer.add([quality_report()])
     running.committer.commit_if_due()
     assert running.commits == 1
 

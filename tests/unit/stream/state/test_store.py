@@ -413,6 +413,15 @@ def test_the_newest_quality_is_that_of_all_windows_and_that_of_the_judged_ones(
     again.close()
 
 
+def test_of_two_reports_on_a_window_in_one_commit_the_later_is_the_newest(store: Store) -> None:
+    outputs = [quality_report(3, 4), quality_report(3, 4), quality_report(3, 3), awaiting(3)]
+    changed = msgspec.structs.replace(outputs[1], notes=("the last one",))
+    other = msgspec.structs.replace(quality_report(1), model="other")
+    outputs = [outputs[0], changed, *outputs[2:], other]
+    store.commit(IDENTITY, state(), store.panes([LAYOUT]), outputs, {"a": 0})
+    assert store.newest_quality() == [changed, other]
+
+
 def test_a_sink_that_takes_no_quality_does_not_hold_it_back(store: Store) -> None:
     takes: dict[str, tuple[type, ...]] = {
         "files": (WindowReport, Signal, QualityReport),
