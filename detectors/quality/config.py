@@ -61,7 +61,7 @@ class QualityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ``limits`` judge.
     """
     metrics: list[str] = []
-    """The metrics that are judged; without it those of ``limits`` and of the baseline's
+    """The metrics that are judged besides those in ``limits``; without it those of the baseline's
     constraints. All are reported.
     """
     limits: dict[str, MetricLimit] = {}

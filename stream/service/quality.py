@@ -78,7 +78,9 @@ def label_parts(
 def join_rule(config: Config) -> str:
     """Return the rule of the join in words; a change of it needs a new beginning of the join."""
     labels = config.labels
-    return "" if labels is None else f"horizon {labels.horizon}, duplicates {labels.duplicates}"
+    if labels is None:
+        return ""
+    return f"horizon {duration_ms(labels.horizon)} ms, duplicates {labels.duplicates}"
 
 
 def problem_text(quality: QualityConfig) -> str:

@@ -29,13 +29,14 @@ class _Range(NamedTuple):
 def metric_rules(config: QualityConfig, baseline: QualityBaseline | None) -> dict[str, MetricRule]:
     """Return the rule of each metric that is judged, or whose baseline value is known.
 
-    Judged are ``metrics``, without them those with a limit in ``limits`` and in the baseline's
-    constraints. The range of a metric is that of ``limits``; else its constraint; else, for one
-    that is named in ``metrics``, the baseline's value, in the direction in which it gets worse.
+    Judged are those in ``metrics`` and in ``limits``; without ``metrics`` also those in the
+    baseline's constraints. The range of a metric is that of ``limits``; else its constraint; else,
+    for one that is named in ``metrics``, the baseline's value, in the direction in which it gets
+    worse.
     """
     constraints = baseline.constraints if baseline else {}
     known = baseline.metrics if baseline else {}
-    judged = {*config.metrics} or {*config.limits, *constraints}
+    judged = {*(config.metrics or constraints), *config.limits}
     names = dict.fromkeys((*known, *constraints, *config.limits, *config.metrics))
     return {name: _rule(name, config, baseline, name in judged) for name in names}
 

@@ -257,6 +257,14 @@ def test_metrics_choose_what_is_judged_also_without_a_constraint(built: BuiltQua
     assert rules["brier"].low is None
 
 
+def test_a_stated_limit_judges_also_beside_metrics(built: BuiltQuality) -> None:
+    limits = {"brier": MetricLimit(max=0.2)}
+    config = QualityConfig(problem="binary", metrics=["recall"], limits=limits)
+    rules = metric_rules(config, built.baseline)
+    assert {name for name, rule in rules.items() if rule.judged} == {"brier", "recall"}
+    assert rules["brier"].high == 0.2
+
+
 def test_limits_alone_judge_without_a_baseline() -> None:
     config = QualityConfig(problem="regression", limits={"mae": MetricLimit(max=3.0)})
     rules = metric_rules(config, None)
