@@ -46,7 +46,9 @@ def main() -> None:
     is_flag=True,
     help=(
         "Continue even though the baseline or window length changed; windows still open are closed"
-        " as incomplete."
+        " as incomplete. The same for labels: horizon or duplicates (quality windows are reported"
+        " as final, and predictions that wait expire), or a model's problem or classes (the quality"
+        " of its open windows is forgotten)."
     ),
 )
 @click.option(
@@ -99,6 +101,9 @@ def run(
 
     On SIGHUP it commits, reads the configuration again, and continues with it: changed limits
     apply from the next report. If the new configuration cannot be used, the old one stays in force.
+
+    With labels it also reads their source, and reports the quality of each window of predictions
+    as labels come. A source that ends must be read to its end, and that of the labels, too.
 
     A record is read once, also one that is rejected. After a mistake in the configuration,
     --from-start reads everything again; rejected records cannot be read again by themselves.
@@ -184,8 +189,9 @@ def check(config: Path, live: bool) -> None:
 
     With --live it also examines the source (permissions, retention, timestamps; from the newest
     records: columns and types against the baseline, out-of-order delay, skew, undecodable records,
-    rows of a window), disks, the HTTP port and AWS accounts, counts the Prometheus series, and
-    estimates the CloudWatch bill.
+    rows of a window), the labels (how many decode, how many find their event, how late they come),
+    disks, the HTTP port and AWS accounts, counts the Prometheus series, and estimates the
+    CloudWatch bill.
 
     \b
     Example:
