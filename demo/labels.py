@@ -42,7 +42,7 @@ def known_ms(flights: Flights, rng: np.random.Generator) -> Ints:
     return known.astype(np.int64)
 
 
-class LabelLog:
+class LabelFiles:
     """Writes labels as JSON lines below a folder, a file for each time in which some got known.
 
     ``epoch_ms`` is the time at which the replay starts.

@@ -11,7 +11,7 @@ import numpy as np
 from demo.captures import capture_lines, write_capture_file
 from demo.flights import SEED, Flights, retime
 from demo.incidents import HOUR_MS, Incident, pieces
-from demo.labels import LabelLog, known_ms
+from demo.labels import LabelFiles, known_ms
 from demo.model import Model, rmse
 from detectors.arrays import Floats, Ints
 
@@ -51,7 +51,7 @@ class Traffic:
 
     def __post_init__(self) -> None:
         self.flights = retime(self.flights, LENGTH_MS)
-        self._label_log = LabelLog(self.labels, START_MS)
+        self._label_log = LabelFiles(self.labels, START_MS)
         self._rng = np.random.default_rng(SEED)
         self._predictions = np.zeros(WINDOWS + 1, np.int64)
         self._labelled = np.zeros(WINDOWS + 1, np.int64)

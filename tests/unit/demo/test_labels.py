@@ -14,7 +14,7 @@ from demo.labels import (
     REPORTED_WITHIN_MS,
     TAXI_MS,
     UNKNOWN_MS,
-    LabelLog,
+    LabelFiles,
     known_ms,
 )
 
@@ -57,7 +57,7 @@ def lines(folder: Path) -> list[dict[str, object]]:
 
 
 def test_each_label_is_written_once_in_the_file_of_the_time_it_is_known(tmp_path: Path) -> None:
-    log = LabelLog(tmp_path, NEW_YEAR_MS)
+    log = LabelFiles(tmp_path, NEW_YEAR_MS)
     minute = 60_000
     log.add(flights(3), np.array([9 * minute, UNKNOWN_MS, 5 * minute]), 7)
     log.add(flights(2), np.array([10 * minute, 4 * minute]), 10)
@@ -75,5 +75,5 @@ def test_each_label_is_written_once_in_the_file_of_the_time_it_is_known(tmp_path
 
 
 def test_no_file_is_written_without_labels(tmp_path: Path) -> None:
-    assert LabelLog(tmp_path, NEW_YEAR_MS).write(DAY_MS).tolist() == []
+    assert LabelFiles(tmp_path, NEW_YEAR_MS).write(DAY_MS).tolist() == []
     assert list(tmp_path.iterdir()) == []
