@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from detectors.phrases import counted
 from detectors.report import WindowReport
+from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Ledger
 from stream.outcomes import ACCEPTED, DUPLICATE, advice
 
@@ -29,8 +30,9 @@ class Ending(NamedTuple):
 class RunTally:
     """Counts what a run adds to the ledger of its job, and the states of the windows it reports."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, labels: LabelLedger | None = None) -> None:
         self._before = _outcomes(ledger)
+        self._labels_before = _labels_read(labels)
         self._states: Counter[str] = Counter()
         self._judged = False
 
@@ -46,10 +48,13 @@ class RunTally:
             )
         )
 
-    def ending(self, ledger: Ledger, source: str, state: str) -> Ending:
+    def ending(
+        self, ledger: Ledger, source: str, state: str, labels: LabelLedger | None = None
+    ) -> Ending:
         """Return the ending of a run that has read its source to the end.
 
-        ``source`` and ``state`` name both in the sentence.
+        ``source`` and ``state`` name both in the sentence. A run that found new labels alone ends
+        without a sentence.
         """
         after = _outcomes(ledger)
         read = after - self._before
@@ -58,7 +63,8 @@ class RunTally:
         if not after[ACCEPTED]:
             return Ending(NOTHING_COUNTED, _nothing_counted(read or after, new=bool(read)))
         if not read or set(read) == {DUPLICATE}:
-            return Ending(0, _nothing_new(state))
+            new_labels = _labels_read(labels) > self._labels_before
+            return Ending(0, "" if new_labels else _nothing_new(state))
         if not read[ACCEPTED]:
             return Ending(NOTHING_COUNTED, _nothing_counted(read, new=True))
         return Ending(0) if self._judged else Ending(NOTHING_JUDGED, self._nothing_judged(read))
@@ -79,6 +85,10 @@ def _outcomes(ledger: Ledger) -> Counter[str]:
     for account in ledger.partitions.values():
         total.update(account.outcomes)
     return +total  # without the outcomes that no record has
+
+
+def _labels_read(labels: LabelLedger | None) -> int:
+    return 0 if labels is None else sum(labels.read.values())
 
 
 def _nothing_counted(outcomes: Mapping[str, int], *, new: bool) -> str:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from detectors.durations import duration_ms
 from detectors.profiles.baseline import Baseline
 from detectors.report import WindowReport
+from stream.aggregation.label_ledger import LabelLedger
 from stream.config.model import Config
 from stream.readers.worker import serve as serve_reader
 from stream.readers.worker_handle import Serve
@@ -106,7 +107,7 @@ class Service:
                 return 0
             self.baselines = job.configured
             running = self._startup.open(job, cleanup)
-            tally = RunTally(job.aggregator.state.ledger)
+            tally = RunTally(job.aggregator.state.ledger, self._label_ledger(job))
             committer = Committer(
                 running, self._ownership, self.telemetry, self._liveness, self._watched_by(tally)
             )
@@ -138,4 +139,9 @@ class Service:
 
     def _ending(self, tally: RunTally, job: Job) -> Ending:
         ledger = job.aggregator.state.ledger
-        return tally.ending(ledger, self._config.source.identity, self._config.state.path)
+        source, state = self._config.source.identity, self._config.state.path
+        return tally.ending(ledger, source, state, self._label_ledger(job))
+
+    def _label_ledger(self, job: Job) -> LabelLedger | None:
+        labels = job.aggregator.state.labels
+        return None if labels is None else labels.ledger

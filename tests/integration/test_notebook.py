@@ -36,7 +36,7 @@ print(json.dumps({
     "f1": f1_of,
     "latest": {(day - FIRST_DAY).days: report for day, report in latest().items()},
     "all": [[(day_of(report) - FIRST_DAY).days, report["state"]] for report in quality_reports()],
-    "realised": {day: realised(day) for day in orders_of},
+    "realised": {day: realised(day) for day in orders_of if day < max(orders_of) - 7},
     "estimated": {day: estimated_f1(FIRST_DAY + timedelta(days=day)) for day in orders_of},
     "signals": [[(day_of(signal) - FIRST_DAY).days, signal["kind"], signal["features"]]
                 for signal in signals()],

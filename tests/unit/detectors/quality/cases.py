@@ -51,7 +51,7 @@ def values(found: Measured) -> dict[str, float | None]:
 
 def random_rows(problem: Problem, count: int, seed: int) -> LabelledRows:
     random = np.random.default_rng(seed)
-    delay = random.integers(-(10**6), 10**9, count)
+    delay = random.integers(0, 10**9, count)
     if problem == "regression":
         label = random.normal(5, 2, count) * 10.0 ** random.integers(-8, 8, count)
         return rows_of(label + random.standard_t(2, count), label, delay_ms=delay)

@@ -1,5 +1,6 @@
 """Laws of counts: any order, any split and any withdrawal of rows leave the same counts."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import msgspec
@@ -100,6 +101,20 @@ def test_one_row_takes_less_than_300_bytes(problem: Problem) -> None:
 def test_damaged_counts_are_refused(data: bytes) -> None:
     with pytest.raises((msgspec.ValidationError, msgspec.DecodeError)):
         QualityCounts.decode(data)
+
+
+def delay_s(problem: Problem, rows: LabelledRows) -> Mapping[str, float]:
+    known = problem_of(QualityConfig(problem=problem))
+    return known.measure(whole(problem, rows), names(problem), 0.99).delay_s
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_labels_without_a_time_have_no_delay(problem: Problem) -> None:
+    rows = random_rows(problem, 1_000, 5)
+    untimed = rows._replace(delay_ms=np.full_like(rows.delay_ms, -1))
+    assert delay_s(problem, untimed) == {}
+    half = rows._replace(delay_ms=np.where(np.arange(1_000) % 2, 60_000, -1))
+    assert delay_s(problem, half)["p50"] == pytest.approx(60, rel=1 / 32)
 
 
 def test_the_delay_of_labels_is_within_the_width_of_a_bin() -> None:
