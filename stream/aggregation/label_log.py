@@ -91,7 +91,8 @@ class LabelLog:
 
         It is the smallest mark of the partitions that are not idle. Partitions whose labels state
         no time do not hold it. If none holds it, it follows the watermark of the events: labels
-        that are silent do not keep predictions waiting for ever.
+        that are silent do not keep predictions waiting for ever. While a partition is idle it is
+        ``idle`` behind, since the partition may have labels that are as old as its last report.
         """
         state = self._state
         if state.first_mark_ms is None:
@@ -105,6 +106,8 @@ class LabelLog:
         if any(partition.holds_watermark for partition in holding):
             known_ms = watermark(holding, None, self._settings)
         if known_ms is not None:
+            if any(partition.idle for partition in holding):
+                known_ms -= self._settings.idle_ms
             state.watermark_ms = max(known_ms, state.watermark_ms or known_ms)
 
     def _numbered(self, labels: LabelRange) -> Rows:

@@ -93,6 +93,7 @@ class Labels:
             parts.store,
             LabelMeaning(self._meanings, self._table),
             self._state.slices,
+            self._state.partitions,
         )
         self._windows = QualityWindows(
             settings,
@@ -329,22 +330,18 @@ class Labels:
     def _expire(self) -> None:
         """Remove the slices that nothing can match any more, and count what never matched.
 
-        A label is kept for as long as another label of its prediction may come, since the two must
-        be compared.
+        A prediction is kept for ``early`` longer than a label or an event can come for it, since a
+        label may belong to several events with one id, and has one outcome: it is exact if they are
+        at most ``early`` apart. A label is kept for as long as a prediction that it may belong to.
         """
         known_ms, settled_ms = self._state.watermark_ms, self._job.settled_ms
-        if known_ms is None:
+        if known_ms is None or settled_ms is None:
             return
         rule = self._rule
-        self._note_expired(
-            "predictions", self._join.expire("predictions", known_ms - rule.horizon_ms)
-        )
-        if settled_ms is None:
-            return
-        before_ms = min(
-            settled_ms - self._settings.every_ms - rule.early_ms,
-            known_ms - rule.horizon_ms - rule.early_ms,
-        )
+        latest_ms = min(known_ms - rule.horizon_ms, settled_ms - self._settings.every_ms)
+        before_ms = latest_ms - rule.early_ms
+        self._note_expired("predictions", self._join.expire("predictions", before_ms))
+        before_ms -= rule.early_ms + self._slice_ms
         self._note_expired("labels", self._join.expire("labels", before_ms))
         self._expire_untimed()
 
@@ -353,8 +350,9 @@ class Labels:
         if events_ms is None or first_ms is None:
             return
         passed_ms = events_ms - self._rule.horizon_ms - self._rule.early_ms
-        number = passed_ms // self._slice_ms if passed_ms > first_ms else 0
-        self._note_expired("labels", self._join.expire_untimed(max(number, 0)))
+        if passed_ms > first_ms:
+            number = passed_ms // self._slice_ms
+            self._note_expired("labels", self._join.expire_untimed(number))
 
     def _note_expired(self, kind: str, events: int) -> None:
         counts = self._state.ledger.labels if kind == "labels" else self._state.ledger.predictions

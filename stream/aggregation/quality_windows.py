@@ -55,8 +55,13 @@ class QualityWindows:
         self._fresh = {split(name): set(ends) for name, ends in labels.touched.items()}
 
     def touch(self, key: ModelKey, panes_ms: Iterable[int]) -> None:
-        """Note that panes have changed: their windows are to be reported again."""
+        """Note that panes have changed: their windows that are not final are to be told again."""
+        finished = self._labels.finished_ms
         ends = {end for start in panes_ms for end in window_ends(start, self._settings)}
+        if finished is not None:
+            ends = {end for end in ends if end > finished}
+        if not ends:
+            return
         self._labels.touched.setdefault(joined(key), set()).update(ends)
         self._fresh.setdefault(key, set()).update(ends)
 

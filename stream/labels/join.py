@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -69,6 +70,8 @@ class Join:
     """The symmetric join of predictions and labels, on a store of both.
 
     ``counts`` has the events of each slice in the store; the caller keeps it with the store.
+    ``partitions`` has the name of each partition of labels, by its number: labels of the same time
+    are in the order of the names, because the numbers depend on which partition was read first.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class Join:
         store: JoinStore,
         meaning: LabelMeaning,
         counts: dict[Slice, SliceCounts],
+        partitions: Sequence[str] = (),
     ) -> None:
         self._rule = rule
         self._slice_ms = slice_ms
         self._store = store
         self._meaning = meaning
         self._counts = counts
+        self._partitions = partitions
 
     def take_predictions(self, rows: Rows) -> JoinChange:
         """Add predictions; those whose labels came before get them now."""
@@ -146,6 +151,11 @@ class Join:
         return _difference(all_predictions, all_labels, padded, after, len(labels))
 
     def _resolve(self, predictions: Rows, labels: Rows) -> Resolution:
+        names = sorted(self._partitions)
+        if len(names) > 1:
+            places = np.array([names.index(name) for name in self._partitions], np.uint16)
+            labels = labels.copy()
+            labels["partition"] = places[labels["partition"]]
         return resolve(predictions, labels, self._rule, self._meaning.fits)
 
     def _stored(self, kind: Kind, ids: Ids, dtype: np.dtype[np.void]) -> Rows:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
-from stream.labels.rows import Rows, is_untimed, taken
+from stream.labels.rows import UNTIMED_MS, Rows, is_untimed, taken
 
 Bools = NDArray[np.bool_]
 Duplicates = Literal["first", "last", "reject"]
@@ -150,8 +150,9 @@ def _signatures(labels: Rows, record: Ints) -> NDArray[np.uint64]:
 
 
 def _ranks(labels: Rows) -> Ints:
-    """Return the place of each row in the order of the labels."""
-    order = np.lexsort((labels["row"], labels["sequence"], labels["partition"], labels["time_ms"]))
+    """Return the place of each row in the order of the labels; those without a time are first."""
+    times = np.where(is_untimed(labels["time_ms"]), UNTIMED_MS, labels["time_ms"])
+    order = np.lexsort((labels["row"], labels["sequence"], labels["partition"], times))
     rank = np.empty(len(labels), np.int64)
     rank[order] = np.arange(len(labels))
     return rank

@@ -207,6 +207,7 @@ def test_a_window_without_labels_ends_as_insufficient() -> None:
     job.predict(2, time_ms=300)
     outputs = [*job.tick(), *job.label({9: 1.0}, 200), *job.tick()]
     assert told(outputs) == [(10, 0, "awaiting labels", 0, False), (10, 1, "insufficient", 0, True)]
+    job.label({9: 1.0}, 320)  # neither a label nor an event with this id may come any more
     assert job.state.labels is not None
     assert job.state.labels.ledger.predictions == {
         "taken": 2,
