@@ -87,7 +87,8 @@ def _calibration_error(table: CellTable, n: int, confidence: float) -> Metric:
     binning, AAAI 2015). Scores are rounded to ``2**-32``. It is biased upwards: a calibrated bin
     differs by ``sqrt(2/pi) s[b]`` on average, s the standard error of its share. The interval is
     normal with the standard error ``sqrt(sum((n[b]/n)**2 s[b]**2))``, its lower end reduced by that
-    bias.
+    bias. ``s[b]`` is the larger one of those for the share of positives and for the mean score: a
+    bin of few rows or rare positives often has none, which does not make its share exact.
     """
     rows, total = np.zeros((TENTHS, 2)), np.zeros(TENTHS)
     body, counts = table.of(RELIABLE)
@@ -98,7 +99,9 @@ def _calibration_error(table: CellTable, n: int, confidence: float) -> Metric:
     of_bin, positive = rows[used].sum(axis=1), rows[used, 1]
     value = float(np.abs(positive - total[used]).sum() / n)
     share = positive / of_bin
-    spread = np.sqrt(share * (1 - share) * of_bin) / n
+    mean_score = total[used] / of_bin
+    variance = np.maximum(share * (1 - share), mean_score * (1 - mean_score))
+    spread = np.sqrt(variance * of_bin) / n
     error = float(np.sqrt((spread**2).sum()))
     half = normal_quantile(confidence) * error
     bias = float(np.sqrt(2 / np.pi) * spread.sum())

@@ -143,6 +143,15 @@ def test_the_calibration_error_of_calibrated_scores_is_rarely_told_from_0() -> N
     assert coverage["calibration_error"] >= 0.97 - BINOMIAL_ERROR
 
 
+def test_the_calibration_error_of_rare_positives_is_rarely_told_from_0() -> None:
+    """Most samples of 400 rows have bins whose rows are all negative."""
+    random = np.random.default_rng(27)
+    score = random.beta(0.05, 2.0, SAMPLES * ROWS)
+    label = random.random(SAMPLES * ROWS) < score
+    coverage = covered("binary", (score > 0.5, label, score), {"calibration_error": 0.0})
+    assert coverage["calibration_error"] >= 0.97 - BINOMIAL_ERROR
+
+
 def test_the_calibration_error_of_scores_that_are_too_low_is_covered() -> None:
     random = np.random.default_rng(26)
     score = random.random(SAMPLES * ROWS) * 0.8
