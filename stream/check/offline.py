@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from detectors.components import type_of
+from detectors.decisions.metric_rulings import is_judged
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines, without_constraints
+from stream.baselining.quality.configured import configured_quality
+from stream.baselining.quality.limits import metric_rules
 from stream.check.findings import format_duration
 from stream.check.limit_effects import limit_warnings
 from stream.check.model_columns import model_warnings
@@ -22,6 +25,10 @@ NO_SINKS: Final = (
 )
 NO_CONSTRAINTS: Final = (
     "does not exist: the constraints that were written with the baseline apply, without later edits"
+)
+NOTHING_JUDGED: Final = (
+    "no metric has a limit, so nothing is judged: add `limits`, or a `baseline` that driftline"
+    " baseline made with --quality"
 )
 
 
@@ -44,7 +51,7 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     """Return warnings about possible mistakes.
 
     Unset variables, missing constraints, no sinks, names that sinks replace, predictions without a
-    baseline, models that learn first, limits without an effect.
+    baseline, models that learn first, limits without an effect, quality without a limit.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
@@ -57,7 +64,18 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
     baselines = configured_baselines(config)
     columns = model_warnings(config, baselines)
-    return [*unset, *lost, *sinks, *columns, *limit_warnings(config, baselines)]
+    limits = limit_warnings(config, baselines)
+    return [*unset, *lost, *sinks, *columns, *limits, *_without_verdicts(config)]
+
+
+def _without_verdicts(config: Config) -> Iterator[str]:
+    """Yield a warning for each model whose quality is measured and never judged."""
+    for name, baseline in configured_quality(config).items():
+        quality = config.models[name].quality
+        if quality is None or quality.error_detectors:
+            continue
+        if not any(map(is_judged, metric_rules(quality, baseline).values())):
+            yield f"models.{name}.quality: {NOTHING_JUDGED}"
 
 
 def _labels(config: Config) -> Iterator[str]:

@@ -100,3 +100,23 @@ def test_a_model_whose_whole_baseline_is_learned_is_told_too(tmp_path: Path) -> 
     data = config("", models={"m": model})
     (warning,) = warnings(parse(data, tmp_path), Environment())
     assert warning.startswith("models.m: the baseline is learned from the first 5,000 rows")
+
+
+def quality(**keys: Any) -> dict[str, Any]:
+    """The keys of a job that measures the quality of its prices."""
+    regression = {"problem": "regression", "prediction": "price", **keys}
+    labels = {"source": {"type": "jsonl", "path": "labels"}, "format": {"type": "ground_truth"}}
+    return {"model": {"quality": regression}, "labels": labels}
+
+
+def test_a_quality_that_nothing_judges_is_warned_about(tmp_path: Path) -> None:
+    (warning,) = warned(tmp_path, **quality())
+    assert warning.startswith("models.m.quality: no metric has a limit, so nothing is judged")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"limits": {"rmse": {"max": 9.0}}}, {"error_detectors": [{"type": "adwin", "unit": 9.0}]}],
+)
+def test_a_limit_or_a_detector_of_the_error_is_enough(tmp_path: Path, keys: dict[str, Any]) -> None:
+    assert warned(tmp_path, **quality(**keys)) == []
