@@ -7,7 +7,7 @@ enough of its labels are there, reported again while labels come, and final at t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.quality_judge import QualityJudge, QualitySpan
@@ -178,13 +178,21 @@ class QualityWindows:
         return outputs
 
     def drop_model(self, model: str) -> None:
-        """Drop all panes of a model; its windows are not reported any more."""
+        """Drop all panes of a model, and its episodes; its windows are not reported any more."""
         for pane in list(self._panes.starting_before(1 << 62)):
             if pane.model == model:
                 self._drop(pane)
-        for name in [name for name in self._labels.touched if split(name).model == model]:
-            del self._labels.touched[name]
-            self._labels.too_young.pop(name, None)
+        labels = self._labels
+        by_key: tuple[dict[str, Any], ...] = (
+            labels.touched,
+            labels.too_young,
+            labels.episodes,
+            labels.error_streams,
+            labels.changes,
+        )
+        for known in by_key:
+            for name in [name for name in known if split(name).model == model]:
+                del known[name]
         self._fresh = {key: ends for key, ends in self._fresh.items() if key.model != model}
         self._round = [(end, key) for end, key in self._round if key.model != model]
 

@@ -14,6 +14,7 @@ from detectors.decisions.judge import Judge
 from detectors.decisions.quality_judge import QualityJudge
 from detectors.decisions.rules import Rules
 from detectors.quality.config import JudgeAt, MetricLimit, QualityConfig
+from detectors.quality.error_detectors import ErrorAdwin
 from detectors.quality.judged import JudgedQuality, MetricRule
 from detectors.quality.problem import problem_of
 from detectors.quality_report import QualityReport
@@ -22,7 +23,14 @@ from stream.aggregation import quality_windows
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.labels import LabelParts
 from stream.aggregation.quality_model import QualityModel, label_settings
-from stream.events import DiscoveredPartition, EndOfInput, OfLabels, Output, Tick
+from stream.events import (
+    DiscoveredPartition,
+    EndOfInput,
+    ForgetQuality,
+    OfLabels,
+    Output,
+    Tick,
+)
 from stream.labels.classes import LabelledModel
 from stream.labels.rows import LABEL, NUMBER, PREDICTION, LabelRange, Predictions
 from tests.support.records import job_settings
@@ -256,6 +264,33 @@ def test_an_early_label_waits_for_its_prediction() -> None:
     job.predict(1)
     job.predict(2, time_ms=12)
     assert told(job.tick()) == [(10, 0, "ok", 1, False)]
+
+
+def test_a_model_that_is_forgotten_leaves_no_episode_and_no_stream_of_errors() -> None:
+    """What was learned of one problem means nothing for another one."""
+    late = JudgeAt(coverage=0.5, after="40ms")
+    job = LabelJob(SETTINGS, quality=model(judge_at=late, error_detectors=[ErrorAdwin()]))
+    job.predict(1)
+    job.label({1: 0.0}, 5)
+    job.predict(2, time_ms=52)
+    job.label({2: 1.0}, 55)
+    job.tick()
+    job.predict(3, time_ms=62)
+    job.tick()
+    labels = job.state.labels
+    assert labels is not None
+    assert all((labels.too_young, labels.episodes, labels.error_streams))
+    job.step(ForgetQuality("m"))
+    assert not any(
+        (
+            labels.touched,
+            labels.too_young,
+            labels.episodes,
+            labels.error_streams,
+            labels.changes,
+        )
+    )
+    assert told(job.tick()) == []
 
 
 def _restarted(job: LabelJob) -> LabelJob:
