@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from math import isfinite
 from typing import NamedTuple
 
 from detectors.quality.baseline import BaselineMetric, QualityBaseline
@@ -44,18 +45,25 @@ def metric_rules(config: QualityConfig, baseline: QualityBaseline | None) -> dic
 def limit_faults(
     config: QualityConfig, baseline: QualityBaseline | None, names: Collection[str], path: str
 ) -> Iterator[ConfigFault]:
-    """Yield the faults of ``metrics`` and ``limits``; ``path`` is that of the ``quality``.
+    """Yield the faults of names and limits of metrics; ``path`` is that of the ``quality``.
 
-    ``names`` are the metrics of the problem. Faults: unknown metrics, ranges that are open or
-    empty, and metrics that are to be judged and have no limit.
+    ``names`` are the metrics of the problem. Faults: custom metrics with one of these names,
+    unknown metrics, ranges that are open, empty or no numbers, and metrics that are to be judged
+    and have no limit.
     """
+    for name in config.custom.keys() & names:
+        reason = f"is the name of a metric of a {config.problem} problem: choose another one"
+        yield ConfigFault(path=f"{path}.custom.{name}", reason=reason)
     valid = (*names, *config.custom)
     for name, limit in config.limits.items():
         at = f"{path}.limits.{name}"
         if name not in valid:
             yield unknown_name(at, "metric", name, valid)
-        if limit.min is None and limit.max is None:
+        ends = [end for end in (limit.min, limit.max) if end is not None]
+        if not ends:
             yield mismatch(at, "min, max or both", "neither")
+        elif not all(map(isfinite, ends)):
+            yield mismatch(at, "finite numbers", " and ".join(map(str, ends)))
         elif limit.min is not None and limit.max is not None and limit.min > limit.max:
             yield mismatch(at, "min not above max", f"min {limit.min:g} and max {limit.max:g}")
     for position, name in enumerate(config.metrics):

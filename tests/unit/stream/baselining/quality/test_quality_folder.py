@@ -1,6 +1,7 @@
 """The folder of a quality baseline: round trips, edits, faults, and what fits a configuration."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -279,8 +280,9 @@ def test_the_faults_of_limits_name_the_valid_metrics() -> None:
             "r3": MetricLimit(min=0.0),
             "mse": MetricLimit(),
             "rmse": MetricLimit(min=2.0, max=1.0),
+            "bias": MetricLimit(min=-1.0, max=math.nan),
         },
-        custom={"cost": "a:B"},
+        custom={"cost": "a:B", "mae": "a:B"},
     )
     found = {
         fault.path: fault
@@ -290,6 +292,8 @@ def test_the_faults_of_limits_name_the_valid_metrics() -> None:
         "models.m.quality.limits.r3",
         "models.m.quality.limits.mse",
         "models.m.quality.limits.rmse",
+        "models.m.quality.limits.bias",
+        "models.m.quality.custom.mae",
         "models.m.quality.metrics[0]",
         "models.m.quality.metrics[1]",
         "models.m.quality.metrics[2]",
