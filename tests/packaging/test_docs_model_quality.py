@@ -120,8 +120,10 @@ def test_the_numbers_of_the_ledger_are_those_of_the_example(
     assert f"{sum(ledger.read.values()):,} labels were read" in said
     assert f"{ledger.labels['matched']:,} matched" in said
     assert f"The other {ledger.labels['waiting']}" in said
-    assert f"{ledger.predictions['expired']} of the {ledger.predictions['taken']:,}" in said
-    assert sorted(ledger.labels.values())[:4] == [1, 1, 1, 1]
+    assert f"{ledger.predictions['labelled']:,} of {ledger.predictions['taken']:,}" in said
+    assert f"{ledger.predictions['expired']} have expired, and" in said
+    assert f"{ledger.predictions['waiting']} still wait" in said
+    assert sorted(ledger.labels.values())[:3] == [1, 1, 1]
 
 
 def test_the_page_has_all_outcomes_of_the_join_and_of_the_sample() -> None:
