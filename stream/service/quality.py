@@ -76,11 +76,16 @@ def label_parts(
 
 
 def join_rule(config: Config) -> str:
-    """Return the rule of the join in words; a change of it needs a new beginning of the join."""
+    """Return the rule of the join in words; a change of it needs a new beginning of the join.
+
+    The id is part of it: what waits is known by the hash of one id, and no other id finds it.
+    """
     labels = config.labels
     if labels is None:
         return ""
-    return f"horizon {duration_ms(labels.horizon)} ms, duplicates {labels.duplicates}"
+    id_ = labels.join or "inference_id, else event_id"
+    rule = f"horizon {duration_ms(labels.horizon)} ms, duplicates {labels.duplicates}"
+    return f"{rule}, joined by {id_}"
 
 
 def problem_text(quality: QualityConfig) -> str:

@@ -41,7 +41,6 @@ def after_a_run() -> StoredState:
     [
         measured(horizon="120h"),
         measured(sample=0.5),
-        measured(join="event_id"),
         measured({**BINARY, "limits": {"f1": {"min": 0.5}}, "judge_at": {"coverage": 0.1}}),
         measured({**BINARY, "positive": "1.0"}),
     ],
@@ -55,6 +54,7 @@ def test_what_keeps_the_meaning_of_the_join_is_applied(then: ConfiguredJob) -> N
     [
         (measured(horizon="3d"), "labels", RestartJoin()),
         (measured(duplicates="first"), "labels", RestartJoin()),
+        (measured(join="event_id"), "labels", RestartJoin()),
         (measured(NUMBERS), "quality of model 'm'", ForgetQuality("m")),
         (
             measured({**BINARY, "positive": "no", "negative": "yes"}),
