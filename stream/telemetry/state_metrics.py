@@ -77,7 +77,8 @@ class StateMetrics(Collector):
     ) -> None:
         """Set the state to export. A partition without a known lag keeps the last one.
 
-        ``lag`` is that of the log of events, ``label_lag`` that of the log of labels.
+        ``lag`` is that of the log of events, ``label_lag`` that of the log of labels: ``None`` for
+        a job that reads none, also if its state has labels of earlier runs.
         """
         last_lag = self._commit.lag if self._commit else {}
         at_s = time.time()
@@ -93,13 +94,13 @@ class StateMetrics(Collector):
                 if key_state.active_until_ms
                 is not None  # ``None``: the model is no longer monitored
             },
-            labels=self._labels(at_s, state.labels, label_lag or {}),
+            labels=self._labels(at_s, state.labels, label_lag),
         )
 
     def _labels(
-        self, at_s: float, state: LabelState | None, lag: Mapping[str, int]
+        self, at_s: float, state: LabelState | None, lag: Mapping[str, int] | None
     ) -> LabelsCommit | None:
-        if state is None:
+        if state is None or lag is None:
             return None
         last = self._commit.labels.lag if self._commit and self._commit.labels else {}
         return LabelsCommit.of(at_s, state, {**last, **lag})

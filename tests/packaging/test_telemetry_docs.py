@@ -74,7 +74,7 @@ def test_the_page_has_all_metrics_with_their_types_and_labels() -> None:
 def test_the_page_names_the_counters_that_continue_after_a_restart() -> None:
     """A process that has only committed a stored state exports the counters of the state."""
     restarted = Telemetry("sample")
-    restarted.commit(0.02, 1_000, state(), {})
+    restarted.commit(0.02, 1_000, state(), {}, {})
     continued = {
         sample.name
         for family in restarted.registry.collect()
