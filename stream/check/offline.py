@@ -9,6 +9,7 @@ from detectors.components import type_of
 from detectors.decisions.metric_rulings import is_judged
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
+from detectors.quality.judged import MetricRule
 from stream.baselining.configured import configured_baselines, without_constraints
 from stream.baselining.quality.configured import configured_quality
 from stream.baselining.quality.limits import metric_rules
@@ -82,11 +83,16 @@ def _labels(config: Config) -> Iterator[str]:
     """Yield what is measured of each model, and where its labels come from."""
     if config.labels is None:
         return
+    baselines = configured_quality(config)
     for name, model in config.models.items():
         quality = model.quality
         if quality is not None:
             answer = quality.prediction or f"{quality.probability} above {quality.threshold:g}"
             yield f"model {name}: quality of a {quality.problem} problem, answer in {answer}"
+            rules = metric_rules(quality, baselines[name]).values()
+            judged = [_limit(rule) for rule in rules if is_judged(rule)]
+            if judged:
+                yield f"model {name}: judged are {', '.join(judged)}"
     labels = config.labels
     join = labels.join or "inference_id, else event_id"
     share = "" if labels.sample == 1 else f", a sample of {labels.sample:.3g}"
@@ -94,6 +100,15 @@ def _labels(config: Config) -> Iterator[str]:
         f"labels from {labels.source.identity} as {type_of(labels.format)}, by {join};"
         f" predictions wait {labels.horizon} (horizon){share}"
     )
+
+
+def _limit(rule: MetricRule) -> str:
+    """Return the range of a metric, as ``f1 >= 0.8``."""
+    low = "" if rule.low is None else f"{rule.low:.4g} <= "
+    high = "" if rule.high is None else f" <= {rule.high:.4g}"
+    if low and not high:
+        return f"{rule.name} >= {rule.low:.4g}"
+    return f"{low}{rule.name}{high}"
 
 
 def _described(baseline: Baseline) -> str:

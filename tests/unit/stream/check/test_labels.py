@@ -154,7 +154,8 @@ def test_no_finding_shows_an_id_or_a_label() -> None:
 
 def test_the_offline_check_says_where_labels_come_from(tmp_path: Path) -> None:
     cells = {"x": [str(k / 7) for k in range(500)], "price": [str(k % 2) for k in range(500)]}
-    model = {"baseline": str(learn_from(cells, ("price",), tmp_path)), "quality": QUALITY}
+    quality = {**QUALITY, "limits": {"f1": {"min": 0.8}, "brier": {"min": 0, "max": 0.25}}}
+    model = {"baseline": str(learn_from(cells, ("price",), tmp_path)), "quality": quality}
     labels = {
         "source": {"type": "jsonl", "path": "labels"},
         "format": {"type": "ground_truth"},
@@ -163,7 +164,8 @@ def test_the_offline_check_says_where_labels_come_from(tmp_path: Path) -> None:
     }
     lines = summary(parse(config("", models={"m": model}, labels=labels), tmp_path))
     assert lines[1] == "model m: quality of a binary problem, answer in price"
-    assert lines[2] == (
+    assert lines[2] == "model m: judged are f1 >= 0.8, 0 <= brier <= 0.25"
+    assert lines[3] == (
         f"labels from jsonl {tmp_path}/labels as ground_truth, by inference_id, else event_id;"
         " predictions wait 7d (horizon), a sample of 0.25"
     )
