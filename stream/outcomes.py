@@ -57,7 +57,8 @@ ADVICE: Final[Mapping[str, str]] = {
         " `format`"
     ),
     "row_count": (
-        "The request and the response have different numbers of rows, or a payload has no rows"
+        "The request and the response have different numbers of rows, or a payload has no rows; of"
+        " a label: it has another number of values than its event has rows"
     ),
     "too_few_columns": (
         "The payload has fewer columns than the model: compare it with `outputs` and `inputs`, or"
@@ -85,6 +86,21 @@ ADVICE: Final[Mapping[str, str]] = {
         " number, a text, true or false, or a list with one of these for each row of the event"
     ),
     "too_many_rows": "The record has labels for more than 65,535 rows: send smaller requests",
+    "wrong_label_type": (
+        "The label is a text, and the model predicts a number: correct the producer, or `problem`"
+    ),
+    "unknown_class": (
+        "The class is none of the model's: correct the producer, or `positive` and `negative` under"
+        " `quality`, or make its baseline anew if the classes have changed"
+    ),
+    "too_many_classes": (
+        "The labels, or the answers of the models, have more than 32,000 different texts: check"
+        " that `labels.format.label` and `prediction` under `quality` name classes"
+    ),
+    "model_removed": (
+        "The prediction came before the quality of its model was changed or removed: no action is"
+        " needed"
+    ),
     "tombstone": "The record has no value, as is usual in compacted topics: no action is needed",
     SHADOW: (
         "The capture is of shadow traffic: no action is needed, or set `count_shadow: true` under"
@@ -109,7 +125,31 @@ ADVICE: Final[Mapping[str, str]] = {
     DUPLICATE: "An event with the same id was already counted within `dedupe.horizon`",
 }
 """The meaning of each reason, and advice."""
-EXPECTED: Final = frozenset({DUPLICATE, SHADOW, "tombstone"})
+UNTAKEN_ADVICE: Final[Mapping[str, str]] = {
+    "without_id": (
+        "The event has no id by which a label finds it: correct `format.inference_id`, `format.id`"
+        " or `labels.join`, or the producer"
+    ),
+    "unusable_prediction": (
+        "The event has no answer that can be read in the columns that `prediction` and"
+        " `probability` under `quality` name: correct them, or the column's type in the baseline"
+    ),
+    "unknown_class": (
+        "The answer is none of the model's classes: correct `positive` and `negative` under"
+        " `quality`, or the producer"
+    ),
+    "too_many_rows": "The event has more than 65,535 rows: send smaller requests",
+    "too_many_classes": ADVICE["too_many_classes"],
+    "too_many_variants": (
+        "The models have more than 65,000 variants in all: correct `variant` if its values are not"
+        " variants"
+    ),
+    "window_final": (
+        "The window was reported as final when the join began anew: no action is needed"
+    ),
+}
+"""Why the prediction of an event does not wait for a label, and advice."""
+EXPECTED: Final = frozenset({DUPLICATE, SHADOW, "tombstone", "model_removed"})
 """Reasons that need no action."""
 
 

@@ -14,6 +14,11 @@ WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
 TAKEN: Final = "taken"
 LABELLED: Final = "labelled"
+NOT_SAMPLED: Final = "not_sampled"
+NO_REJECTION: Final = frozenset(
+    {MATCHED, DUPLICATE, CONFLICTING, WAITING, EXPIRED, NOT_SAMPLED, "tombstone"}
+)
+"""The outcomes of labels that are no reason of a rejection."""
 
 
 class LabelLedger(msgspec.Struct):
@@ -43,6 +48,14 @@ class LabelLedger(msgspec.Struct):
     gaps: int = 0
     gap_records: int = 0
     ranges_dropped: int = 0
+
+    def rejected(self) -> dict[str, int]:
+        """Return the labels that were rejected, by reason."""
+        return {name: count for name, count in self.labels.items() if name not in NO_REJECTION}
+
+    def unusable(self) -> dict[str, int]:
+        """Return the events whose predictions cannot wait, by reason, but not by the sample."""
+        return {name: count for name, count in self.untaken.items() if name != NOT_SAMPLED}
 
     def imbalance(self) -> dict[str, int]:
         """Return the difference of each law that is violated, by name; empty if all laws hold."""

@@ -6,6 +6,7 @@ No clock and no I/O: everything follows from the job's state and the arguments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,6 +26,17 @@ from stream.events import (
 )
 from stream.labels.classes import UNKNOWN, ClassTable
 from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows, taken
+
+
+TOO_MANY_CLASSES: Final = "too_many_classes"
+"""The outcome of a label whose text the job has no room for."""
+
+
+class NumberedLabels(NamedTuple):
+    """The rows of a range with the job's numbers, and the sequences of labels that were refused."""
+
+    rows: Rows
+    refused: list[int]
 
 
 class LabelLog:
@@ -63,10 +75,10 @@ class LabelLog:
         self._state.ledger.gap_records += gap.lost or 0
         return _of_labels([self._partitions.skip(gap)])
 
-    def accept(self, labels: LabelRange) -> tuple[Rows | None, list[Assign]]:
-        """Return the rows of a range with the job's numbers, and new assignments.
+    def accept(self, labels: LabelRange) -> tuple[NumberedLabels | None, list[Assign]]:
+        """Return the labels of a range with the job's numbers, and new assignments.
 
-        The rows are ``None`` if the range does not continue its partition: its records are read
+        The labels are ``None`` if the range does not continue its partition: its records are read
         again.
         """
         cover = _covered(labels)
@@ -75,11 +87,11 @@ class LabelLog:
             return None, _of_labels(self._partitions.refuse([cover]))
         add(self._state.ledger.read, {labels.partition: labels.read})
         add(self._state.ledger.labels, labels.rejected)
-        rows = self._numbered(labels)
-        if len(rows) and labels.mark_ms is None:
+        numbered = self._numbered(labels)
+        if len(numbered.rows) and labels.mark_ms is None:
             self._state.untimed.add(labels.partition)
         children = self._partitions.advance(cover)
-        return rows, _of_labels([self._partitions.assign(child) for child in children])
+        return numbered, _of_labels([self._partitions.assign(child) for child in children])
 
     def follow_clock(self, now_ms: int) -> None:
         """Update which partitions are idle."""
@@ -110,8 +122,8 @@ class LabelLog:
                 known_ms -= self._settings.idle_ms
             state.watermark_ms = max(known_ms, state.watermark_ms or known_ms)
 
-    def _numbered(self, labels: LabelRange) -> Rows:
-        """Return the rows with the numbers of the job: partition, sequence and texts."""
+    def _numbered(self, labels: LabelRange) -> NumberedLabels:
+        """Return the labels with the numbers of the job: partition, sequence and texts."""
         state = self._state
         rows = np.frombuffer(bytearray(labels.rows), LABEL)
         if labels.partition not in state.partitions:
@@ -122,16 +134,18 @@ class LabelLog:
         rows["sequence"] += np.uint64(before)
         return self._with_codes(rows, labels.texts)
 
-    def _with_codes(self, rows: Rows, texts: Sequence[str]) -> Rows:
-        """Return the rows with the codes of the job; labels with a text too many are rejected."""
+    def _with_codes(self, rows: Rows, texts: Sequence[str]) -> NumberedLabels:
+        """Return the rows with the codes of the job; labels with a text too many are refused."""
         of_text = rows["code"] != NUMBER
         if not of_text.any():
-            return rows
+            return NumberedLabels(rows, [])
         codes = np.array([self._table.code(text) for text in texts], np.int64)
         rows["code"][of_text] = codes[rows["code"][of_text]]
         refused = np.unique(rows["sequence"][of_text & (rows["code"] == UNKNOWN)])
-        add(self._state.ledger.labels, {"too_many_classes": len(refused)} if len(refused) else {})
-        return taken(rows, ~np.isin(rows["sequence"], refused))
+        if len(refused):
+            add(self._state.ledger.labels, {TOO_MANY_CLASSES: len(refused)})
+            rows = taken(rows, ~np.isin(rows["sequence"], refused))
+        return NumberedLabels(rows, refused.tolist())
 
 
 def untimed_number(watermark_ms: int | None, slice_ms: int) -> int:

@@ -19,7 +19,12 @@ from detectors.quality.counts import QualityCounts
 from detectors.quality.error_stream import ErrorStream
 from detectors.report import WindowReport
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
-from stream.aggregation.label_log import LabelLog, set_untimed, untimed_number
+from stream.aggregation.label_log import (
+    TOO_MANY_CLASSES,
+    LabelLog,
+    set_untimed,
+    untimed_number,
+)
 from stream.aggregation.labelled_rows import PaneCounts, new_errors, pane_counts, predicted_rows
 from stream.aggregation.quality_model import LabelSettings, QualityModel
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
@@ -40,7 +45,13 @@ from stream.events import (
     PartitionsExpired,
     RestartJoin,
 )
-from stream.labels.classes import ClassTable, LabelledModel, LabelMeaning
+from stream.labels.classes import (
+    MOST_CLASSES,
+    UNKNOWN,
+    ClassTable,
+    LabelledModel,
+    LabelMeaning,
+)
 from stream.labels.join import OUTCOMES, Join, JoinChange
 from stream.labels.rows import PREDICTION, LabelRange, Predictions, Rows, taken
 from stream.labels.store import JoinStore
@@ -51,6 +62,16 @@ FOREVER_MS: Final = 1 << 61
 """Later than every time."""
 DRIFT: Final = "baseline_drift_check"
 REMOVED: Final = LabelledModel(problem="regression", removed=True)
+
+
+DETAILS: Final = {
+    TOO_MANY_CLASSES: f"more than {MOST_CLASSES:,} different texts came as labels",
+    "row_count": "the label is of another number of rows than the event",
+    "wrong_label_type": "the label is a text, and the model predicts a number",
+    "unknown_class": "the label is none of the classes of the model",
+    "model_removed": "the prediction came before the quality of its model was changed or removed",
+}
+"""The details of dead letters, by reason; they name no label."""
 
 
 class LabelParts(NamedTuple):
@@ -82,6 +103,7 @@ class Labels:
         self._panes = parts.panes
         self._variants = variants
         self._table = ClassTable(self._state.classes)
+        self._table.reserve(name for model in self._models.values() for name in model.meaning.names)
         self._meanings: list[LabelledModel] = []
         self._keys: dict[ModelKey, int] = {}
         for number, (model, variant, removed) in enumerate(self._state.keys):
@@ -219,6 +241,7 @@ class Labels:
         if of_classes.any():
             codes = np.array([self._table.code(name) for name in predictions.classes], np.int64)
             rows["code"][of_classes] = codes[rows["code"][of_classes]]
+            rows = self._without(rows, _of_events(rows, rows["code"] == UNKNOWN), TOO_MANY_CLASSES)
         return self._without(rows, rows["key"] == MOST_KEYS, "too_many_variants")
 
     def _is_multiclass(self, key: ModelKey) -> bool:
@@ -265,16 +288,18 @@ class Labels:
                 self._put(name, start, pane)
 
     def _take_labels(self, labels: LabelRange) -> list[Output]:
-        rows, assigns = self.log.accept(labels)
+        numbered, assigns = self.log.accept(labels)
         outputs: list[Output] = [*assigns]
-        if rows is None:
+        if numbered is None:
             return outputs
+        rows = numbered.rows
         letters = list(labels.letters)
+        letters += [self._letter(labels, each, TOO_MANY_CLASSES) for each in numbered.refused]
         if len(rows):
             set_untimed(rows, untimed_number(self._job.watermark_ms, self._slice_ms))
             change = self._join.take_labels(rows)
             letters += [
-                self._letter(labels, rows[row], OUTCOMES[outcome])
+                self._letter(labels, int(rows[row]["sequence"]), OUTCOMES[outcome])
                 for row, outcome in change.rejected
             ]
             self._apply(change)
@@ -369,17 +394,23 @@ class Labels:
     def _put(self, key: ModelKey, start_ms: int, pane: QualityPane) -> None:
         self._panes.put(QualityPaneId(*key, start_ms), pane)
 
-    def _letter(self, labels: LabelRange, row: np.void, reason: str) -> DeadLetter:
-        """Return the dead letter of a label that does not fit its prediction."""
+    def _letter(self, labels: LabelRange, sequence: int, reason: str) -> DeadLetter:
+        """Return the dead letter of a label that was refused once it was decoded."""
         first = self._state.sequences[labels.partition] - labels.read
         return DeadLetter(
             partition=labels.partition,
-            position=labels.positions[int(row["sequence"]) - first],
+            position=labels.positions[sequence - first],
             reason=reason,
             length=0,
             sha256="",
-            detail="the label does not fit the prediction with its id",
+            detail=DETAILS.get(reason, ""),
         )
+
+
+def _of_events(rows: Rows, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask of all rows of the events that have a marked row."""
+    event = np.cumsum(rows["row"] == 0) - 1
+    return np.isin(event, event[marked])
 
 
 def _add_predicted(pane: QualityPane, tally: QualityCounts, rows: int, fingerprint: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +19,9 @@ MODEL_REMOVED: Final = 3
 REASONS: Final = ("row_count", "wrong_label_type", "unknown_class", "model_removed")
 """The reasons for which a label does not fit its prediction, by number."""
 MOST_CLASSES: Final = 32_000
-"""The largest number of distinct texts and classes of a job."""
+"""The largest number of distinct texts and classes of a job, apart from configured classes."""
+_MOST_CODES: Final = 32_768
+"""The number of codes that a row can hold."""
 UNKNOWN: Final = -1
 """The code of a class that is not known, or for which there is no room."""
 
@@ -37,6 +39,13 @@ class LabelledModel(msgspec.Struct, frozen=True, kw_only=True):
     negative: str = ""
     classes: tuple[str, ...] = ()
     removed: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes that a label may be; empty if any may come, or a number."""
+        if self.problem == "binary":
+            return tuple(binary_codes(self.positive, self.negative))
+        return self.classes
 
 
 def binary_codes(positive: str, negative: str) -> dict[str, int]:
@@ -71,6 +80,13 @@ class ClassTable:
         self._codes[name] = len(self.names)
         self.names.append(name)
         return len(self.names) - 1
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Add names for which there must be room, whatever texts come as labels."""
+        for name in names:
+            if name not in self._codes and len(self.names) < _MOST_CODES:
+                self._codes[name] = len(self.names)
+                self.names.append(name)
 
     def known(self, name: str) -> int:
         """Return the code of a name, -1 if it was never added."""

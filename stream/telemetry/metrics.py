@@ -15,6 +15,7 @@ from stream.aggregation.state import JobState
 from stream.events import CoveredRange, Partial
 from stream.telemetry.courier_metrics import CourierMetrics
 from stream.telemetry.inputs_log import InputsLog
+from stream.telemetry.labels_log import LabelsLog
 from stream.telemetry.latency import Latency
 from stream.telemetry.log_events import DroppedLog, VariantLimitLog, VerdictLog
 from stream.telemetry.partition_changes import PartitionChangeLog
@@ -37,6 +38,7 @@ class Telemetry:
         self._verdicts = VerdictLog(self.log)
         self._dropped = DroppedLog(self.log)
         self._variant_limit = VariantLimitLog(self.log)
+        self._labels_log = LabelsLog(self.log)
         self._inputs = InputsLog(self.log)
         self._state = StateMetrics(job)
         self._couriers = CourierMetrics(job)
@@ -93,6 +95,8 @@ class Telemetry:
         """Start from this state: an earlier process has logged its dropped records."""
         self._dropped.begin(state.ledger)
         self._variant_limit.begin(state.ledger)
+        if state.labels is not None:
+            self._labels_log.begin(state.labels.ledger)
         self._partitions.begin(state.partitions)
 
     def iteration(self, silent_s: float) -> None:
@@ -151,12 +155,14 @@ class Telemetry:
                 self._verdicts.quality(item)
 
     def log_dropped(self, state: JobState, dead_letters: str) -> None:
-        """Log dropped records, and rows of variants beyond the limit.
+        """Log dropped records, rows of variants beyond the limit, and rejected labels.
 
         ``dead_letters`` is the path of the file of dead letters.
         """
         self._dropped.write(state.ledger, dead_letters)
         self._variant_limit.write(state.ledger)
+        if state.labels is not None:
+            self._labels_log.write(state.labels.ledger, dead_letters)
 
     def letters_left_out(self, count: int) -> None:
         """Count dead letters beyond ``dead_letters.most_per_s``."""
