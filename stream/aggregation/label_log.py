@@ -27,7 +27,6 @@ from stream.events import (
 from stream.labels.classes import UNKNOWN, ClassTable
 from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows, taken
 
-
 TOO_MANY_CLASSES: Final = "too_many_classes"
 """The outcome of a label whose text the job has no room for."""
 

@@ -9,14 +9,14 @@ from stream.telemetry.labels_log import LabelsLog
 
 
 def test_new_reasons_are_logged_at_once_and_more_of_them_once_a_minute() -> None:
-    now_s = 0.0
+    seconds = iter((0.0, 1.0, 61.0))
     logger = CapturingLogger()
     ledger = LabelLedger(labels={"label_invalid": 5, "matched": 9})
-    log = LabelsLog(logger, lambda: now_s)
+    log = LabelsLog(logger, lambda: next(seconds))
     log.begin(ledger)
     log.write(ledger, "dead.jsonl")
     assert logger.calls == []  # an earlier process has logged them
-    for now_s, count in ((0.0, 7), (1.0, 8), (61.0, 10)):
+    for count in (7, 8, 10):
         ledger.labels |= {"unknown_class": count, "matched": 100, "waiting": 5, "not_sampled": 3}
         log.write(ledger, "dead.jsonl")
     assert [call.kwargs["by_reason"] for call in logger.calls] == [
