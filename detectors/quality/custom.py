@@ -103,7 +103,7 @@ def _try(name: str, path: str, found: type[CustomMetric]) -> None:
         encode_attributes(vars(found()))
     except AttributesInvalid as error:
         raise CustomMetricInvalid(name, path, f"its state cannot be stored: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{found.__name__}() raised {error!r}"
         raise CustomMetricInvalid(name, path, reason) from error
 
@@ -157,7 +157,7 @@ def _updated(cls: type[CustomMetric], batch: CustomBatch) -> bytes:
         metric = cls()
         metric.update(batch)
         return _stored(metric)
-    except Exception as error:  # noqa: BLE001  # foreign code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # foreign code may raise anything
         return _failed("update", error)
 
 
@@ -171,7 +171,7 @@ def _merged(cls: type[CustomMetric], states: Sequence[bytes]) -> bytes:
         for state in known[1:]:
             total.merge(_restored(cls, state))
         return _stored(total)
-    except Exception as error:  # noqa: BLE001  # foreign code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # foreign code may raise anything
         return _failed("merge", error)
 
 
@@ -185,7 +185,7 @@ def _metric(name: str, cls: type[CustomMetric], state: bytes | None, n: int) -> 
     try:
         value = _restored(cls, known).value()
         number = None if value is None else float(value)
-    except Exception as error:  # noqa: BLE001  # foreign code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # foreign code may raise anything
         return undefined(name, n, _reason("value", error), direction)
     if number is None or not isfinite(number):
         said = "None" if number is None else "no finite number"
@@ -208,11 +208,11 @@ def _decoded(state: bytes) -> _State:
     return _STATE.decode(state)
 
 
-def _failed(method: str, error: Exception) -> bytes:
+def _failed(method: str, error: BaseException) -> bytes:
     return msgspec.msgpack.encode(_State(b"", _reason(method, error)))
 
 
-def _reason(method: str, error: Exception) -> str:
+def _reason(method: str, error: BaseException) -> str:
     """Return what failed; the text of a foreign error is left out, it may hold values of rows."""
     if isinstance(error, AttributesInvalid):
         return f"the state after {method}() cannot be stored: {error}"

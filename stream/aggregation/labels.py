@@ -158,7 +158,7 @@ class Labels:
         ledger = self._state.ledger
         add(ledger.untaken, predictions.untaken)
         rows = self._with_job_numbers(predictions)
-        rows = self._without_settled(rows)
+        rows = self._without_told(self._without_settled(rows))
         if not len(rows):
             return
         events = int((rows["row"] == 0).sum())
@@ -255,6 +255,14 @@ class Labels:
             return rows
         late = rows["time_ms"] + self._settings.every_ms <= settled
         return self._without(rows, late, "late_after_idle")
+
+    def _without_told(self, rows: Rows) -> Rows:
+        """Return the rows of which a window may still be reported, after the join began anew."""
+        if not self._state.begun_ms or not len(rows):
+            return rows
+        pairs, group = np.unique(rows[["key", "time_ms"]], return_inverse=True)
+        told = [self._windows.is_told(self._key(key).model, start) for key, start in pairs.tolist()]
+        return self._without(rows, np.array(told)[group], "window_final")
 
     def _without(self, rows: Rows, left_out: NDArray[np.bool_], reason: str) -> Rows:
         if left_out.any():

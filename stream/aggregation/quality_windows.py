@@ -19,6 +19,8 @@ from stream.aggregation.state import JobState, LabelState, joined, split
 from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output
 
+NEVER_MS: Final = -(1 << 62)
+"""Earlier than every time."""
 UNRELIABLE: Final = "the data of this window has drifted: what the estimate assumes no longer holds"
 
 MOST_REVISIONS: Final = 200
@@ -56,10 +58,9 @@ class QualityWindows:
 
     def touch(self, key: ModelKey, panes_ms: Iterable[int]) -> None:
         """Note that panes have changed: their windows that are not final are to be told again."""
-        finished = self._labels.finished_ms
+        after = self._told_ms(key.model)
         ends = {end for start in panes_ms for end in window_ends(start, self._settings)}
-        if finished is not None:
-            ends = {end for end in ends if end > finished}
+        ends = {end for end in ends if end > after}
         if not ends:
             return
         self._labels.touched.setdefault(joined(key), set()).update(ends)
@@ -177,8 +178,31 @@ class QualityWindows:
         labels.finished_ms = bound
         return outputs
 
+    def is_told(self, model: str, pane_ms: int) -> bool:
+        """Return whether all windows over a pane were told before the join of its model began."""
+        begun = self._labels.begun_ms.get(model)
+        return begun is not None and max(window_ends(pane_ms, self._settings)) <= begun
+
+    def _told_ms(self, model: str) -> int:
+        """Return the end up to which no window of a model is reported any more."""
+        finished = self._labels.finished_ms
+        return max(
+            NEVER_MS if finished is None else finished, self._labels.begun_ms.get(model, NEVER_MS)
+        )
+
+    def _begin(self, model: str) -> None:
+        """Note that the windows which exist now are not reported any more."""
+        ends = [
+            max(window_ends(pane.start_ms, self._settings))
+            for pane in self._panes.starting_before(1 << 62)
+            if pane.model == model
+        ]
+        if ends:
+            self._labels.begun_ms[model] = max(*ends, self._told_ms(model))
+
     def drop_model(self, model: str) -> None:
         """Drop all panes of a model, and its episodes; its windows are not reported any more."""
+        self._begin(model)
         for pane in list(self._panes.starting_before(1 << 62)):
             if pane.model == model:
                 self._drop(pane)
@@ -202,7 +226,10 @@ class QualityWindows:
         for key, end in sorted(self._ending_by(1 << 62), key=lambda due: (due[1], due[0])):
             if key.model in self._models:
                 outputs += self._report(key, end, judge=True, final=True)
-        for pane in list(self._panes.starting_before(1 << 62)):
+        panes = list(self._panes.starting_before(1 << 62))
+        for model in sorted({pane.model for pane in panes}):
+            self._begin(model)
+        for pane in panes:
             self._drop(pane)
         self._labels.touched.clear()
         self._labels.too_young.clear()
@@ -224,13 +251,12 @@ class QualityWindows:
 
     def _ending_by(self, bound: int) -> Iterable[tuple[ModelKey, int]]:
         """Return the windows with predictions that end by a time and are not final yet."""
-        after = self._labels.finished_ms
         due = {
             (pane.key, end)
             for pane in self._panes.starting_before(bound)
             if pane.model in self._models
             for end in window_ends(pane.start_ms, self._settings)
-            if end <= bound and (after is None or end > after)
+            if self._told_ms(pane.model) < end <= bound
         }
         return {(key, end) for key, end in due if self._predictions(key, end)}
 

@@ -99,6 +99,8 @@ class LabelState(msgspec.Struct):
     * ``slices``: the events of each slice of the store.
     * ``watermark_ms``: no label before it is expected. ``finished_ms``: the windows that end at or
       before it are final. ``first_mark_ms``: the watermark of the events when it was first known.
+    * ``begun_ms``: where the join of a model began anew; no window that ends at or before it is
+      reported again, so that no id of a report is used twice.
     * ``touched``: the ends of windows to report again, ``too_young`` those of windows that have
       enough labels and only wait for ``judge_at.after``, both by model and variant, as are
       ``episodes`` and ``error_streams``. ``changes``: changes of the error that no report has
@@ -115,6 +117,7 @@ class LabelState(msgspec.Struct):
     slices: dict[Slice, SliceCounts] = {}
     watermark_ms: int | None = None
     finished_ms: int | None = None
+    begun_ms: dict[str, int] = {}
     first_mark_ms: int | None = None
     touched: dict[str, set[int]] = {}
     too_young: dict[str, set[int]] = {}

@@ -23,6 +23,7 @@ from stream.check.stored_state import ownership_finding, read_stored_file
 from stream.check.stored_state_s3 import examine_object
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
+from stream.service.quality import with_quality_baselines
 from stream.service.reconcile import ConfiguredJob
 from stream.state.stored import StoredState
 from stream.telemetry.log_setup import LogSetup, style_of
@@ -55,7 +56,8 @@ def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) ->
         yield from live_label_findings(context)
     yield from state_findings
     if stored is not None:
-        configured = ConfiguredJob(config=config, baselines=context.baselines)
+        complete, quality = with_quality_baselines(config)
+        configured = ConfiguredJob(config=complete, baselines=context.baselines, quality=quality)
         yield ownership_finding(state, stored, configured)
     yield disk_finding(f"disk of {state}", Path(config.state.path).parent)
     yield port_finding(config.http, Path(config.state.path))

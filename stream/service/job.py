@@ -99,7 +99,7 @@ def open_job(
         baselines = configured_baselines(config)
     if quality is None:
         config, quality = with_quality_baselines(config)
-    configured = ConfiguredJob(config=config, baselines=baselines)
+    configured = ConfiguredJob(config=config, baselines=baselines, quality=quality)
     store = Store(Path(config.state.path), lock)
     try:
         stored = store.load()
@@ -135,7 +135,7 @@ def _carry_out(
     pending = (
         []
         if plan.closing is None
-        else _close_windows(plan, plan.closing, judge, state, panes, labels)
+        else _close_windows(plan, plan.closing, judge, state, panes, _continued(labels, plan))
     )
     aggregator = _aggregator(plan, config, judge, state, panes, ids, labels)
     pending += _apply([*plan.changes, *plan.label_changes], aggregator)
@@ -186,6 +186,15 @@ def _apply(
     """Apply the changes of models and labels; return the outputs but those of new baselines."""
     outputs = [output for change in changes for output in aggregator.step(change)]
     return [output for output in outputs if not isinstance(output, BaselineInstalled)]
+
+
+def _continued(labels: LabelParts | None, plan: Reconciliation) -> LabelParts | None:
+    """Return the parts with the models whose quality means the same as in the last run."""
+    if labels is None:
+        return None
+    forgotten = [each.model for each in plan.label_changes if isinstance(each, ForgetQuality)]
+    kept = {name: model for name, model in labels.models.items() if name not in forgotten}
+    return labels._replace(models=kept)
 
 
 def _close_windows(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from stream.config.model import Config
 from stream.labels.classes import LabelledModel
 from stream.state.labels.join_store import SqliteJoinStore
 from stream.state.labels.quality_panes import SqliteQualityPanes
+
+MOST_NAMED: Final = 10
+"""The number of classes that a text names."""
 
 
 class QualityStores(NamedTuple):
@@ -85,15 +89,32 @@ def join_rule(config: Config) -> str:
         return ""
     id_ = labels.join or "inference_id, else event_id"
     rule = f"horizon {duration_ms(labels.horizon)} ms, duplicates {labels.duplicates}"
-    return f"{rule}, joined by {id_}"
+    panes = f"windows of {duration_ms(config.window)} ms every {config.every_ms} ms"
+    return f"{rule}, joined by {id_}, {panes}"
 
 
-def problem_text(quality: QualityConfig) -> str:
+def panes_of(rule: str) -> str:
+    """Return the part of a rule of the join that tells the panes and windows."""
+    return rule.rpartition(", ")[2]
+
+
+def problem_text(quality: QualityConfig, baseline: QualityBaseline | None) -> str:
     """Return what the counts of a model mean, in words; a change of it makes them useless."""
-    if quality.problem != "binary":
-        return quality.problem
-    pair = class_pair(quality, None)
-    return f"binary, {pair.positive!r} against {pair.negative!r}"
+    if quality.problem == "binary":
+        pair = class_pair(quality, None)
+        return f"binary, {pair.positive!r} against {pair.negative!r}"
+    if quality.problem == "multiclass" and baseline is not None and baseline.classes:
+        return f"multiclass, {_class_list(baseline.classes)}"
+    return quality.problem
+
+
+def _class_list(classes: Sequence[str]) -> str:
+    """Return classes as a text that differs where they do; the first ones are named."""
+    if len(classes) <= MOST_NAMED:
+        return "classes " + ", ".join(map(repr, classes))
+    digest = hashlib.sha256(repr(tuple(classes)).encode()).hexdigest()[:8]
+    named = ", ".join(map(repr, classes[:MOST_NAMED]))
+    return f"{len(classes):,} classes {named}, ... ({digest})"
 
 
 def _model(config: QualityConfig, baseline: QualityBaseline | None) -> QualityModel:

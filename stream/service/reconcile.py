@@ -10,13 +10,14 @@ import msgspec
 from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits
 from detectors.profiles.baseline import Baseline, Constraints
+from detectors.quality.baseline import QualityBaseline
 from stream.baselining.columns import columns_by_model, model_columns
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.errors import StateIncompatible
 from stream.event_time import JobSettings
 from stream.events import ForgetQuality, RemoveModel, ReplaceBaseline, RestartJoin
-from stream.service.quality import join_rule, problem_text
+from stream.service.quality import join_rule, panes_of, problem_text
 from stream.state.identity import StateIdentity
 from stream.state.stored import StoredState
 
@@ -27,19 +28,32 @@ ACCEPT_CHANGE: Final = (
     "`--accept-change` closes the open windows as incomplete and continues with the new one"
 )
 RESTART_JOIN: Final = (
-    "`--accept-change` reports all quality windows as final, and joins anew: predictions that wait"
-    " for labels now expire"
+    "`--accept-change` reports all quality windows as final, also those still open, and joins anew:"
+    " predictions that wait for labels now expire"
 )
 FORGET_QUALITY: Final = (
-    "`--accept-change` forgets the quality of its windows, and joins its predictions from now on"
+    "`--accept-change` forgets the quality of its windows so far, also of those still open"
 )
 
 
 class ConfiguredJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration and the baseline of each of its models, empty where it is to be learned."""
+    """A configuration and the baseline of each of its models, empty where it is to be learned.
+
+    ``config`` names the classes of all binary models; ``quality`` are the baselines of quality.
+    """
 
     config: Config
     baselines: Mapping[str, Baseline]
+    quality: Mapping[str, QualityBaseline | None] = {}
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What the labels of each model mean, in words."""
+        return {
+            name: problem_text(model.quality, self.quality.get(name))
+            for name, model in self.config.models.items()
+            if model.quality is not None
+        }
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -159,14 +173,17 @@ def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: boo
     for name, fingerprint in configured.fingerprints.items():
         before = stored.configured.get(name, fingerprint) or "learned"
         _require(f"baseline of model {name!r}", before, fingerprint or "learned", ACCEPT_CHANGE)
-    _refuse_labels(config, stored)
+    _refuse_labels(configured, stored)
 
 
-def _refuse_labels(config: Config, stored: StateIdentity) -> None:
+def _refuse_labels(configured: ConfiguredJob, stored: StateIdentity) -> None:
+    config = configured.config
     if config.labels is None or not stored.labels:
         return
     _require("labels", stored.join, join_rule(config), RESTART_JOIN)
-    for name, meaning in meanings(config).items():
+    meanings = configured.meanings
+    for name in config.models:
+        meaning = meanings.get(name, "none")
         before = stored.quality.get(name, meaning)
         _require(f"quality of model {name!r}", before, meaning, FORGET_QUALITY)
 
@@ -236,21 +253,23 @@ def _label_changes(
     """The changes of labels to apply: models without quality or with another one, another rule."""
     if stored is None or configured.config.labels is None or not stored.identity.labels:
         return
-    meaning = meanings(configured.config)
+    meanings = configured.meanings
+    unknown_panes = _other_panes(configured.config, stored.identity)
     for name, before in stored.identity.quality.items():
-        if meaning.get(name, "") != before:
+        if unknown_panes or meanings.get(name, "") != before:
             yield ForgetQuality(name)
     if stored.identity.join != join_rule(configured.config):
         yield RestartJoin()
 
 
-def meanings(config: Config) -> dict[str, str]:
-    """What the labels of each model mean, in words."""
-    return {
-        name: problem_text(model.quality)
-        for name, model in config.models.items()
-        if model.quality is not None
-    }
+def _other_panes(config: Config, stored: StateIdentity) -> bool:
+    """Return whether windows got another length while the job had no labels.
+
+    What is known of quality cannot be reported then: its panes do not fit the windows.
+    """
+    settings = settings_of(config)
+    same = (stored.window_ms, stored.every_ms) == (settings.window_ms, settings.every_ms)
+    return same and panes_of(stored.join) != panes_of(join_rule(config))
 
 
 def _closing(config: Config, stored: StoredState | None) -> JobSettings | None:
@@ -287,7 +306,7 @@ def _identity(
         limits={**kept_limits, **{name: limits[name].fingerprint for name in config.models}},
         labels=config.labels.source.identity if config.labels else _stored_labels(stored)[0],
         join=join_rule(config) if config.labels else _stored_labels(stored)[1],
-        quality=meanings(config) if config.labels else _stored_labels(stored)[2],
+        quality=configured.meanings if config.labels else _stored_labels(stored)[2],
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from detectors.arrays import Ints
-from stream.aggregation.label_log import LabelLog
+from stream.aggregation.label_log import LabelLog, NumberedLabels
 from stream.aggregation.labels import Labels
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.quality_windows import QualityWindows
@@ -16,7 +17,7 @@ from stream.events import Assign, CoveredRange, ModelKey, Output
 from stream.labels import resolve
 from stream.labels.classes import ClassTable
 from stream.labels.join import Join
-from stream.labels.rows import LabelRange, Rows
+from stream.labels.rows import LabelRange
 from stream.labels.store import Kind
 from tests.simulation.owner import Committed, LabelStores, Owner
 from tests.simulation.planted import Patch, Plant
@@ -26,7 +27,9 @@ def counts_refused_ranges(patch: Patch) -> None:
     """A range that is refused is joined all the same, and again when it is read again."""
     accept = LabelLog.accept
 
-    def accept_rows(self: LabelLog, labels: LabelRange) -> tuple[Rows | None, list[Assign]]:
+    def accept_rows(
+        self: LabelLog, labels: LabelRange
+    ) -> tuple[NumberedLabels | None, list[Assign]]:
         rows, assigns = accept(self, labels)
         return (self._numbered(labels) if rows is None else rows), assigns
 
@@ -121,7 +124,7 @@ def expires_without_events(patch: Patch) -> None:
 
 
 def last_by_arrival(patch: Patch) -> None:
-    def ranks(labels: Rows) -> Ints:
+    def ranks(labels: NDArray[np.void]) -> Ints:
         order: Ints = np.arange(len(labels))
         return order
 

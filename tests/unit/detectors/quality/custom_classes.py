@@ -56,6 +56,11 @@ class FailsAtUpdate(Cost):
         raise ValueError(f"secret {batch.label}")
 
 
+class ExitsAtUpdate(Cost):
+    def update(self, batch: CustomBatch) -> None:
+        raise SystemExit(3)
+
+
 class FailsAtMerge(Cost):
     def merge(self, other: Any) -> None:
         raise KeyError("secret")

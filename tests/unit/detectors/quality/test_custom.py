@@ -62,6 +62,7 @@ def test_the_order_of_parts_does_not_change_the_bytes() -> None:
     ("name", "reason"),
     [
         ("FailsAtUpdate", "update() raised ValueError"),
+        ("ExitsAtUpdate", "update() raised SystemExit"),
         ("FailsAtMerge", "merge() raised KeyError"),
         ("FailsAtValue", "value() raised ZeroDivisionError"),
         ("NotANumber", "value() returned no finite number"),

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.profiles.baseline import Baseline, Constraint, Constraints, Thresholds
+from detectors.quality.baseline import QualityBaseline
 from stream.aggregation.state import JobState, ModelState
 from stream.baselining.build import empty_baseline
 from stream.config.load import parse
@@ -351,3 +352,73 @@ def test_a_change_of_limits_names_both_fingerprints() -> None:
 def test_only_models_with_another_baseline_are_replaced() -> None:
     [change] = reconcile(job({"m": BASE, "n": BASE}), stored(TWO), accept_change=True).changes
     assert change == ReplaceBaseline("n", BASE)
+
+
+def with_labels(quality: dict[str, Any] | None, **keys: Any) -> ConfiguredJob:
+    """A job with labels, and the quality of its only model."""
+    labels: dict[str, Any] = {
+        "source": {"type": "jsonl", "path": "labels"},
+        "format": {"type": "ground_truth"},
+        "horizon": keys.pop("horizon", "30d"),
+    }
+    models = {"m": FOLDER | ({"quality": quality} if quality else {})}
+    other = {"n": FOLDER | {"quality": {"problem": "regression", "prediction": "x"}}}
+    return job({"m": BASE, "n": BASE}, models=models | other, labels=labels, **keys)
+
+
+BINARY = {"problem": "binary", "prediction": "x"}
+MULTICLASS = {"problem": "multiclass", "prediction": "x"}
+
+
+def label_changes(configured: ConfiguredJob, before: StoredState) -> list[str]:
+    """The changes of the join, which need ``--accept-change``."""
+    plan = reconcile(configured, before, accept_change=True)
+    return [getattr(change, "model", "join") for change in plan.label_changes]
+
+
+def test_a_horizon_in_another_unit_is_the_same() -> None:
+    before = stored(with_labels(BINARY))
+    assert label_changes(with_labels(BINARY, horizon="720h"), before) == []
+    assert reconcile(with_labels(BINARY, horizon="720h"), before).label_changes == ()
+
+
+@pytest.mark.parametrize(
+    ("configured", "field", "changes"),
+    [
+        (with_labels(BINARY, horizon="31d"), "labels", ["join"]),
+        (with_labels(None), "quality of model 'm'", ["m"]),
+        (with_labels(MULTICLASS), "quality of model 'm'", ["m"]),
+        (with_labels(BINARY | {"positive": "0"}), "quality of model 'm'", ["m"]),
+    ],
+)
+def test_a_changed_join_or_quality_is_refused_with_its_field(
+    configured: ConfiguredJob, field: str, changes: list[str]
+) -> None:
+    before = stored(with_labels(BINARY))
+    with pytest.raises(StateIncompatible) as error:
+        reconcile(configured, before)
+    assert error.value.field == field
+    assert label_changes(configured, before) == changes
+
+
+def test_other_classes_of_a_quality_baseline_are_refused() -> None:
+    def of_classes(*names: str) -> ConfiguredJob:
+        of_m = QualityBaseline(
+            problem="multiclass", rows=1, metrics={}, constraints={}, classes=names
+        )
+        return replace(with_labels(MULTICLASS), quality={"m": of_m})
+
+    before = stored(of_classes("a", "b"))
+    assert label_changes(of_classes("a", "b"), before) == []
+    with pytest.raises(StateIncompatible, match="classes 'a', 'b', 'c'"):
+        reconcile(of_classes("a", "b", "c"), before)
+
+
+def test_windows_that_changed_while_there_were_no_labels_make_all_quality_useless() -> None:
+    labelled = stored(with_labels(BINARY))
+    without = job({"m": BASE, "n": BASE}, window="30s")
+    between = stored(without, labelled)
+    assert label_changes(without, labelled) == []
+    assert label_changes(with_labels(BINARY, window="30s"), between) == ["m", "n", "join"]
+    with pytest.raises(StateIncompatible, match="labels"):
+        reconcile(with_labels(BINARY, window="30s"), between)
