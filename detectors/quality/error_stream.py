@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Any, Final
 from zlib import crc32
 
 import msgspec
@@ -13,6 +13,7 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.errors import ErrorStateInvalid
+from detectors.quality.config import Problem
 from detectors.quality.detector_state import plain_state, restore_state
 from detectors.quality.error_change import ErrorChange
 from detectors.quality.error_detectors import AnyErrorDetector
@@ -174,7 +175,7 @@ class ErrorStream:
         self.begun = tuple(begun)
 
 
-def errors_of(rows: LabelledRows, problem: Literal["binary", "multiclass", "regression"]) -> Floats:
+def errors_of(rows: LabelledRows, problem: Problem) -> Floats:
     """The error of each row that counts, in their order: shape (rows with a positive weight,).
 
     For classes 1 where prediction and label differ, else 0; for regression ``|prediction -

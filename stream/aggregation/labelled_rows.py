@@ -9,6 +9,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.quality.counts import QualityCounts
+from detectors.quality.error_stream import errors_of
 from detectors.quality.rows import LabelledRows
 from stream.aggregation.quality_model import QualityModel
 from stream.labels.join import JoinChange
@@ -84,16 +85,12 @@ def new_errors(
     keys = change.predictions["key"][chosen]
     for key in np.unique(keys).tolist():
         of_key = chosen[keys == key]
-        error = np.abs(_predicted(taken(change.predictions, of_key), models[key]) - values[of_key])
-        yield key, error if _is_regression(models[key]) else (error > 0).astype(np.float64)
-
-
-def _is_regression(model: QualityModel) -> bool:
-    return model.meaning.problem == "regression"
+        rows = labelled_rows(change, values, of_key, models[key])
+        yield key, errors_of(rows, models[key].meaning.problem)
 
 
 def _predicted(predictions: Rows, model: QualityModel) -> Floats:
-    if _is_regression(model):
+    if model.meaning.problem == "regression":
         return predictions["value"].copy()
     return predictions["code"].astype(np.float64)
 

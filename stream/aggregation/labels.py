@@ -327,8 +327,9 @@ class Labels:
         models = {key: self._models[self._key(key).model] for key in self._live(change)}
         for key, tallied in pane_counts(change, values, models):
             self._add_labelled(key, tallied)
-        for key, errors in new_errors(change, values, models):
-            self._watch_errors(self._key(key), errors)
+        if any(model.judged.config.error_detectors for model in models.values()):
+            for key, errors in new_errors(change, values, models):
+                self._watch_errors(self._key(key), errors)
 
     def _add_labelled(self, key: int, tallied: Sequence[PaneCounts]) -> None:
         """Add the counts of labelled rows to the panes of a model and variant."""
