@@ -288,7 +288,7 @@ class QualityWindows:
         name, pane_id = joined(key), self._last_pane(key, end_ms)
         pane = self._panes.get(pane_id) or QualityPane()
         predictions, labelled = self._totals(key, end_ms)
-        tells_changes = judge and labelled >= self._judge.rules.min_n
+        tells = judge and labelled >= self._judge.rules.min_n and self._is_newest(name, end_ms)
         span = QualitySpan(
             model=key.model,
             variant=key.variant,
@@ -302,7 +302,7 @@ class QualityWindows:
             labels_until_ms=self._labels.watermark_ms,
             notes=self._notes(key, end_ms),
             estimates=None if judge else self._estimates(key, end_ms, pane),
-            changes=tuple(self._labels.changes.pop(name, ())) if tells_changes else (),
+            changes=tuple(self._labels.changes.pop(name, ())) if tells else (),
         )
         report = self._judge.report(span, self._counts(key, end_ms), self._names(key.model))
         pane.revision += 1
@@ -314,6 +314,11 @@ class QualityWindows:
         episodes = self._labels.episodes.get(name, EpisodeState())
         self._labels.episodes[name], signals = self._judge.advance(episodes, report)
         return [report, *signals]
+
+    def _is_newest(self, name: str, end_ms: int) -> bool:
+        """Return whether no later window has a verdict: only such a one can raise a signal."""
+        windows = self._labels.episodes.get(name, EpisodeState()).windows
+        return not windows or windows[-1].end_ms <= end_ms
 
     def _settle(self, name: str, key: ModelKey, end_ms: int, judge: bool) -> None:
         """Note that a window was reported, and whether only its age delays its verdict."""

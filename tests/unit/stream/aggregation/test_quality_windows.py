@@ -266,6 +266,23 @@ def test_an_early_label_waits_for_its_prediction() -> None:
     assert told(job.tick()) == [(10, 0, "ok", 1, False)]
 
 
+def test_a_change_of_the_error_is_told_by_a_window_that_can_raise_a_signal() -> None:
+    """The wrong answers are of an old window: its revisions move no episode."""
+    watched = model(limits={}, revise_every="1ms", error_detectors=[ErrorAdwin()])
+    job = LabelJob(SETTINGS, quality=watched)
+    job.predict(*range(300))
+    job.predict(*range(300, 900), time_ms=12)
+    job.predict(1000, time_ms=25)
+    job.label(dict.fromkeys([*range(200), *range(300, 700)], 1.0), 30)
+    assert [end for end, *_ in told(job.tick())] == [10, 20]
+    job.label(dict.fromkeys(range(200, 300), 0.0), 40)
+    assert told(job.tick(10)) == [(10, 1, "ok", 300, False)]
+    job.label({700: 1.0}, 50)
+    outputs = job.tick(20)
+    assert told(outputs) == [(20, 1, "violations", 401, False)]
+    assert [out.features for out in outputs if isinstance(out, Signal)] == [("(errors)",)]
+
+
 def test_a_model_that_is_forgotten_leaves_no_episode_and_no_stream_of_errors() -> None:
     """What was learned of one problem means nothing for another one."""
     late = JudgeAt(coverage=0.5, after="40ms")
