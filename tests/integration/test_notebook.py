@@ -32,7 +32,7 @@ def realised(day, horizon=10):
 
 data = [json.loads(line) for file in sorted(Path("reports").glob("reports-*.jsonl"))
         for line in file.read_text().splitlines()]
-print(json.dumps({
+Path(os.environ["NOTEBOOK_FACTS"]).write_text(json.dumps({
     "f1": f1_of,
     "latest": {(day - FIRST_DAY).days: report for day, report in latest().items()},
     "all": [[(day_of(report) - FIRST_DAY).days, report["state"]] for report in quality_reports()],
@@ -58,9 +58,13 @@ def text(cells: list[nbformat.NotebookNode]) -> str:
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
-    """The notebook after a run in an empty folder, with a cell that prints its facts at the end."""
-    folder = tmp_path_factory.mktemp("notebook")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("notebook")
+
+
+@pytest.fixture(scope="module")
+def executed(folder: Path) -> nbformat.NotebookNode:
+    """The notebook after a run in an empty folder, with a cell that writes its facts at the end."""
     notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE))
     programs = Path(sys.executable).parent
@@ -68,6 +72,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
         patch.setenv("PATH", str(programs), prepend=":")
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("TMPDIR", str(folder))
+        patch.setenv("NOTEBOOK_FACTS", str(folder / "facts.json"))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
         client = NotebookClient(
@@ -82,8 +87,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def facts(executed: nbformat.NotebookNode) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(text(executed.cells[-1:]))
+def facts(folder: Path, executed: nbformat.NotebookNode) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "facts.json").read_text())
     return found
 
 
