@@ -146,7 +146,7 @@ class QualityJudge:
             estimates=span.estimates,
             violations=tuple(violations),
             rules=self._rule_values(quality),
-            notes=(*span.notes, *self._notes(span, quality)),
+            notes=(*span.notes, *self._notes(span, quality), *measured.notes),
             generation=self.generation,
         )
 

@@ -35,6 +35,7 @@ class Measured(NamedTuple):
     ``confusion`` maps the true class to the predicted ones and their counts, by name; empty for
     regression. ``per_class`` has precision, recall and F-scores of each class of a multiclass
     problem. ``delay_s`` has quantiles of the delay of the labels, by name (``p50``, ``p95``).
+    ``notes`` say which rows are in no metric.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class Measured(NamedTuple):
     confusion: Mapping[str, Mapping[str, int]]
     per_class: Mapping[str, Mapping[str, float | None]]
     delay_s: Mapping[str, float]
+    notes: tuple[str, ...] = ()
 
 
 class QualityProblem(Protocol):

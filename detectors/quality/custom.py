@@ -24,6 +24,8 @@ from detectors.quality.intervals import undefined
 from detectors.quality.rows import LabelledRows
 
 METHODS: Final = ("update", "merge", "value")
+LARGEST_STATE_BYTES: Final = 1 << 20
+"""The size of the largest state, for each window, model and variant: it must not hold all rows."""
 
 
 class CustomBatch(NamedTuple):
@@ -147,9 +149,13 @@ class CustomMetrics:
 
 
 def _batch(rows: LabelledRows, places: Ints) -> CustomBatch:
-    return CustomBatch(
+    """Return copies of some rows that no metric can change for the others."""
+    batch = CustomBatch(
         rows.prediction[places], rows.probability[places], rows.label[places], rows.weight[places]
     )
+    for column in batch:
+        column.setflags(write=False)
+    return batch
 
 
 def _updated(cls: type[CustomMetric], batch: CustomBatch) -> bytes:
@@ -194,7 +200,10 @@ def _metric(name: str, cls: type[CustomMetric], state: bytes | None, n: int) -> 
 
 
 def _stored(metric: CustomMetric) -> bytes:
-    return msgspec.msgpack.encode(_State(encode_attributes(vars(metric))))
+    attributes = encode_attributes(vars(metric))
+    if len(attributes) > LARGEST_STATE_BYTES:
+        raise AttributesInvalid(f"it has more than {LARGEST_STATE_BYTES:,} bytes")
+    return msgspec.msgpack.encode(_State(attributes))
 
 
 def _restored(cls: type[CustomMetric], state: _State) -> CustomMetric:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats, Ints
+from detectors.phrases import counted
 from detectors.quality.base import Measured, Metric
 from detectors.quality.cells import (
     ERRORS,
@@ -94,7 +95,15 @@ class RegressionQuality:
             *error_quantiles(table, confidence),
             *self._custom.metrics(counts.custom, n),
         )
-        return Measured(n, metrics, {}, {}, delay_quantiles_s(table))
+        return Measured(n, metrics, {}, {}, delay_quantiles_s(table), _notes(table))
+
+
+def _notes(table: CellTable) -> tuple[str, ...]:
+    excluded = table.number(EXCLUDED)
+    if not excluded:
+        return ()
+    rows = counted(excluded, "labelled row")
+    return (f"{rows} with a prediction or label beyond {LARGEST:.1e} are in no metric",)
 
 
 def _sums(

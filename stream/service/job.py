@@ -54,7 +54,8 @@ class Job(msgspec.Struct, kw_only=True):
     ``configured`` are the baselines of the configuration, as they were read. ``identity`` is the
     identity of the state in the next commit. ``pending`` are the outputs of the changes since the
     last run; they are delivered after the first commit. ``limits_changes`` are the models that are
-    judged by other limits than in the last run. ``generation`` is the one of its reports.
+    judged by other limits than in the last run, and ``label_changes`` what was changed about the
+    join. ``generation`` is the one of its reports.
     """
 
     config: Config
@@ -68,6 +69,7 @@ class Job(msgspec.Struct, kw_only=True):
     limits_changes: Sequence[LimitsChange]
     stores: QualityStores
     generation: str = ""
+    label_changes: Sequence[ForgetQuality | RestartJoin] = ()
 
     def install(self, model: str, baseline: Baseline) -> None:
         """Archive a learned baseline and its limits, which reports name from now on."""
@@ -153,6 +155,7 @@ def _carry_out(
         limits_changes=plan.limits_changes,
         stores=stores,
         generation=generation,
+        label_changes=plan.label_changes,
     )
 
 

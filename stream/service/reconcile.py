@@ -182,8 +182,7 @@ def _refuse_labels(configured: ConfiguredJob, stored: StateIdentity) -> None:
         return
     _require("labels", stored.join, join_rule(config), RESTART_JOIN)
     meanings = configured.meanings
-    for name in config.models:
-        meaning = meanings.get(name, "none")
+    for name, meaning in meanings.items():
         before = stored.quality.get(name, meaning)
         _require(f"quality of model {name!r}", before, meaning, FORGET_QUALITY)
 

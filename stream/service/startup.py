@@ -16,6 +16,7 @@ from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
 from stream.errors import HttpUnavailable
+from stream.events import ForgetQuality
 from stream.outcomes import ACCEPTED
 from stream.readers.base import Readers
 from stream.readers.in_process import InProcessReader
@@ -185,6 +186,11 @@ class Startup:
             self._telemetry.log.warning(
                 "limits_changed", model=change.model, before=change.before, after=change.after
             )
+        for label_change in job.label_changes:
+            if isinstance(label_change, ForgetQuality):
+                self._telemetry.log.warning("quality_forgotten", model=label_change.model)
+            else:
+                self._telemetry.log.warning("join_begun_anew")
 
     def _log_beginning(self, job: Job) -> None:
         """Log a new generation, and a state in which all records were rejected."""

@@ -61,6 +61,16 @@ class ExitsAtUpdate(Cost):
         raise SystemExit(3)
 
 
+class KeepsAllRows(Cost):
+    def update(self, batch: CustomBatch) -> None:
+        self.rows_seen = [0.5] * 150_000
+
+
+class ChangesTheRows(Cost):
+    def update(self, batch: CustomBatch) -> None:
+        batch.label[:] = 7.0
+
+
 class FailsAtMerge(Cost):
     def merge(self, other: Any) -> None:
         raise KeyError("secret")

@@ -63,6 +63,11 @@ def test_the_order_of_parts_does_not_change_the_bytes() -> None:
     [
         ("FailsAtUpdate", "update() raised ValueError"),
         ("ExitsAtUpdate", "update() raised SystemExit"),
+        (
+            "KeepsAllRows",
+            "the state after update() cannot be stored: it has more than 1,048,576 bytes",
+        ),
+        ("ChangesTheRows", "update() raised ValueError"),
         ("FailsAtMerge", "merge() raised KeyError"),
         ("FailsAtValue", "value() raised ZeroDivisionError"),
         ("NotANumber", "value() returned no finite number"),

@@ -91,3 +91,10 @@ def test_errors_of_the_smallest_and_of_large_doubles_do_not_break_the_intervals(
     )
     large = by_name(measured("regression", rows_of([1e75, -1e75, 0.0], [-1e75, 1e75, 1e75])))
     assert large["mae"].value == pytest.approx(5e75 / 3, rel=1e-15)
+
+
+def test_rows_that_are_too_large_are_in_no_metric_and_are_told() -> None:
+    found = measured("regression", rows_of([1e308, 2.0, -1e308], [1.0, 1.0, -1e308]))
+    assert found.rows == 1
+    [note] = found.notes
+    assert note == "2 labelled rows with a prediction or label beyond 1.8e+75 are in no metric"

@@ -386,7 +386,6 @@ def test_a_horizon_in_another_unit_is_the_same() -> None:
     ("configured", "field", "changes"),
     [
         (with_labels(BINARY, horizon="31d"), "labels", ["join"]),
-        (with_labels(None), "quality of model 'm'", ["m"]),
         (with_labels(MULTICLASS), "quality of model 'm'", ["m"]),
         (with_labels(BINARY | {"positive": "0"}), "quality of model 'm'", ["m"]),
     ],
