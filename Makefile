@@ -40,7 +40,7 @@ torture: $(VENV)/installed-dev  ## The long versions of the tests, about an hour
 bench: $(VENV)/installed  ## The core against the floor and its peers, five rounds
 	@$(BIN)/python -m benchmarks.core
 
-bench-join: $(VENV)/installed-dev  ## Labels joined with 10,000,000 waiting predictions: two minutes
+bench-join: $(VENV)/installed-dev  ## Labels joined with 10,000,000 waiting predictions: five minutes
 	@$(BIN)/python -m benchmarks.join
 
 bench-pipeline: $(VENV)/installed-dev  ## The service on 2,000,000 events in a real Kafka: three rounds, ten minutes

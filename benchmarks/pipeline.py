@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -32,7 +31,7 @@ from rich.console import Console
 from benchmarks.core_leg import ARRIVAL_MS, SETTINGS
 from benchmarks.kafka_clients import PARTITIONS, ClientName, bare, drain, fill
 from benchmarks.latency import under_load
-from benchmarks.running import events_per_s, on_files, on_topic
+from benchmarks.running import busy_s, events_per_s, on_files, on_topic
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import load_baseline
 from stream.baselining.columns import columns_of
@@ -100,12 +99,6 @@ def _raw_batches(lines: list[bytes], start: int) -> list[RawBatch]:
     return [
         raw_batch([*part], f"p{k}", arrival_ms=ARRIVAL_MS) for k, part in enumerate(parts) if part
     ]
-
-
-def busy_s(pid: int) -> float:
-    """Processor seconds used by a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure_round(bench: Bench, folder: Path) -> Figures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -35,6 +36,11 @@ class Running:
         command = [sys.executable, "-m", "stream.cli", "run", str(path)]
         self._process = subprocess.Popen(command, stderr=self._log, env=environment)
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
     def read(self) -> float:
         """Records read so far; 0 while the service does not respond."""
         try:
@@ -50,6 +56,12 @@ class Running:
         self._process.terminate()
         self._process.wait(30)
         self._log.close()
+
+
+def busy_s(pid: int) -> float:
+    """Processor seconds used by a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def on_topic(

@@ -336,10 +336,11 @@ class Labels:
         name = self._key(key)
         problem = self._models[name.model].judged.problem
         for start, counts, labelled in tallied:
-            pane = self._pane(name, start)
+            pane_id = QualityPaneId(*name, start)
+            pane = self._panes.get(pane_id) or QualityPane()
             pane.counts = problem.merge([pane.counts, counts])
             pane.labelled += labelled
-            self._put(name, start, pane)
+            self._panes.put(pane_id, pane)
         self._state.ledger.labelled_in_panes += sum(each.labelled for each in tallied)
         self._windows.touch(name, [each.start_ms for each in tallied])
 

@@ -23,7 +23,7 @@ NEVER_MS: Final = -(1 << 62)
 """Earlier than every time."""
 UNRELIABLE: Final = "the data of this window has drifted: what the estimate assumes no longer holds"
 
-MOST_REVISIONS: Final = 200
+MOST_REVISIONS: Final = 100
 """The largest number of windows of a round that are reported at a time."""
 ClosedWindow = tuple[int, ModelKey]
 """The end of a window, and its model and variant."""
