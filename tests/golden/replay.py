@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.baselining import build as baselining
 from stream.config.load import parse
@@ -144,6 +145,7 @@ class Results(NamedTuple):
 
     reports: list[WindowReport]
     signals: list[Signal]
+    quality: list[QualityReport] = []
 
     @property
     def first_ids(self) -> set[str]:

@@ -11,16 +11,21 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from stream.aggregation.label_ledger import LabelLedger
 from stream.config.model import Config
 from stream.events import Assign, EndOfInput, Gap, Item, Output, Tick
+from stream.labels.rows import LabelRange
 from stream.readers import reader as readers
 from stream.readers.in_process import InProcessReader
 from stream.readers.worker import serve
 from stream.readers.worker_handle import Serve
 from stream.service.job import open_job
+from stream.service.label_feed import LabelFeed
 from stream.service.service import Service
 from stream.sources.base import Reading
+from stream.state.store import Store
 from stream.telemetry.log_setup import LogSetup
 from tests.golden.replay import START_MS, Results
 
@@ -40,11 +45,14 @@ def delivered(folder: Path) -> Results:
     """Return all reports and signals that the jsonl sink has written."""
     files = sorted(folder.glob("reports-*.jsonl"))
     reports = chain.from_iterable(path.read_bytes().splitlines() for path in files)
+    files = sorted(folder.glob("quality-*.jsonl"))
+    quality = chain.from_iterable(path.read_bytes().splitlines() for path in files)
     path = folder / "signals.jsonl"
     signals = path.read_bytes().splitlines() if path.exists() else []
     return Results(
         [msgspec.json.decode(line, type=WindowReport) for line in reports],
         [msgspec.json.decode(line, type=Signal) for line in signals],
+        [msgspec.json.decode(line, type=QualityReport) for line in quality],
     )
 
 
@@ -65,25 +73,43 @@ class JobProcess:
         self._reading: Reading = config.source.open(config.job)
         self._readers = InProcessReader(config, self._reading, lambda took_s, covers: None)
         self._readers.use(self._job.aggregator.baselines)
+        self._labels = None
+        if config.labels is not None:
+            self._label_reading = config.labels.source.open(config.job)
+            self._labels = LabelFeed(config, self._label_reading)
         self._waiting: list[Output] = list(self._job.pending)
         self._assign(self._job.aggregator.resume())
         for discovered in self._reading.discover():
             self._step(discovered)
+        state = self._job.aggregator.state.labels
+        if self._labels is not None and state is not None:
+            for item in self._labels.discover(state):
+                self._step(item)
 
     @property
     def finished(self) -> bool:
-        """Whether the source is read to its end."""
-        return self._readers.finished
+        """Whether the sources are read to their ends."""
+        return self._readers.finished and (self._labels is None or self._labels.finished)
 
-    def turns(self) -> Iterator[int]:
-        """Read a partial and the clock in turn, up to the end of the source; yield the turn's
+    @property
+    def label_ledger(self) -> LabelLedger:
+        """The ledger of the labels, of a job that has them."""
+        assert self._job.aggregator.state.labels is not None
+        return self._job.aggregator.state.labels.ledger
+
+    def turns(self, events_of: int = 1, labels_of: int = 1) -> Iterator[int]:
+        """Read partials and the clock in turn, up to the end of the sources; yield the turn's
         number.
+
+        Events are read in every ``events_of``-th turn, labels in every ``labels_of``-th.
         """
         count = 0
         while not self.finished:
-            for item in self._readers.read(0.0):
+            for item in self._readers.read(0.0) if count % events_of == 0 else []:
                 assert not isinstance(item, Gap)
                 self._step(item)
+            for label_item in self._labels.read() if self._labels and not count % labels_of else []:
+                self._step(label_item)
             self._step(NOW)
             count += 1
             yield count
@@ -94,37 +120,57 @@ class JobProcess:
         job = self._job
         off = job.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
-        job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, {SINK: 0})
+        if job.aggregator.state.labels is not None:
+            off = self.label_ledger.imbalance()
+            assert not off, f"the label ledger is off by {off}"
+        job.store.commit(
+            job.identity,
+            job.aggregator.state,
+            job.panes,
+            self._waiting,
+            {SINK: 0},
+            joins=job.stores.joins,
+            quality=job.stores.panes,
+        )
         self._waiting = []
 
     def crash(self) -> Results:
         """Discard what is not committed; return the whole outbox."""
         items = [entry.item for entry in self._job.store.outbox()]
         self._reading.close()
+        if self._labels is not None:
+            self._label_reading.close()
         self._job.store.close()
         return Results(
             [item for item in items if isinstance(item, WindowReport)],
             [item for item in items if isinstance(item, Signal)],
+            [item for item in items if isinstance(item, QualityReport)],
         )
 
-    def _step(self, item: Item) -> None:
+    def _step(self, item: Item | LabelRange) -> None:
         outputs = self._job.aggregator.step(item)
         self._assign([output for output in outputs if isinstance(output, Assign)])
         self._waiting += [output for output in outputs if not isinstance(output, Assign)]
 
     def _assign(self, assigns: Sequence[Assign]) -> None:
-        for gap in self._readers.assign(assigns) if assigns else []:
+        of_events = [assign for assign in assigns if not assign.of_labels]
+        of_labels = [assign for assign in assigns if assign.of_labels]
+        for gap in self._readers.assign(of_events) if of_events else []:
             self._step(gap)
+        for item in self._labels.assign(of_labels) if self._labels and of_labels else []:
+            self._step(item)
 
 
-def run_with_crashes(config: Config, turns: int) -> tuple[Results, int]:
+def run_with_crashes(
+    config: Config, turns: int, events_of: int = 1, labels_of: int = 1
+) -> tuple[Results, int]:
     """Run processes of ``turns`` turns each; the second half of the turns is not committed.
 
     Returns the results, and the number of processes.
     """
     for processes in range(1, MAX_PROCESSES):
         process = JobProcess(config)
-        for turn in process.turns():
+        for turn in process.turns(events_of, labels_of):
             if turn == turns - turns // 2:
                 process.commit()
             if turn == turns and not process.finished:
@@ -134,3 +180,15 @@ def run_with_crashes(config: Config, turns: int) -> tuple[Results, int]:
             return process.crash(), processes
         process.crash()
     raise AssertionError("the job makes no progress")
+
+
+def label_ledger(config: Config) -> LabelLedger:
+    """Return the ledger of the labels in the committed state of a job."""
+    store = Store(Path(config.state.path))
+    try:
+        stored = store.load()
+        assert stored is not None
+        assert stored.state.labels is not None
+        return stored.state.labels.ledger
+    finally:
+        store.close()
