@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgspec
 import yaml
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from tests.servers.base import LOOPBACK, free_port
 
@@ -157,6 +158,13 @@ class RunningService:
         lines = [line for file in files for line in file.read_bytes().splitlines()]
         whole = [line for line in lines if line.endswith(b"}")]
         return [msgspec.json.decode(line, type=WindowReport) for line in whole]
+
+    def quality(self, folder: str = "reports") -> list[QualityReport]:
+        """Every line of every file of reports on quality, as of :meth:`reports`."""
+        files = sorted((self.folder / folder).glob("quality-*.jsonl"))
+        lines = [line for file in files for line in file.read_bytes().splitlines()]
+        whole = [line for line in lines if line.endswith(b"}")]
+        return [msgspec.json.decode(line, type=QualityReport) for line in whole]
 
     def signals(self, folder: str = "reports") -> list[Signal]:
         """Every line of the signals file; empty without a file."""

@@ -26,8 +26,8 @@ MAX_GROWTH_MB = 20.0
 
 
 def killed() -> SectionResult:
-    """Kill services and readers at random while events arrive; windows must equal the producer's
-    own counts.
+    """Kill services and readers at random while events and labels arrive; windows must equal the
+    producer's own counts.
     """
     return SectionResult.of(
         _tests(
@@ -35,6 +35,12 @@ def killed() -> SectionResult:
             2 * KILLS_KAFKA,
             {"DRIFTLINE_KILLS": str(KILLS_KAFKA)},
             "kills, Apache Kafka",
+        ),
+        _tests(
+            "tests/integration/test_kill9_labels.py",
+            2 * KILLS_KAFKA,
+            {"DRIFTLINE_KILLS_LABELS": str(KILLS_KAFKA)},
+            "kills, Apache Kafka, with labels in a topic of their own",
         ),
         _tests(
             "tests/integration/test_kill9_kinesis.py",
