@@ -157,9 +157,9 @@ class Aggregator:
             self._merge(key, pane_ms, profile)
         for key, pane_ms, mismatches in partial.width_mismatches:
             self._add_width_mismatches(key, pane_ms, mismatches)
-        if partial.predictions and self._labels is not None:
-            self._labels.take_predictions(partial.predictions)
         outputs: list[Output] = []
+        if partial.predictions and self._labels is not None:
+            outputs += self._labels.take_predictions(partial.predictions)
         if partial.dead_letters:
             outputs.append(DeadLetters(tuple(partial.dead_letters)))
         outputs += [*assigns, *self._advance_watermark()]

@@ -68,13 +68,21 @@ def predicted_rows(predictions: Rows, model: QualityModel) -> LabelledRows:
     )
 
 
+class NewErrors(NamedTuple):
+    """The errors of rows of one key that got their first label, and the starts of their panes."""
+
+    key: int
+    errors: Floats
+    starts_ms: Ints
+
+
 def new_errors(
     change: JoinChange, values: Floats, models: Mapping[int, QualityModel]
-) -> Iterator[tuple[int, Floats]]:
-    """Yield for each key the errors of the rows that got their first label, in order of the log.
+) -> Iterator[NewErrors]:
+    """Yield the errors of the rows that got their first label, in the order of the label log.
 
     0 or 1 for classes, the absolute error for regression. A label that replaces another one is no
-    new row.
+    new row. Labels that were read before their predictions follow when these are read.
     """
     lost = change.predictions["id"][change.weight < 0]
     order = np.lexsort(
@@ -86,7 +94,8 @@ def new_errors(
     for key in np.unique(keys).tolist():
         of_key = chosen[keys == key]
         rows = labelled_rows(change, values, of_key, models[key])
-        yield key, errors_of(rows, models[key].meaning.problem)
+        errors = errors_of(rows, models[key].meaning.problem)
+        yield NewErrors(key, errors, change.predictions["time_ms"][of_key])
 
 
 def _predicted(predictions: Rows, model: QualityModel) -> Floats:

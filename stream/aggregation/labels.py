@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.arrays import Floats
 from detectors.decisions.quality_judge import QualityJudge
 from detectors.errors import ErrorStateInvalid
 from detectors.quality.counts import QualityCounts
@@ -25,7 +24,13 @@ from stream.aggregation.label_log import (
     set_untimed,
     untimed_number,
 )
-from stream.aggregation.labelled_rows import PaneCounts, new_errors, pane_counts, predicted_rows
+from stream.aggregation.labelled_rows import (
+    NewErrors,
+    PaneCounts,
+    new_errors,
+    pane_counts,
+    predicted_rows,
+)
 from stream.aggregation.quality_model import LabelSettings, QualityModel
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
 from stream.aggregation.quality_windows import QualityWindows
@@ -43,6 +48,7 @@ from stream.events import (
     OfLabels,
     Output,
     PartitionsExpired,
+    Position,
     RestartJoin,
 )
 from stream.labels.classes import (
@@ -126,6 +132,7 @@ class Labels:
             parts.panes,
             self._rule.horizon_ms,
         )
+        self._windows.follow_baselines()
 
     def step(self, item: LabelRange | OfLabels | ForgetQuality | RestartJoin) -> list[Output]:
         """Process one item about labels."""
@@ -152,20 +159,26 @@ class Labels:
         """Assign all partitions from the committed positions, after a start."""
         return self.log.assign_all()
 
-    def take_predictions(self, data: bytes) -> None:
-        """Let the predictions of an accepted partial wait for labels; some have theirs already."""
+    def take_predictions(self, data: bytes) -> list[Output]:
+        """Let the predictions of an accepted partial wait for labels; some have theirs already.
+
+        Returns the dead letters of labels that waited for them and do not fit.
+        """
         predictions = msgspec.msgpack.decode(data, type=Predictions)
         ledger = self._state.ledger
         add(ledger.untaken, predictions.untaken)
         rows = self._with_job_numbers(predictions)
         rows = self._without_told(self._without_settled(rows))
         if not len(rows):
-            return
+            return []
         events = int((rows["row"] == 0).sum())
         add(ledger.predictions, {TAKEN: events, WAITING: events})
         ledger.rows_taken += len(rows)
         self._count_predictions(rows)
-        self._apply(self._join.take_predictions(rows))
+        change = self._join.take_predictions(rows)
+        self._apply(change)
+        letters = self._letters(change)
+        return [DeadLetters(tuple(letters))] if letters else []
 
     def close(self, reports: Sequence[Output]) -> None:
         """Note which closed windows have drifted data."""
@@ -302,14 +315,14 @@ class Labels:
             return outputs
         rows = numbered.rows
         letters = list(labels.letters)
-        letters += [self._letter(labels, each, TOO_MANY_CLASSES) for each in numbered.refused]
+        letters += [
+            _letter(labels.partition, self._position(each, labels), TOO_MANY_CLASSES)
+            for each in numbered.refused
+        ]
         if len(rows):
             set_untimed(rows, untimed_number(self._job.watermark_ms, self._slice_ms))
             change = self._join.take_labels(rows)
-            letters += [
-                self._letter(labels, int(rows[row]["sequence"]), OUTCOMES[outcome])
-                for row, outcome in change.rejected
-            ]
+            letters += self._letters(change, labels)
             self._apply(change)
         if letters:
             outputs.append(DeadLetters(tuple(letters)))
@@ -328,8 +341,8 @@ class Labels:
         for key, tallied in pane_counts(change, values, models):
             self._add_labelled(key, tallied)
         if any(model.judged.config.error_detectors for model in models.values()):
-            for key, errors in new_errors(change, values, models):
-                self._watch_errors(self._key(key), errors)
+            for found in new_errors(change, values, models):
+                self._watch_errors(found)
 
     def _add_labelled(self, key: int, tallied: Sequence[PaneCounts]) -> None:
         """Add the counts of labelled rows to the panes of a model and variant."""
@@ -347,7 +360,8 @@ class Labels:
     def _live(self, change: JoinChange) -> list[int]:
         return [int(key) for key in np.unique(change.predictions["key"])]
 
-    def _watch_errors(self, key: ModelKey, errors: Floats) -> None:
+    def _watch_errors(self, found: NewErrors) -> None:
+        key = self._key(found.key)
         detectors = self._models[key.model].judged.config.error_detectors
         if not detectors:
             return
@@ -357,10 +371,11 @@ class Labels:
         except ErrorStateInvalid as error:
             stream = ErrorStream(detectors)
             self._windows.add_note(key, f"the detectors of the error began anew: {error}")
-        changes = stream.update(errors)
+        changes = stream.update(found.errors)
         self._state.error_streams[name] = stream.state()
         if changes:
-            self._state.changes.setdefault(name, []).extend(changes)
+            dated = [(int(found.starts_ms[change.index]), change) for change in changes]
+            self._state.changes.setdefault(name, []).extend(dated)
 
     def _expire(self) -> None:
         """Remove the slices that nothing can match any more, and count what never matched.
@@ -404,17 +419,35 @@ class Labels:
     def _put(self, key: ModelKey, start_ms: int, pane: QualityPane) -> None:
         self._panes.put(QualityPaneId(*key, start_ms), pane)
 
-    def _letter(self, labels: LabelRange, sequence: int, reason: str) -> DeadLetter:
-        """Return the dead letter of a label that was refused once it was decoded."""
-        first = self._state.sequences[labels.partition] - labels.read
-        return DeadLetter(
-            partition=labels.partition,
-            position=labels.positions[sequence - first],
-            reason=reason,
-            length=0,
-            sha256="",
-            detail=DETAILS.get(reason, ""),
-        )
+    def _letters(self, change: JoinChange, labels: LabelRange | None = None) -> list[DeadLetter]:
+        """Return the dead letters of labels that do not fit; ``labels`` were read just now."""
+        letters = []
+        for row, reason in zip(change.rejected, change.reasons, strict=True):
+            partition = self._state.partitions[row["partition"]]
+            of_range = labels if labels is not None and labels.partition == partition else None
+            position = self._position(int(row["sequence"]), of_range)
+            letters.append(_letter(partition, position, OUTCOMES[reason]))
+        return letters
+
+    def _position(self, sequence: int, labels: LabelRange | None) -> Position:
+        """Return the position of a label, of one that was read before the number of its record."""
+        if labels is not None:
+            first = self._state.sequences[labels.partition] - labels.read
+            if sequence >= first:
+                return labels.positions[sequence - first]
+        return ("record", sequence)
+
+
+def _letter(partition: str, position: Position, reason: str) -> DeadLetter:
+    """Return the dead letter of a label that was refused once it was decoded."""
+    return DeadLetter(
+        partition=partition,
+        position=position,
+        reason=reason,
+        length=0,
+        sha256="",
+        detail=DETAILS.get(reason, ""),
+    )
 
 
 def _of_events(rows: Rows, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:

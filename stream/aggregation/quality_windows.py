@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.quality_judge import QualityJudge, QualitySpan
 from detectors.quality.counts import QualityCounts
+from detectors.quality.error_change import ErrorChange
 from detectors.quality_report import EstimateSection
 from stream.aggregation.quality_model import QualityModel
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
@@ -55,6 +58,19 @@ class QualityWindows:
         self._once: dict[ModelKey, str] = {}
         self._round: list[ClosedWindow] = []
         self._fresh = {split(name): set(ends) for name, ends in labels.touched.items()}
+
+    def follow_baselines(self) -> None:
+        """Forget the verdicts under limits of another baseline; an open episode stays open."""
+        for name, model in self._models.items():
+            fingerprint = model.judged.fingerprint
+            if self._labels.fingerprints.get(name, fingerprint) != fingerprint:
+                self._forget_verdicts(name)
+            self._labels.fingerprints[name] = fingerprint
+
+    def _forget_verdicts(self, model: str) -> None:
+        episodes = self._labels.episodes
+        for name in [name for name in episodes if split(name).model == model]:
+            episodes[name] = msgspec.structs.replace(episodes[name], windows=(), recovered=None)
 
     def touch(self, key: ModelKey, panes_ms: Iterable[int]) -> None:
         """Note that panes have changed: their windows that are not final are to be told again."""
@@ -302,7 +318,7 @@ class QualityWindows:
             labels_until_ms=self._labels.watermark_ms,
             notes=self._notes(key, end_ms),
             estimates=None if judge else self._estimates(key, end_ms, pane),
-            changes=tuple(self._labels.changes.pop(name, ())) if tells else (),
+            changes=self._changes_before(name, end_ms) if tells else (),
         )
         report = self._judge.report(span, self._counts(key, end_ms), self._names(key.model))
         pane.revision += 1
@@ -314,6 +330,13 @@ class QualityWindows:
         episodes = self._labels.episodes.get(name, EpisodeState())
         self._labels.episodes[name], signals = self._judge.advance(episodes, report)
         return [report, *signals]
+
+    def _changes_before(self, name: str, end_ms: int) -> tuple[ErrorChange, ...]:
+        """Return the changes of the error that were found in predictions before a time, once."""
+        dated = self._labels.changes.get(name, [])
+        later = [(start, change) for start, change in dated if start >= end_ms]
+        self._labels.changes[name] = later
+        return tuple(change for start, change in dated if start < end_ms)
 
     def _is_newest(self, name: str, end_ms: int) -> bool:
         """Return whether no later window has a verdict: only such a one can raise a signal."""

@@ -123,7 +123,8 @@ class LabelState(msgspec.Struct):
     too_young: dict[str, set[int]] = {}
     episodes: dict[str, EpisodeState] = {}
     error_streams: dict[str, bytes] = {}
-    changes: dict[str, list[ErrorChange]] = {}
+    changes: dict[str, list[tuple[int, ErrorChange]]] = {}
+    fingerprints: dict[str, str] = {}
     revised_ms: dict[str, tuple[int, int]] = {}
     ledger: LabelLedger = msgspec.field(default_factory=LabelLedger)
 

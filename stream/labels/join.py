@@ -42,8 +42,8 @@ class JoinChange(NamedTuple):
 
     Row ``i`` of ``predictions`` got (``weight[i]`` is 1) or lost (-1) the label ``labels[i]``.
     ``outcomes`` are the changes of the numbers of labels by outcome, ``labelled`` is that of the
-    number of labelled events. ``rejected`` are the new labels that do not fit their predictions:
-    row 0 of each, with the number of the outcome.
+    number of labelled events. ``rejected`` are the labels that are found not to fit their
+    predictions: row 0 of each, and ``reasons`` has the number of its outcome.
     """
 
     predictions: Rows
@@ -51,7 +51,8 @@ class JoinChange(NamedTuple):
     weight: Ints
     outcomes: Counter[str]
     labelled: int = 0
-    rejected: list[tuple[int, int]] = []
+    rejected: Rows = np.empty(0, LABEL)
+    reasons: tuple[int, ...] = ()
 
 
 NO_CHANGE: Final = JoinChange(
@@ -148,7 +149,7 @@ class Join:
             _padded(before.outcome, len(all_labels), -1),
         )
         self._settle(all_predictions, all_labels, padded, after)
-        return _difference(all_predictions, all_labels, padded, after, len(labels))
+        return _difference(all_predictions, all_labels, padded, after)
 
     def _resolve(self, predictions: Rows, labels: Rows) -> Resolution:
         names = sorted(self._partitions)
@@ -201,7 +202,7 @@ def _padded(values: Ints, length: int, fill: int) -> Ints:
 
 
 def _difference(
-    predictions: Rows, labels: Rows, before: Resolution, after: Resolution, old_labels: int
+    predictions: Rows, labels: Rows, before: Resolution, after: Resolution
 ) -> JoinChange:
     changed = before.label != after.label
     lost = np.flatnonzero(changed & (before.label != NO_LABEL))
@@ -214,13 +215,13 @@ def _difference(
             outcomes[name] += sign * count
     events = predictions["row"] == 0
     labelled = (after.label[events] != NO_LABEL).sum() - (before.label[events] != NO_LABEL).sum()
-    new = np.arange(len(labels)) >= old_labels
-    refused = np.flatnonzero(first & new & (after.outcome >= REJECTED))
+    refused = np.flatnonzero(first & (before.outcome <= WAITING) & (after.outcome >= REJECTED))
     return JoinChange(
         predictions=taken(predictions, np.concatenate([lost, got])),
         labels=taken(labels, np.concatenate([before.label[lost], after.label[got]])),
         weight=np.repeat(np.array([-1, 1]), [len(lost), len(got)]),
         outcomes=outcomes,
         labelled=int(labelled),
-        rejected=[(int(i) - old_labels, int(after.outcome[i])) for i in refused],
+        rejected=taken(labels, refused),
+        reasons=tuple(after.outcome[refused].tolist()),
     )

@@ -90,7 +90,7 @@ def join_rule(config: Config) -> str:
     id_ = labels.join or "inference_id, else event_id"
     rule = f"horizon {duration_ms(labels.horizon)} ms, duplicates {labels.duplicates}"
     panes = f"windows of {duration_ms(config.window)} ms every {config.every_ms} ms"
-    return f"{rule}, joined by {id_}, {panes}"
+    return f"{rule}, joined by {id_}, a sample of {labels.sample:g}, {panes}"
 
 
 def panes_of(rule: str) -> str:
@@ -100,12 +100,15 @@ def panes_of(rule: str) -> str:
 
 def problem_text(quality: QualityConfig, baseline: QualityBaseline | None) -> str:
     """Return what the counts of a model mean, in words; a change of it makes them useless."""
+    answer = quality.prediction or f"{quality.probability} above {quality.threshold:g}"
+    score = f" with {quality.probability}" if quality.prediction and quality.probability else ""
+    text = f"{quality.problem} by {answer}{score}"
     if quality.problem == "binary":
         pair = class_pair(quality, None)
-        return f"binary, {pair.positive!r} against {pair.negative!r}"
+        return f"{text}, {pair.positive!r} against {pair.negative!r}"
     if quality.problem == "multiclass" and baseline is not None and baseline.classes:
-        return f"multiclass, {_class_list(baseline.classes)}"
-    return quality.problem
+        return f"{text}, {_class_list(baseline.classes)}"
+    return text
 
 
 def _class_list(classes: Sequence[str]) -> str:
