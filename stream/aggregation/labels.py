@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from detectors.decisions.quality_judge import QualityJudge
 from detectors.errors import ErrorStateInvalid
-from detectors.quality.counts import QualityCounts
 from detectors.quality.error_stream import ErrorStream
 from detectors.report import WindowReport
+from stream.aggregation.label_keys import MOST_KEYS, LabelKeys
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
 from stream.aggregation.label_log import (
     TOO_MANY_CLASSES,
@@ -26,13 +26,12 @@ from stream.aggregation.label_log import (
 )
 from stream.aggregation.labelled_rows import (
     NewErrors,
-    PaneCounts,
     new_errors,
     pane_counts,
-    predicted_rows,
 )
 from stream.aggregation.quality_model import LabelSettings, QualityModel
-from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
+from stream.aggregation.quality_panes import QualityPanes
+from stream.aggregation.quality_totals import QualityTotals
 from stream.aggregation.quality_windows import QualityWindows
 from stream.aggregation.state import JobState, LabelState, joined
 from stream.aggregation.variants import NamedVariants
@@ -55,19 +54,15 @@ from stream.labels.classes import (
     MOST_CLASSES,
     UNKNOWN,
     ClassTable,
-    LabelledModel,
     LabelMeaning,
 )
 from stream.labels.join import OUTCOMES, Join, JoinChange
-from stream.labels.rows import PREDICTION, LabelRange, Predictions, Rows, taken
+from stream.labels.rows import LabelRange, Predictions, Rows, taken
 from stream.labels.store import JoinStore
 
-MOST_KEYS: Final = 65_000
-"""The largest number of models and variants whose predictions can wait."""
 FOREVER_MS: Final = 1 << 61
 """Later than every time."""
 DRIFT: Final = "baseline_drift_check"
-REMOVED: Final = LabelledModel(problem="regression", removed=True)
 
 
 DETAILS: Final = {
@@ -106,20 +101,17 @@ class Labels:
         self._slice_ms = parts.settings.slice_ms
         self._rule = parts.settings.rule
         self._models = parts.models
-        self._panes = parts.panes
-        self._variants = variants
+        self._totals = QualityTotals(parts.models, parts.panes, self._state.ledger)
         self._table = ClassTable(self._state.classes)
         self._table.reserve(name for model in self._models.values() for name in model.meaning.names)
-        self._meanings: list[LabelledModel] = []
-        self._keys: dict[ModelKey, int] = {}
-        for number, (model, variant, removed) in enumerate(self._state.keys):
-            self._set_key(number, ModelKey(model, variant), removed)
+        self._keys = LabelKeys(self._state, self._models, variants, self._table)
+        self._meaning = LabelMeaning(self._keys.meanings, self._table)
         self.log = LabelLog(settings, self._state, self._table)
         self._join = Join(
             self._rule,
             self._slice_ms,
             parts.store,
-            LabelMeaning(self._meanings, self._table),
+            self._meaning,
             self._state.slices,
             self._state.partitions,
         )
@@ -167,8 +159,7 @@ class Labels:
         predictions = msgspec.msgpack.decode(data, type=Predictions)
         ledger = self._state.ledger
         add(ledger.untaken, predictions.untaken)
-        rows = self._with_job_numbers(predictions)
-        rows = self._without_told(self._without_settled(rows))
+        rows = self._usable(predictions)
         if not len(rows):
             return []
         events = int((rows["row"] == 0).sum())
@@ -208,10 +199,7 @@ class Labels:
 
     def remove(self, model: str) -> None:
         """Stop joining the predictions of a model, and forget the quality of its windows."""
-        for number, (name, variant, _) in enumerate(self._state.keys):
-            if name == model:
-                self._state.keys[number] = (name, variant, True)
-                self._set_key(number, ModelKey(name, variant), removed=True)
+        self._keys.remove(model)
         self._windows.drop_model(model)
 
     def begin_anew(self) -> list[Output]:
@@ -222,44 +210,14 @@ class Labels:
         self._note_expired("labels", self._join.expire_untimed(FOREVER_MS))
         return outputs
 
-    def _set_key(self, number: int, key: ModelKey, removed: bool) -> None:
-        removed = removed or key.model not in self._models
-        meaning = REMOVED if removed else self._models[key.model].meaning
-        if number < len(self._meanings):
-            self._meanings[number] = meaning
-            if self._keys.get(key) == number:
-                del self._keys[key]
-        else:
-            self._meanings.append(meaning)
-        if not removed:
-            self._keys[key] = number
-
-    def _number(self, key: ModelKey) -> int:
-        """Return the number of a model and variant, which is given on first use."""
-        key = self._variants.named(key)
-        if key not in self._keys and len(self._state.keys) < MOST_KEYS:
-            self._state.keys.append((key.model, key.variant, False))
-            self._set_key(len(self._state.keys) - 1, key, removed=False)
-        return self._keys.get(key, MOST_KEYS)
-
-    def _with_job_numbers(self, predictions: Predictions) -> Rows:
-        """Return the rows with the numbers of the job: keys and codes of classes."""
-        rows = np.frombuffer(bytearray(predictions.rows), PREDICTION)
-        keys = np.array([self._number(key) for key in predictions.keys], np.int64)
-        if not len(rows):
-            return rows
-        rows["key"] = keys[rows["key"]]
-        many = np.array([self._is_multiclass(key) for key in predictions.keys], bool)
-        of_classes = many[np.frombuffer(predictions.rows, PREDICTION)["key"]]
-        if of_classes.any():
-            codes = np.array([self._table.code(name) for name in predictions.classes], np.int64)
-            rows["code"][of_classes] = codes[rows["code"][of_classes]]
-            rows = self._without(rows, _of_events(rows, rows["code"] == UNKNOWN), TOO_MANY_CLASSES)
-        return self._without(rows, rows["key"] == MOST_KEYS, "too_many_variants")
-
-    def _is_multiclass(self, key: ModelKey) -> bool:
-        model = self._models.get(key.model)
-        return model is not None and model.meaning.problem == "multiclass"
+    def _usable(self, predictions: Predictions) -> Rows:
+        """Return the rows of a partial that may wait, with the numbers of the job."""
+        rows = self._keys.numbered(predictions)
+        unknown = (rows["code"] == UNKNOWN) & (rows["key"] != MOST_KEYS)
+        if unknown.any():
+            rows = self._without(rows, _of_events(rows, unknown), TOO_MANY_CLASSES)
+        rows = self._without(rows, rows["key"] == MOST_KEYS, "too_many_variants")
+        return self._without_told(self._without_settled(rows))
 
     def _without_settled(self, rows: Rows) -> Rows:
         """Return the rows of panes that may still change: the windows of others are final."""
@@ -274,7 +232,9 @@ class Labels:
         if not self._state.begun_ms or not len(rows):
             return rows
         pairs, group = np.unique(rows[["key", "time_ms"]], return_inverse=True)
-        told = [self._windows.is_told(self._key(key).model, start) for key, start in pairs.tolist()]
+        told = [
+            self._windows.is_told(self._keys.key(key).model, start) for key, start in pairs.tolist()
+        ]
         return self._without(rows, np.array(told)[group], "window_final")
 
     def _without(self, rows: Rows, left_out: NDArray[np.bool_], reason: str) -> Rows:
@@ -286,27 +246,10 @@ class Labels:
 
     def _count_predictions(self, rows: Rows) -> None:
         """Count the predicted rows of each pane, for coverage and estimates."""
-        for key in np.unique(rows["key"]).tolist():
-            of_key = taken(rows, rows["key"] == key)
-            starts, group, counts = np.unique(
-                of_key["time_ms"], return_inverse=True, return_counts=True
-            )
-            name = self._key(key)
-            model = self._models[name.model]
-            for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
-                pane = self._pane(name, start)
-                pane.predictions += count
-                self._put(name, start, pane)
-            self._windows.touch(name, starts.tolist())
-            self._state.ledger.rows_in_panes += len(of_key)
-            if model.estimator is None:
-                continue
-            columns = predicted_rows(of_key, model)
-            tallies = model.estimator.tally_predictions(columns, group, len(starts))
-            for start, count, tally in zip(starts.tolist(), counts.tolist(), tallies, strict=True):
-                pane = self._pane(name, start)
-                _add_predicted(pane, tally, count, model.judged.fingerprint)
-                self._put(name, start, pane)
+        for number in np.unique(rows["key"]).tolist():
+            key = self._keys.key(number)
+            starts = self._totals.add_predictions(key, taken(rows, rows["key"] == number))
+            self._windows.touch(key, starts)
 
     def _take_labels(self, labels: LabelRange) -> list[Output]:
         numbered, assigns = self.log.accept(labels)
@@ -336,32 +279,20 @@ class Labels:
         if not len(change.predictions):
             return
         ledger.rows_labelled += int(change.weight.sum())
-        values = LabelMeaning(self._meanings, self._table).values(change.predictions, change.labels)
-        models = {key: self._models[self._key(key).model] for key in self._live(change)}
-        for key, tallied in pane_counts(change, values, models):
-            self._add_labelled(key, tallied)
+        values = self._meaning.values(change.predictions, change.labels)
+        models = {key: self._models[self._keys.key(key).model] for key in self._live(change)}
+        for number, tallied in pane_counts(change, values, models):
+            key = self._keys.key(number)
+            self._windows.touch(key, self._totals.add_labelled(key, tallied))
         if any(model.judged.config.error_detectors for model in models.values()):
             for found in new_errors(change, values, models):
                 self._watch_errors(found)
-
-    def _add_labelled(self, key: int, tallied: Sequence[PaneCounts]) -> None:
-        """Add the counts of labelled rows to the panes of a model and variant."""
-        name = self._key(key)
-        problem = self._models[name.model].judged.problem
-        for start, counts, labelled in tallied:
-            pane_id = QualityPaneId(*name, start)
-            pane = self._panes.get(pane_id) or QualityPane()
-            pane.counts = problem.merge([pane.counts, counts])
-            pane.labelled += labelled
-            self._panes.put(pane_id, pane)
-        self._state.ledger.labelled_in_panes += sum(each.labelled for each in tallied)
-        self._windows.touch(name, [each.start_ms for each in tallied])
 
     def _live(self, change: JoinChange) -> list[int]:
         return [int(key) for key in np.unique(change.predictions["key"])]
 
     def _watch_errors(self, found: NewErrors) -> None:
-        key = self._key(found.key)
+        key = self._keys.key(found.key)
         detectors = self._models[key.model].judged.config.error_detectors
         if not detectors:
             return
@@ -409,16 +340,6 @@ class Labels:
         if events:
             add(counts, {WAITING: -events, EXPIRED: events})
 
-    def _key(self, number: int) -> ModelKey:
-        model, variant, _ = self._state.keys[number]
-        return ModelKey(model, variant)
-
-    def _pane(self, key: ModelKey, start_ms: int) -> QualityPane:
-        return self._panes.get(QualityPaneId(*key, start_ms)) or QualityPane()
-
-    def _put(self, key: ModelKey, start_ms: int, pane: QualityPane) -> None:
-        self._panes.put(QualityPaneId(*key, start_ms), pane)
-
     def _letters(self, change: JoinChange, labels: LabelRange | None = None) -> list[DeadLetter]:
         """Return the dead letters of labels that do not fit; ``labels`` were read just now."""
         letters = []
@@ -454,13 +375,3 @@ def _of_events(rows: Rows, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return a mask of all rows of the events that have a marked row."""
     event = np.cumsum(rows["row"] == 0) - 1
     return np.isin(event, event[marked])
-
-
-def _add_predicted(pane: QualityPane, tally: QualityCounts, rows: int, fingerprint: str) -> None:
-    """Add the tally of the latest ``rows`` of a pane; it is lost if a baseline counted others."""
-    if pane.predictions == rows:
-        pane.estimator = fingerprint
-    if pane.estimator == fingerprint:
-        pane.predicted = pane.predicted.plus(tally)
-    else:
-        pane.estimator, pane.predicted = "", QualityCounts()

@@ -90,7 +90,7 @@ def join_rule(config: Config) -> str:
     id_ = labels.join or "inference_id, else event_id"
     rule = f"horizon {duration_ms(labels.horizon)} ms, duplicates {labels.duplicates}"
     panes = f"windows of {duration_ms(config.window)} ms every {config.every_ms} ms"
-    return f"{rule}, joined by {id_}, a sample of {labels.sample:g}, {panes}"
+    return f"{rule}, joined by {id_}, {panes}"
 
 
 def panes_of(rule: str) -> str:
