@@ -36,7 +36,7 @@ class JsonLabels(LabelFormat, frozen=True, tag="json"):
     """
     time: TimeConfig | None = None
     """Where the time of the label is, ``time`` if no ``path`` is given; without this key the time
-    at which the log took the record.
+    at which Kafka or Kinesis took the record; labels of files have none then.
     """
 
     def open(self) -> JsonLabelDecoder:
