@@ -202,7 +202,7 @@ def test_a_verdict_waits_for_the_age_of_the_window_and_for_nothing_else() -> Non
     assert told(job.tick()) == [(10, 0, "awaiting labels", 2, False)]
     job.predict(4, time_ms=45)
     assert told(job.tick()) == [(20, 0, "awaiting labels", 0, False)]
-    job = _restarted(job)
+    job = restarted(job)
     job.predict(5, time_ms=52)
     outputs = job.tick()
     assert told(outputs) == [(10, 1, "violations", 2, False), (50, 0, "awaiting labels", 0, False)]
@@ -310,7 +310,7 @@ def test_a_model_that_is_forgotten_leaves_no_episode_and_no_stream_of_errors() -
     assert told(job.tick()) == []
 
 
-def _restarted(job: LabelJob) -> LabelJob:
+def restarted(job: LabelJob) -> LabelJob:
     state = type(job.state).decode(job.state.encode())
     again = LabelJob(
         job.settings,
