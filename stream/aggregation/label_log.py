@@ -13,7 +13,7 @@ import numpy as np
 
 from stream.aggregation.label_ledger import add
 from stream.aggregation.partitions import Partitions
-from stream.aggregation.state import LabelState
+from stream.aggregation.state import LabelState, LogState
 from stream.dedupe.index import DEDUPE_OFF
 from stream.errors import GapFound
 from stream.event_time import JobSettings, watermark
@@ -145,6 +145,17 @@ class LabelLog:
             add(self._state.ledger.labels, {TOO_MANY_CLASSES: len(refused)})
             rows = taken(rows, ~np.isin(rows["sequence"], refused))
         return NumberedLabels(rows, refused.tolist())
+
+
+def lost_labels(log: LogState, start_ms: int) -> list[str]:
+    """Return the reasons why labels of a window that starts then may be missing, sorted."""
+    reasons = {f"labels were lost: gap in {name}" for name in log.open_gaps}
+    reasons |= {
+        f"labels were lost: {span.reason}"
+        for span in log.spans
+        if span.to_ms is None or span.to_ms >= start_ms
+    }
+    return sorted(reasons)
 
 
 def untimed_number(watermark_ms: int | None, slice_ms: int) -> int:

@@ -16,6 +16,7 @@ from detectors.decisions.quality_judge import QualityJudge, QualitySpan
 from detectors.quality.counts import QualityCounts
 from detectors.quality.error_change import ErrorChange
 from detectors.quality_report import EstimateSection
+from stream.aggregation.label_log import lost_labels
 from stream.aggregation.quality_model import QualityModel
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
 from stream.aggregation.state import JobState, LabelState, joined, split
@@ -25,6 +26,9 @@ from stream.events import ModelKey, Output
 NEVER_MS: Final = -(1 << 62)
 """Earlier than every time."""
 UNRELIABLE: Final = "the data of this window has drifted: what the estimate assumes no longer holds"
+OTHER_BASELINE: Final = (
+    "this window closed before the quality baseline was changed: its limits are the new ones"
+)
 
 MOST_REVISIONS: Final = 100
 """The largest number of windows of a round that are reported at a time."""
@@ -65,6 +69,7 @@ class QualityWindows:
             fingerprint = model.judged.fingerprint
             if self._labels.fingerprints.get(name, fingerprint) != fingerprint:
                 self._forget_verdicts(name)
+                self._labels.baselines_since_ms[name] = self._state.closed_ms or 0
             self._labels.fingerprints[name] = fingerprint
 
     def _forget_verdicts(self, model: str) -> None:
@@ -370,15 +375,10 @@ class QualityWindows:
     def _notes(self, key: ModelKey, end_ms: int) -> tuple[str, ...]:
         """Return the reasons why labels of a window may be missing, and what is told once."""
         once = self._once.pop(key, "")
-        log = self._labels.log
-        start_ms = end_ms - self._settings.window_ms
-        reasons = {f"labels were lost: gap in {name}" for name in log.open_gaps}
-        reasons |= {
-            f"labels were lost: {span.reason}"
-            for span in log.spans
-            if span.to_ms is None or span.to_ms >= start_ms
-        }
-        return (*sorted(reasons), *([once] if once else []))
+        since_ms = self._labels.baselines_since_ms.get(key.model, end_ms - 1)
+        lost = lost_labels(self._labels.log, end_ms - self._settings.window_ms)
+        notes = [*lost, once, OTHER_BASELINE if end_ms <= since_ms else ""]
+        return tuple(note for note in notes if note)
 
     def _names(self, model: str) -> list[str] | tuple[str, ...]:
         meaning = self._models[model].meaning

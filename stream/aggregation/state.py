@@ -104,7 +104,8 @@ class LabelState(msgspec.Struct):
     * ``touched``: the ends of windows to report again, ``too_young`` those of windows that have
       enough labels and only wait for ``judge_at.after``, both by model and variant, as are
       ``episodes`` and ``error_streams``. ``changes``: changes of the error that no report has
-      told yet.
+      told yet. ``fingerprints``: the quality baselines of the last run, by model;
+      ``baselines_since_ms``: the end of the windows that had closed when one was changed last.
     * ``revised_ms``: the clock and the label watermark of the last revisions, by model.
     """
 
@@ -125,6 +126,7 @@ class LabelState(msgspec.Struct):
     error_streams: dict[str, bytes] = {}
     changes: dict[str, list[tuple[int, ErrorChange]]] = {}
     fingerprints: dict[str, str] = {}
+    baselines_since_ms: dict[str, int] = {}
     revised_ms: dict[str, tuple[int, int]] = {}
     ledger: LabelLedger = msgspec.field(default_factory=LabelLedger)
 

@@ -77,3 +77,22 @@ def test_verdicts_under_another_baseline_do_not_count_under_a_new_one() -> None:
     again = restarted(job)
     assert again.state.labels is not None
     assert [len(each.windows) for each in again.state.labels.episodes.values()] == [0]
+
+
+def test_a_window_from_before_another_baseline_says_so() -> None:
+    job = LabelJob(SETTINGS, quality=model(revise_every="1ms"))
+    job.predict(1, 2)
+    job.predict(3, 4, time_ms=12)
+    job.label({1: 1.0}, 15)
+    job.tick()
+    job.quality = job.quality._replace(judged=job.quality.judged._replace(fingerprint="other"))
+    again = restarted(job)
+    again.label({2: 1.0}, 16)
+    again.predict(5, time_ms=22)
+    again.label({3: 1.0, 4: 1.0}, 25)
+    told = {
+        out.end_ms: any("baseline was changed" in note for note in out.notes)
+        for out in again.tick(10)
+        if isinstance(out, QualityReport)
+    }
+    assert told == {10: True, 20: False}
