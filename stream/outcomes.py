@@ -8,6 +8,8 @@ from typing import Final
 ACCEPTED: Final = "accepted"
 TOO_LATE: Final = "too_late"
 DUPLICATE: Final = "duplicate"
+NOT_SAMPLED: Final = "not_sampled"
+"""The outcome of a label or a prediction whose id is not in the sample."""
 LATE_AFTER_IDLE: Final = "late_after_idle"
 CRASHES_READER: Final = "crashes_reader"
 """The reason for a record that repeatedly crashed the process decoding it."""

@@ -17,7 +17,6 @@ from stream.aggregation.partitions import Partitions
 from stream.aggregation.state import JobState, ModelState
 from stream.aggregation.variants import OTHER, NamedVariants
 from stream.dedupe.index import DEDUPE_OFF, RememberedIds
-from stream.errors import GapFound
 from stream.event_time import JobSettings, window_ends
 from stream.events import (
     Assign,
@@ -40,7 +39,6 @@ from stream.events import (
     Sample,
     Tick,
     WidthMismatches,
-    position_text,
 )
 from stream.labels.rows import LabelRange
 
@@ -283,12 +281,10 @@ class Aggregator:
     def _take_gap(self, gap: Gap) -> list[Output]:
         if not self._partitions.meets(gap):
             return []
-        if self.settings.stop_on_gap:
-            expected, resume = position_text(gap.expected), position_text(gap.resume)
-            raise GapFound(gap.partition, expected, resume, gap.lost, gap.reason)
+        assign = self._partitions.skip(gap)
         self.state.ledger.gaps += 1
         self.state.ledger.gap_records += gap.lost or 0
-        return [self._partitions.skip(gap)]
+        return [assign]
 
     def _take_sample(self, sample: Sample) -> list[Output]:
         """Collect the samples of a model that is learning, and install its baseline when due."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from stream.outcomes import DUPLICATE, NOT_SAMPLED
+
 MATCHED: Final = "matched"
-DUPLICATE: Final = "duplicate"
 CONFLICTING: Final = "conflicting"
 WAITING: Final = "waiting"
 EXPIRED: Final = "expired"
 TAKEN: Final = "taken"
 LABELLED: Final = "labelled"
-NOT_SAMPLED: Final = "not_sampled"
 NO_REJECTION: Final = frozenset(
     {MATCHED, DUPLICATE, CONFLICTING, WAITING, EXPIRED, NOT_SAMPLED, "tombstone"}
 )
@@ -67,9 +66,3 @@ class LabelLedger(msgspec.Struct):
             "labelled rows": self.rows_labelled - self.labelled_in_panes - self.labelled_closed,
         }
         return {name: difference for name, difference in differences.items() if difference}
-
-
-def add(totals: dict[str, int], counts: Mapping[str, int]) -> None:
-    """Add counts to totals by name."""
-    for name, count in counts.items():
-        totals[name] = totals.get(name, 0) + count

@@ -11,21 +11,19 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from stream.aggregation.label_ledger import add
+from stream.aggregation.ledger import add
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.state import LabelState, LogState
 from stream.dedupe.index import DEDUPE_OFF
-from stream.errors import GapFound
 from stream.event_time import JobSettings, watermark
 from stream.events import (
     Assign,
     CoveredRange,
     DiscoveredPartition,
     Gap,
-    position_text,
 )
 from stream.labels.classes import UNKNOWN, ClassTable
-from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows, taken
+from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows, is_untimed, taken
 
 TOO_MANY_CLASSES: Final = "too_many_classes"
 """The outcome of a label whose text the job has no room for."""
@@ -67,12 +65,10 @@ class LabelLog:
         """Continue after a gap, in which labels are lost; raises ``GapFound`` if asked to stop."""
         if not self._partitions.meets(gap):
             return []
-        if self._settings.stop_on_gap:
-            expected, resume = position_text(gap.expected), position_text(gap.resume)
-            raise GapFound(gap.partition, expected, resume, gap.lost, gap.reason)
+        assign = self._partitions.skip(gap)
         self._state.ledger.gaps += 1
         self._state.ledger.gap_records += gap.lost or 0
-        return _of_labels([self._partitions.skip(gap)])
+        return _of_labels([assign])
 
     def accept(self, labels: LabelRange) -> tuple[NumberedLabels | None, list[Assign]]:
         """Return the labels of a range with the job's numbers, and new assignments.
@@ -165,7 +161,7 @@ def untimed_number(watermark_ms: int | None, slice_ms: int) -> int:
 
 def set_untimed(rows: Rows, number: int) -> None:
     """Put labels without a time into the slice of this number."""
-    rows["time_ms"][rows["time_ms"] < UNTIMED_MS // 2] = UNTIMED_MS + number
+    rows["time_ms"][is_untimed(rows["time_ms"])] = UNTIMED_MS + number
 
 
 def _covered(labels: LabelRange) -> CoveredRange:

@@ -16,8 +16,9 @@ from detectors.decisions.quality_judge import QualityJudge
 from detectors.errors import ErrorStateInvalid
 from detectors.quality.error_stream import ErrorStream
 from detectors.report import WindowReport
+from stream.aggregation.closing import FOREVER_MS
 from stream.aggregation.label_keys import MOST_KEYS, LabelKeys
-from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
+from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING
 from stream.aggregation.label_log import (
     TOO_MANY_CLASSES,
     LabelLog,
@@ -29,6 +30,7 @@ from stream.aggregation.labelled_rows import (
     new_errors,
     pane_counts,
 )
+from stream.aggregation.ledger import add
 from stream.aggregation.quality_model import LabelSettings, QualityModel
 from stream.aggregation.quality_panes import QualityPanes
 from stream.aggregation.quality_totals import QualityTotals
@@ -60,8 +62,6 @@ from stream.labels.join import OUTCOMES, Join, JoinChange
 from stream.labels.rows import LabelRange, Predictions, Rows, taken
 from stream.labels.store import JoinStore
 
-FOREVER_MS: Final = 1 << 61
-"""Later than every time."""
 DRIFT: Final = "baseline_drift_check"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -67,8 +67,8 @@ class Ledger(msgspec.Struct):
         account = self.partitions.setdefault(cover.partition, Account())
         account.read += cover.read
         self.rows_accepted += cover.rows
-        _add(account.outcomes, cover.outcomes)
-        _add(self.bytes, cover.bytes)
+        add(account.outcomes, cover.outcomes)
+        add(self.bytes, cover.bytes)
         for pane_ms in settled:
             records, length = cover.by_pane[pane_ms]
             _move(account.outcomes, records)
@@ -79,13 +79,13 @@ class Ledger(msgspec.Struct):
         account = self.partitions.pop(partition, Account())
         expired = self.partitions.setdefault(EXPIRED, Account())
         expired.read += account.read
-        _add(expired.outcomes, account.outcomes)
+        add(expired.outcomes, account.outcomes)
 
     def rename_outcome(self, old: str, new: str) -> None:
         """Rename an outcome in a ledger that an earlier version wrote."""
         for counts in (self.bytes, *(account.outcomes for account in self.partitions.values())):
             if old in counts:
-                _add(counts, {new: counts.pop(old)})
+                add(counts, {new: counts.pop(old)})
 
     def lost(self) -> dict[str, int]:
         """Return the number of records and rows that are in no window, by reason.
@@ -119,9 +119,10 @@ class Ledger(msgspec.Struct):
 
 def _move(totals: dict[str, int], count: int) -> None:
     """Move a count from the accepted records to those that are late after idle."""
-    _add(totals, {ACCEPTED: -count, LATE_AFTER_IDLE: count})
+    add(totals, {ACCEPTED: -count, LATE_AFTER_IDLE: count})
 
 
-def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
+def add(totals: dict[str, int], counts: Mapping[str, int]) -> None:
+    """Add counts to totals by name."""
     for name, count in counts.items():
         totals[name] = totals.get(name, 0) + count

@@ -12,8 +12,9 @@ import msgspec
 from stream.aggregation.lineage import await_parents, end, expire
 from stream.aggregation.state import IncompleteSpan, LogState
 from stream.dedupe.index import RememberedIds
+from stream.errors import GapFound
 from stream.event_time import JobSettings, PartitionState, is_idle, retained_from, watermark
-from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position
+from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position, position_text
 
 
 class Partitions:
@@ -126,7 +127,13 @@ class Partitions:
         return self._is_read_at(gap.partition, gap.expected)
 
     def skip(self, gap: Gap) -> Assign:
-        """Continue after a gap. Windows are incomplete until a later time is read there."""
+        """Continue after a gap. Windows are incomplete until a later time is read there.
+
+        Raises ``GapFound`` if the job is to stop at a gap.
+        """
+        if self._settings.stop_on_gap:
+            expected, resume = position_text(gap.expected), position_text(gap.resume)
+            raise GapFound(gap.partition, expected, resume, gap.lost, gap.reason)
         self._state.open_gaps.setdefault(gap.partition, self._state.closed_ms)
         self._state.partitions[gap.partition] = msgspec.structs.replace(
             self._state.partitions[gap.partition], next=gap.resume

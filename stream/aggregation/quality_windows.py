@@ -16,6 +16,7 @@ from detectors.decisions.quality_judge import QualityJudge, QualitySpan
 from detectors.quality.counts import QualityCounts
 from detectors.quality.error_change import ErrorChange
 from detectors.quality_report import EstimateSection
+from stream.aggregation.closing import FOREVER_MS
 from stream.aggregation.label_log import lost_labels
 from stream.aggregation.quality_model import QualityModel
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
@@ -23,7 +24,7 @@ from stream.aggregation.state import JobState, LabelState, joined, split
 from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output
 
-NEVER_MS: Final = -(1 << 62)
+NEVER_MS: Final = -FOREVER_MS
 """Earlier than every time."""
 UNRELIABLE: Final = "the data of this window has drifted: what the estimate assumes no longer holds"
 OTHER_BASELINE: Final = (
@@ -215,7 +216,7 @@ class QualityWindows:
         """Note that the windows which exist now are not reported any more."""
         ends = [
             max(window_ends(pane.start_ms, self._settings))
-            for pane in self._panes.starting_before(1 << 62)
+            for pane in self._panes.starting_before(FOREVER_MS)
             if pane.model == model
         ]
         if ends:
@@ -224,7 +225,7 @@ class QualityWindows:
     def drop_model(self, model: str) -> None:
         """Drop all panes of a model, and its episodes; its windows are not reported any more."""
         self._begin(model)
-        for pane in list(self._panes.starting_before(1 << 62)):
+        for pane in list(self._panes.starting_before(FOREVER_MS)):
             if pane.model == model:
                 self._drop(pane)
         labels = self._labels
@@ -244,10 +245,10 @@ class QualityWindows:
     def drop_all(self) -> list[Output]:
         """Report all windows with predictions as final and drop them: panes had another length."""
         outputs: list[Output] = []
-        for key, end in sorted(self._ending_by(1 << 62), key=lambda due: (due[1], due[0])):
+        for key, end in sorted(self._ending_by(FOREVER_MS), key=lambda due: (due[1], due[0])):
             if key.model in self._models:
                 outputs += self._report(key, end, judge=True, final=True)
-        panes = list(self._panes.starting_before(1 << 62))
+        panes = list(self._panes.starting_before(FOREVER_MS))
         for model in sorted({pane.model for pane in panes}):
             self._begin(model)
         for pane in panes:

@@ -22,6 +22,7 @@ from stream.labels.resolve import (
 from stream.labels.rows import (
     LABEL,
     PREDICTION,
+    UNTIMED_BELOW_MS,
     UNTIMED_MS,
     Rows,
     concatenated,
@@ -119,14 +120,14 @@ class Join:
         """Remove the slices that end at or before a time; return the events that never matched."""
         expired = 0
         for slice_ in self._slices(kind):
-            if UNTIMED_MS // 2 < slice_.start_ms <= before_ms - slice_.length_ms:
+            if UNTIMED_BELOW_MS <= slice_.start_ms <= before_ms - slice_.length_ms:
                 expired += self._drop(slice_)
         return expired
 
     def expire_untimed(self, before: int) -> int:
         """Remove the labels without a time whose number is below ``before``; as :meth:`expire`."""
         due = [s for s in self._slices("labels") if s.start_ms < UNTIMED_MS + before]
-        return sum(self._drop(slice_) for slice_ in due if slice_.start_ms < UNTIMED_MS // 2)
+        return sum(self._drop(slice_) for slice_ in due if slice_.start_ms < UNTIMED_BELOW_MS)
 
     def _drop(self, slice_: Slice) -> int:
         counts = self._counts.pop(slice_, SliceCounts())
@@ -152,9 +153,10 @@ class Join:
         return _difference(all_predictions, all_labels, padded, after)
 
     def _resolve(self, predictions: Rows, labels: Rows) -> Resolution:
-        names = sorted(self._partitions)
-        if len(names) > 1:
-            places = np.array([names.index(name) for name in self._partitions], np.uint16)
+        if len(self._partitions) > 1:
+            order = sorted(range(len(self._partitions)), key=self._partitions.__getitem__)
+            places = np.empty(len(order), np.uint16)
+            places[order] = np.arange(len(order))
             labels = labels.copy()
             labels["partition"] = places[labels["partition"]]
         return resolve(predictions, labels, self._rule, self._meaning.fits)
@@ -174,8 +176,7 @@ class Join:
     def _add(self, kind: Kind, rows: Rows) -> None:
         starts = self._starts(rows)
         for start in np.unique(starts).tolist():
-            untimed = start < UNTIMED_MS // 2
-            slice_ = Slice(kind, start, 1 if untimed else self._slice_ms)
+            slice_ = self._slice(kind, start)
             self._store.add(slice_, taken(rows, starts == start))
         self._count(kind, rows, 1, np.zeros(len(rows), np.int64))
 
@@ -185,12 +186,14 @@ class Join:
         first = rows["row"] == 0
         for start in np.unique(starts[first & ((settled != 0) | bool(events))]).tolist():
             here = first & (starts == start)
-            untimed = start < UNTIMED_MS // 2
-            slice_ = Slice(kind, start, 1 if untimed else self._slice_ms)
+            slice_ = self._slice(kind, start)
             old = self._counts.get(slice_, SliceCounts())
             self._counts[slice_] = SliceCounts(
                 old.events + events * int(here.sum()), old.settled + int(settled[here].sum())
             )
+
+    def _slice(self, kind: Kind, start_ms: int) -> Slice:
+        return Slice(kind, start_ms, 1 if start_ms < UNTIMED_BELOW_MS else self._slice_ms)
 
     def _starts(self, rows: Rows) -> Ints:
         times = rows["time_ms"]

@@ -56,7 +56,8 @@ MOST_TEXTS: Final = 32_767
 """The largest number of different texts of a :class:`LabelRange`."""
 UNTIMED_MS: Final = -(1 << 62)
 """The ``time_ms`` of a label without a time, plus a number of a slice of event time."""
-_UNTIMED_BELOW: Final = -(1 << 61)
+UNTIMED_BELOW_MS: Final = -(1 << 61)
+"""The ``time_ms`` of a label without a time is below this."""
 
 Rows = NDArray[np.void]
 """An array of :data:`PREDICTION` or :data:`LABEL` rows."""
@@ -64,7 +65,7 @@ Rows = NDArray[np.void]
 
 def is_untimed(time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return a mask of the labels without a time."""
-    return time_ms < _UNTIMED_BELOW
+    return time_ms < UNTIMED_BELOW_MS
 
 
 def taken(rows: Rows, which: NDArray[np.integer] | NDArray[np.bool_]) -> Rows:

@@ -56,17 +56,23 @@ def isolate(
 
 def decode_isolated(decoder: Decoder, raws: Sequence[RawBatch]) -> DecodedRecords:
     """Return the decoded records; those on which the decoder raises are rejected."""
-    records = sum(len(raw.values) for raw in raws)
-    parts, failed = isolate(
-        records,
-        lambda start, stop: decoder.decode(cut(raws, start, stop)),
+    parts, failed = decoded_parts(decoder.decode, raws)
+    if not failed and len(parts) == 1:
+        return parts[0][1]
+    return _joined(parts, failed, sum(len(raw.values) for raw in raws))
+
+
+def decoded_parts(
+    decode: Callable[[Sequence[RawBatch]], T], raws: Sequence[RawBatch]
+) -> tuple[list[tuple[int, T]], dict[int, str]]:
+    """Return what ``decode`` makes of parts of the records, and its errors, as :func:`isolate`."""
+    return isolate(
+        sum(len(raw.values) for raw in raws),
+        lambda start, stop: decode(cut(raws, start, stop)),
         lambda record: sum(
             len(v or b"") for raw in cut(raws, record, record + 1) for v in raw.values
         ),
     )
-    if not failed and len(parts) == 1:
-        return parts[0][1]
-    return _joined(parts, failed, records)
 
 
 def without_records(decoded: DecodedRecords, failed: dict[int, str]) -> DecodedRecords:

@@ -16,10 +16,10 @@ from stream.events import Assign, Gap, RawBatch, Rejection
 from stream.labels.base import DecodedLabels, LabelDecoder, LabelFormat, LabelValue
 from stream.labels.rows import MOST_TEXTS, LabelRange
 from stream.labels.sampling import sampled
-from stream.outcomes import FAILS_DECODING, WITHOUT_LETTER
+from stream.outcomes import FAILS_DECODING, NOT_SAMPLED, WITHOUT_LETTER
 from stream.readers.arrival import Arrivals, ForwardClock, bounded_arrivals
 from stream.readers.covers import record_bounds
-from stream.readers.isolation import cut, isolate
+from stream.readers.isolation import decoded_parts
 from stream.readers.label_rows import LabelColumns, label_columns, label_rows
 from stream.readers.lateness import NO_MARK, ahead_of_arrival, running_marks
 from stream.readers.letters import dead_letter
@@ -27,8 +27,6 @@ from stream.sources.base import Reading
 
 MAX_RECORDS: Final = 10_000
 """The largest number of records of one poll: enough for work on columns, few enough to wait for."""
-NOT_SAMPLED: Final = "not_sampled"
-"""The outcome of a label whose id is not in the sample."""
 OVERFULL: Final = f"more than {MOST_TEXTS:,} different texts in one poll"
 
 
@@ -220,13 +218,7 @@ def _overfull(records: Ints, columns: LabelColumns) -> list[Rejection]:
 
 def _decoded(decoder: LabelDecoder, raws: Sequence[RawBatch]) -> DecodedLabels:
     """Return the decoded labels; records on which the decoder raises are rejected."""
-    parts, failed = isolate(
-        sum(len(raw.values) for raw in raws),
-        lambda start, stop: decoder.decode(cut(raws, start, stop)),
-        lambda record: sum(
-            len(v or b"") for raw in cut(raws, record, record + 1) for v in raw.values
-        ),
-    )
+    parts, failed = decoded_parts(decoder.decode, raws)
     if not failed and len(parts) == 1:
         return parts[0][1]
     rejects = [Rejection(record, FAILS_DECODING, error) for record, error in failed.items()]

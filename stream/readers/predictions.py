@@ -15,6 +15,7 @@ from stream.dedupe.filter import hashes_of
 from stream.events import DecodedRecords, EventBatch
 from stream.labels.rows import MOST_ROWS, PREDICTION, Predictions, Rows
 from stream.labels.sampling import sampled
+from stream.outcomes import NOT_SAMPLED
 from stream.readers.grouping import take_rows
 from stream.readers.prediction_cells import (
     UNKNOWN,
@@ -25,7 +26,6 @@ from stream.readers.prediction_cells import (
 from stream.readers.prediction_rules import PredictionColumns, PredictionRules
 
 WITHOUT_ID: Final = "without_id"
-NOT_SAMPLED: Final = "not_sampled"
 TOO_MANY_ROWS: Final = "too_many_rows"
 UNUSABLE_PREDICTION: Final = "unusable_prediction"
 UNKNOWN_CLASS: Final = "unknown_class"

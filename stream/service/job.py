@@ -111,19 +111,14 @@ def open_job(
         plan = reconcile(configured, stored, accept_change)
         generation = begun_generation(config, store, time.time(), from_start)
         state = JobState() if stored is None else stored.state
-        return _carry_out(plan, configured, quality, store, state, generation)
+        return _carry_out(plan, configured, store, state, generation)
     except BaseException:
         store.close()
         raise
 
 
 def _carry_out(
-    plan: Reconciliation,
-    configured: ConfiguredJob,
-    quality: Mapping[str, QualityBaseline | None],
-    store: Store,
-    state: JobState,
-    generation: str,
+    plan: Reconciliation, configured: ConfiguredJob, store: Store, state: JobState, generation: str
 ) -> Job:
     config = configured.config
     replaced = replacements(plan.changes)
@@ -133,7 +128,7 @@ def _carry_out(
     state.ledger.rows_in_panes = panes.rows()
     judge = judge_of(config, generation)
     stores = QualityStores(store.joins(), store.quality_panes())
-    labels = label_parts(config, quality, stores, generation)
+    labels = label_parts(config, configured.quality, stores, generation)
     pending = (
         []
         if plan.closing is None

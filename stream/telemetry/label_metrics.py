@@ -14,6 +14,7 @@ from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, L
 from stream.aggregation.state import LabelState, split
 from stream.event_time import PartitionState
 from stream.events import ModelKey
+from stream.telemetry.families import by_partition, gauge, seconds
 from stream.web.readiness import behind_s
 
 COUNTS: Final = (
@@ -66,7 +67,7 @@ def label_metrics(job: str, commit: LabelsCommit) -> Iterator[Metric]:
     ledger = msgspec.msgpack.decode(commit.ledger, type=LabelLedger)
     yield from _labels(job, ledger)
     yield from _predictions(job, ledger)
-    yield _gauge(
+    yield gauge(
         job,
         "driftline_label_ledger_imbalance",
         "Sum of the differences of the label ledger's totals; anything but 0 is a bug in "
@@ -129,48 +130,28 @@ def _progress(job: str, commit: LabelsCommit) -> Iterator[Metric]:
     """Yield how far the log of labels is read, and up to which time."""
     now_ms = int(commit.at_s * 1000)
     live = {name: state for name, state in commit.partitions.items() if not state.ended}
-    yield _by_partition(
+    yield by_partition(
         job,
         "driftline_label_mark_timestamp_seconds",
         "Highest time of a label read in a partition of the label log.",
-        {name: _seconds(state.mark_ms) for name, state in live.items()},
+        {name: seconds(state.mark_ms) for name, state in live.items()},
     )
-    yield _by_partition(
+    yield by_partition(
         job,
         "driftline_label_behind_seconds",
         "Age in the label log of the record read last; 0 at the end of the log.",
         {name: behind_s(state, now_ms) for name, state in live.items()},
     )
-    yield _by_partition(
+    yield by_partition(
         job,
         "driftline_label_lag",
         "Distance from the position to the label log's end: offsets (Kafka) or ms (Kinesis).",
         {name: commit.lag.get(name) for name in live},
     )
     if commit.watermark_ms is not None:
-        yield _gauge(
+        yield gauge(
             job,
             "driftline_label_watermark_timestamp_seconds",
             "Time up to which all labels are expected to be counted.",
             commit.watermark_ms / 1000,
         )
-
-
-def _gauge(job: str, name: str, text: str, value: float) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=["job"])
-    family.add_metric([job], value)
-    return family
-
-
-def _by_partition(
-    job: str, name: str, text: str, values: Mapping[str, float | None]
-) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=["job", "partition"])
-    for partition, value in values.items():
-        if value is not None:
-            family.add_metric([job, partition], value)
-    return family
-
-
-def _seconds(time_ms: int | None) -> float | None:
-    return None if time_ms is None else time_ms / 1000

@@ -17,6 +17,7 @@ from stream.aggregation.state import JobState, LabelState
 from stream.event_time import PartitionState
 from stream.events import ModelKey
 from stream.outcomes import LATE_AFTER_IDLE
+from stream.telemetry.families import by_partition, gauge, seconds
 from stream.telemetry.label_metrics import LabelsCommit, label_metrics
 from stream.web.readiness import behind_s
 
@@ -156,12 +157,14 @@ class StateMetrics(Collector):
         rows.add_metric([self._job, "closed"], ledger.rows_closed)
         rows.add_metric([self._job, LATE_AFTER_IDLE], late)
         yield rows
-        yield self._gauge(
+        yield gauge(
+            self._job,
             "driftline_rows_in_panes",
             "Rows in panes whose windows may still change.",
             ledger.rows_in_panes,
         )
-        yield self._gauge(
+        yield gauge(
+            self._job,
             "driftline_ledger_imbalance",
             "Sum of the differences of the ledger's totals; anything but 0 is a bug in driftline.",
             sum(map(abs, ledger.imbalance().values())),
@@ -185,29 +188,34 @@ class StateMetrics(Collector):
         if commit.watermark_ms is None:
             return
         watermark_s = commit.watermark_ms / 1000
-        yield self._gauge(
+        yield gauge(
+            self._job,
             "driftline_watermark_timestamp_seconds",
             "Event time up to which all events are expected to have arrived.",
             watermark_s,
         )
-        yield self._gauge(
+        yield gauge(
+            self._job,
             "driftline_watermark_delay_seconds",
             "Clock minus watermark at the last commit.",
             commit.at_s - watermark_s,
         )
 
     def _partitions(self, commit: _Commit, live: Mapping[str, PartitionState]) -> Iterator[Metric]:
-        yield self._gauge(
+        yield gauge(
+            self._job,
             "driftline_partitions_ended",
             "Partitions that are closed and read to their end.",
             len(commit.partitions) - len(live),
         )
-        yield self._by_partition(
+        yield by_partition(
+            self._job,
             "driftline_partition_mark_timestamp_seconds",
             "Highest event time read in a partition.",
-            {name: _seconds(state.mark_ms) for name, state in live.items()},
+            {name: seconds(state.mark_ms) for name, state in live.items()},
         )
-        yield self._by_partition(
+        yield by_partition(
+            self._job,
             "driftline_partition_idle",
             "1 while a partition has nothing to read and does not hold the watermark.",
             {name: float(state.idle) for name, state in live.items()},
@@ -215,12 +223,14 @@ class StateMetrics(Collector):
 
     def _delays(self, commit: _Commit, live: Mapping[str, PartitionState]) -> Iterator[Metric]:
         now_ms = int(commit.at_s * 1000)
-        yield self._by_partition(
+        yield by_partition(
+            self._job,
             "driftline_partition_behind_seconds",
             "Age in the log of the record read last; 0 at the end of the log.",
             {name: behind_s(state, now_ms) for name, state in live.items()},
         )
-        yield self._by_partition(
+        yield by_partition(
+            self._job,
             "driftline_partition_lag",
             "Distance from the position to the log's end: offsets (Kafka) or ms (Kinesis).",
             {name: commit.lag[name] for name in live},
@@ -259,24 +269,6 @@ class StateMetrics(Collector):
 
     def _counter(self, name: str, text: str, *labels: str) -> CounterMetricFamily:
         return CounterMetricFamily(name, text, labels=["job", *labels])
-
-    def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(name, text, labels=["job"])
-        family.add_metric([self._job], value)
-        return family
-
-    def _by_partition(
-        self, name: str, text: str, values: Mapping[str, float | None]
-    ) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(name, text, labels=["job", "partition"])
-        for partition, value in values.items():
-            if value is not None:
-                family.add_metric([self._job, partition], value)
-        return family
-
-
-def _seconds(time_ms: int | None) -> float | None:
-    return None if time_ms is None else time_ms / 1000
 
 
 def _named(features: Sequence[str]) -> str:
