@@ -47,6 +47,25 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """The largest of them; null without any."""
 
 
+class SagemakerFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The distance of a feature as SageMaker Model Monitor computes it."""
+
+    method: Literal["Robust", "Simple", "LInfinity", "ChiSquared"]
+    """The method: the first two compare numbers, the others text."""
+    distance: float | None
+    """The number that is compared with the threshold; null where it is not defined."""
+    uncorrected: float | None
+    """The distance before the correction for small samples; null where it is not defined."""
+    n: float
+    """The total weight of the window: its distinct values as long as it has at most 2,048 rows."""
+    m: float
+    """The total weight of the baseline."""
+    threshold: float
+    """The threshold of the baseline's ``constraints.json``."""
+    exceeds: bool
+    """Whether the distance violates the threshold."""
+
+
 class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one feature in one window.
 
@@ -107,6 +126,9 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on the feature, by all of its checks."""
     baseline: Figures | None = None
     """The same numbers of the baseline; null in reports of 0.1.0."""
+    sagemaker: SagemakerFigures | None = None
+    """SageMaker's own distance; null unless it was computed (``rules.comparison``, or a schedule).
+    """
 
 
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):

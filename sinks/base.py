@@ -15,11 +15,12 @@ import msgspec
 from detectors.faults import Fault
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
-Published = WindowReport | Signal | QualityReport
+Published = WindowReport | Signal | QualityReport | ScheduleReport
 
 
 class ConfiguredNames(NamedTuple):
@@ -141,6 +142,15 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         default false, for destinations that keep nothing or cannot be read.
         """
         return False
+
+    def schedules_ms(self) -> tuple[int, ...]:
+        """Return the schedules, in milliseconds, whose reports this sink delivers.
+
+        Of each, the job reports every period once more as a whole
+        (:class:`~detectors.schedule_report.ScheduleReport`). A sink that takes these reports
+        receives those of all sinks and leaves out the others. By default none.
+        """
+        return ()
 
     def open(self, job: str) -> Delivery:
         """Build the running half for ``job``.

@@ -132,7 +132,7 @@ class PrometheusDelivery(Delivery, Collector):
                 elif isinstance(item, QualityReport):
                     key = (item.model, item.variant)
                     self._quality.setdefault(key, NewestQuality()).keep(item)
-                else:
+                elif isinstance(item, Signal):
                     self._count(item)
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:

@@ -16,7 +16,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     watermark for ``idle_ms``. An event dated more than ``tolerance_ms`` after its arrival counts at
     its arrival. ``learn_rows`` is the number of rows that a baseline is learned from.
     ``stop_on_gap``: a gap raises an error instead of being reported. ``most_variants`` is the
-    number of variants of a model that are counted by name.
+    number of variants of a model that are counted by name. ``schedules_ms`` are the lengths of
+    the schedules whose periods are reported as a whole. ``keep_values``: profiles keep the distinct
+    values of each feature.
     """
 
     window_ms: int
@@ -28,6 +30,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     learn_rows: int = 5_000
     stop_on_gap: bool = False
     most_variants: int = 1_000
+    schedules_ms: tuple[int, ...] = ()
+    keep_values: bool = False
 
 
 class PartitionState(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from detectors.profiles.columns import Column
 from detectors.profiles.profile import Profile
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 
 # Names and positions
 
@@ -367,4 +368,12 @@ class BaselineInstalled(NamedTuple):
     baseline: Baseline
 
 
-Output = Assign | WindowReport | QualityReport | Signal | DeadLetters | BaselineInstalled
+Output = (
+    Assign
+    | WindowReport
+    | QualityReport
+    | ScheduleReport
+    | Signal
+    | DeadLetters
+    | BaselineInstalled
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from msgspec import structs
@@ -12,7 +13,7 @@ from msgspec import structs
 from detectors.arrays import Floats
 from detectors.decisions.rules import Ruling
 from detectors.profiles.layout import Feature
-from detectors.report import FeatureReport, Figures, Verdict
+from detectors.report import FeatureReport, Figures, SagemakerFigures, Verdict
 from detectors.statistics.measures import Measures
 
 Number = float | None
@@ -31,17 +32,27 @@ def mark_violating(
 
 
 def feature_reports(
-    measures: Measures, rulings: Sequence[Ruling], violating: set[str]
+    measures: Measures,
+    rulings: Sequence[Ruling],
+    violating: set[str],
+    sagemaker: Sequence[SagemakerFigures | None] = (),
 ) -> tuple[FeatureReport, ...]:
     """The report of each feature in the order of the layout.
 
-    ``violating`` names those with a violation.
+    ``violating`` names those with a violation. ``sagemaker`` has SageMaker's own distance of each
+    feature; empty if it was not computed.
     """
     columns = _Columns(measures)
     baseline = _Columns(Measures(measures.pair.baseline, measures.pair.baseline))
-    return tuple(
+    reports = tuple(
         _feature_report(feature, ruling, columns, baseline.figures(i), i, feature.name in violating)
         for i, (feature, ruling) in enumerate(zip(measures.layout.features, rulings, strict=True))
+    )
+    if not sagemaker:
+        return reports
+    return tuple(
+        structs.replace(report, sagemaker=figures)
+        for report, figures in zip(reports, sagemaker, strict=True)
     )
 
 
@@ -115,7 +126,7 @@ def _feature_report(
     )
 
 
-def _ruled_numbers(ruling: Ruling) -> dict[str, Number]:
+def _ruled_numbers(ruling: Ruling) -> dict[str, Any]:
     """The numbers of a ruling, by their names in the report."""
     return {
         "value": _number(ruling.value),

@@ -19,6 +19,9 @@ from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, WindowReport
+from detectors.sagemaker.distances import figures
+from detectors.sagemaker.statistics import statistics
+from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
 
@@ -100,7 +103,38 @@ class Judge:
             violations=tuple(violations),
             rules={**rule_values(self.rules), "judged_features": _judged_features(window)},
             notes=(*span.notes, *self._notes(span, window)),
-            profile=profile.encode(),
+            profile=profile.encode(with_values=self.rules.comparison == "sagemaker-compat"),
+            generation=self.generation,
+        )
+
+    def scheduled(
+        self, span: WindowSpan, schedule_ms: int, baseline: Baseline, profile: Profile
+    ) -> ScheduleReport:
+        """The report on one period of a schedule, judged as one window.
+
+        ``profile`` must have the baseline's layout, and keep values. An empty one gives ``NoData``.
+        """
+        report = self.report(span, baseline, profile, EpisodeState())
+        period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
+        return ScheduleReport(
+            version=SCHEDULE_REPORT_VERSION,
+            id=self._id(f"{period}/{baseline.fingerprint}/{span.revision}"),
+            job=self.job,
+            model=span.model,
+            variant=span.variant,
+            schedule_ms=schedule_ms,
+            start_ms=span.start_ms,
+            end_ms=span.end_ms,
+            revision=span.revision,
+            status=_status(report),
+            rows=profile.rows,
+            baseline=report.baseline,
+            limits=report.limits,
+            features=report.features,
+            violations=report.violations,
+            rules=report.rules,
+            notes=report.notes,
+            statistics=statistics(profile) if profile.rows else None,
             generation=self.generation,
         )
 
@@ -177,7 +211,11 @@ class Judge:
         Change detectors judge the first revision of a window with enough rows.
         """
         violations = violations_of(window)
-        features = feature_reports(window.measures, window.rulings, _features_of(violations))
+        profile = window.pair.window
+        sagemaker = figures(window.baseline, profile) if profile.values else ()
+        features = feature_reports(
+            window.measures, window.rulings, _features_of(violations), sagemaker
+        )
         if span.revision == 0 and self._state(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)
             features = mark_violating(features, _features_of(changed))
@@ -201,6 +239,14 @@ class Judge:
         if window.rows + span.too_narrow + span.too_wide < self.rules.min_n:
             return "insufficient"
         return "violations" if violates else "ok"
+
+
+def _status(report: WindowReport) -> Status:
+    if not report.rows:
+        return "NoData"
+    if report.state in ("incomplete", "learning"):
+        return "Incomplete" if report.state == "incomplete" else "Learning"
+    return "CompletedWithViolations" if report.violations else "Completed"
 
 
 def _features_of(violations: Sequence[Violation]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 import numpy as np
@@ -52,6 +52,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
       expected.
     """
 
+    comparison: Literal["driftline", "sagemaker-compat"] = "driftline"
+    """Which reading makes the violations: driftline's, or ``sagemaker-compat``, the six checks of
+    SageMaker Model Monitor with its own distance, strict shares and no allowance for chance.
+    Reports then hold both numbers.
+    """
     k: Count = 2
     """A feature must violate in ``k`` of the last ``of`` windows that do not overlap."""
     of: Count = 3

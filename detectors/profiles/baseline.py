@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from hashlib import blake2b
 
@@ -10,6 +11,7 @@ import msgspec
 from detectors.errors import BaselineInvalid, LayoutInvalid, LayoutMismatch, ProfileInvalid
 from detectors.profiles.layout import Feature, InferredType, Layout
 from detectors.profiles.profile import Profile
+from detectors.profiles.reference import Reference
 
 BASELINE_VERSION = 1
 
@@ -56,6 +58,7 @@ class _Wire(msgspec.Struct, frozen=True):
     profile: bytes
     constraints: Constraints
     columns: tuple[str, ...]
+    references: dict[str, Reference] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Baseline:
@@ -71,10 +74,18 @@ class Baseline:
     comparable. Constraints are limits and not part of it: they may change while the counts stay
     (:class:`detectors.decisions.limits.Limits`). ``checksum`` covers the constraints as well. It
     guards the file, and it was the fingerprint up to 0.1.0.
+
+    ``references`` holds, by feature, what SageMaker's own distance compares with; it is empty in a
+    baseline of 0.1.0, and no part of the fingerprint.
     """
 
     def __init__(
-        self, layout: Layout, profile: Profile, constraints: Constraints, columns: tuple[str, ...]
+        self,
+        layout: Layout,
+        profile: Profile,
+        constraints: Constraints,
+        columns: tuple[str, ...],
+        references: Mapping[str, Reference] | None = None,
     ) -> None:
         if profile.layout.fingerprint != layout.fingerprint:
             raise BaselineInvalid("profile", "it was counted with another layout")
@@ -85,6 +96,7 @@ class Baseline:
         self.profile = profile
         self.constraints = constraints
         self.columns = columns
+        self.references = dict(references or {})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -106,7 +118,7 @@ class Baseline:
 
     def constrained(self, constraints: Constraints) -> Baseline:
         """The same baseline with other constraints; its fingerprint stays."""
-        return Baseline(self.layout, self.profile, constraints, self.columns)
+        return Baseline(self.layout, self.profile, constraints, self.columns, self.references)
 
     def encode(self) -> bytes:
         """``baseline.msgpack``: a versioned struct."""
@@ -117,6 +129,7 @@ class Baseline:
             profile=self.profile.encode(),
             constraints=self.constraints,
             columns=self.columns,
+            references=self.references or msgspec.UNSET,
         )
         return msgspec.msgpack.encode(wire)
 
@@ -137,7 +150,8 @@ class Baseline:
             profile = Profile.decode(wire.profile, layout)
         except (LayoutInvalid, LayoutMismatch, ProfileInvalid) as error:
             raise BaselineInvalid("file", f"damaged ({error})") from error
-        baseline = cls(layout, profile, wire.constraints, wire.columns)
+        references = wire.references or {}
+        baseline = cls(layout, profile, wire.constraints, wire.columns, references)
         if baseline.checksum != wire.checksum:
             raise BaselineInvalid(
                 "checksum", f"expected {wire.checksum}, found {baseline.checksum}"

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec import structs
 from numpy.typing import NDArray
 
 from detectors.errors import LayoutMismatch, ProfileInvalid
+from detectors.profiles import distinct
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, Layout
 from detectors.profiles.novel import Sample, counted, merged
 
@@ -21,6 +23,10 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True):
     size: int
     body: bytes
     novel: dict[str, dict[str, int]]
+
+
+class _WireWithValues(_Wire, frozen=True, array_like=True):
+    values: dict[int, distinct.Wire] = {}
 
 
 class Profile:
@@ -35,12 +41,14 @@ class Profile:
       ``+inf``/``-inf`` where there is none.
     * ``samples``: of each feature with values outside the vocabulary, up to 20 of them by name
       (:mod:`detectors.profiles.novel`). Not used for any number.
+    * ``values``: the distinct values of features, by position (:mod:`detectors.profiles.distinct`).
+      Empty unless they are kept; then a feature without a value has no entry.
 
     Two profiles of one layout merge by addition: integers exactly, in any order; floating-point
     sums up to rounding. An empty profile is the neutral element.
     """
 
-    __slots__ = ("counts", "high", "layout", "low", "rows", "samples", "sums")
+    __slots__ = ("counts", "high", "layout", "low", "rows", "samples", "sums", "values")
 
     def __init__(self, layout: Layout) -> None:
         features = len(layout.features)
@@ -51,6 +59,7 @@ class Profile:
         self.low: NDArray[np.float64] = np.full(features, np.inf)
         self.high: NDArray[np.float64] = np.full(features, -np.inf)
         self.samples: dict[str, Sample] = {}
+        self.values: dict[int, distinct.DistinctValues] = {}
 
     @property
     def without_inputs(self) -> bool:
@@ -76,6 +85,13 @@ class Profile:
         np.maximum(self.high, other.high, out=self.high)
         for name, sampled in other.samples.items():
             self.add_sample(name, sampled)
+        for i, found in other.values.items():
+            self.add_values(i, found)
+
+    def add_values(self, i: int, found: distinct.DistinctValues) -> None:
+        """Add the distinct values of more rows of feature ``i``."""
+        before = self.values.get(i)
+        self.values[i] = found if before is None else distinct.merged(before, found)
 
     def add_sample(self, name: str, sampled: Sample) -> None:
         """Add a sample of unseen values of feature ``name``."""
@@ -123,11 +139,12 @@ class Profile:
         total: NDArray[np.int64] = self.counts[starts + INTEGRAL] + self.counts[starts + FRACTIONAL]
         return total
 
-    def encode(self) -> bytes:
+    def encode(self, with_values: bool = True) -> bytes:
         """Versioned MessagePack with the vectors compressed by zstd.
 
-        Equal profiles of one history give equal bytes.
+        Equal profiles of one history give equal bytes. ``with_values``: the distinct values too.
         """
+        values = {i: distinct.encode(self.values[i]) for i in sorted(self.values)}
         vectors = (self.counts, self.sums, self.low, self.high)
         raw = b"".join(vector.tobytes() for vector in vectors)
         wire = _Wire(
@@ -138,7 +155,9 @@ class Profile:
             body=_ZSTD.compress(raw, asbytes=True),
             novel=self.novel,
         )
-        return msgspec.msgpack.encode(wire)
+        if not with_values or not values:
+            return msgspec.msgpack.encode(wire)
+        return msgspec.msgpack.encode(_WireWithValues(**structs.asdict(wire), values=values))
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Profile:
@@ -161,6 +180,7 @@ class Profile:
         profile.high = floats[features * 3 :].copy()
         for name, counts in wire.novel.items():
             profile.note_novel(name, counts)
+        profile.values = {i: distinct.decode(values) for i, values in wire.values.items()}
         return profile
 
     @staticmethod
@@ -179,9 +199,9 @@ def _by_name(entry: tuple[int, str, int]) -> str:
 _ZSTD = pa.Codec("zstd", compression_level=1)
 
 
-def _wire(data: bytes) -> _Wire:
+def _wire(data: bytes) -> _WireWithValues:
     try:
-        wire = msgspec.msgpack.decode(data, type=_Wire)
+        wire = msgspec.msgpack.decode(data, type=_WireWithValues)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProfileInvalid(str(error)) from error
     if wire.rows < 0:

@@ -17,6 +17,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from stream.aggregation.state import JobState
 from stream.errors import StateUnreadable, StateUnwritable
 from stream.events import DeadLetters, Output
@@ -32,7 +33,7 @@ from stream.state.sqlite_errors import reported_damage, translated_errors
 from stream.state.state_file import APPLICATION_ID, create, guarded
 from stream.state.stored import StoredState, read_stored
 
-Outgoing = WindowReport | Signal | QualityReport | DeadLetters
+Outgoing = WindowReport | Signal | QualityReport | ScheduleReport | DeadLetters
 _SCHEMA: Final = (
     """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -73,6 +74,7 @@ _TYPES: Final[dict[str, type[Outgoing]]] = {
     "report": WindowReport,
     "signal": Signal,
     "quality": QualityReport,
+    "schedule": ScheduleReport,
     "dead": DeadLetters,
 }
 _KIND_OF: Final = {type_: kind for kind, type_ in _TYPES.items()}

@@ -1,0 +1,1 @@
+"""The numbers of SageMaker Model Monitor: its sketch, its distances, and its statistics."""
