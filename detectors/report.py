@@ -75,7 +75,8 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     defined. ``deciding`` names the statistic that decides, and ``value`` is its value. It was
     compared with ``limit``: the larger of ``asked_limit`` (from configuration or baseline) and
     ``noise``. ``enabled`` is false where the feature's checks are off. ``baseline`` holds the same
-    numbers of the baseline.
+    numbers of the baseline. ``emitted`` is false where ``constraints.json`` switches the feature's
+    metrics off.
     """
 
     name: str
@@ -128,6 +129,10 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """The same numbers of the baseline; null in reports of 0.1.0."""
     sagemaker: SagemakerFigures | None = None
     """SageMaker's own distance; null unless it was computed (``rules.comparison``, or a schedule).
+    """
+    emitted: bool = True
+    """Whether its metrics are put into CloudWatch: false where ``emit_metrics`` in
+    ``constraints.json`` is ``Disabled``.
     """
 
 

@@ -40,8 +40,9 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     (``endpoint``, else the model's name) and ``MonitoringSchedule`` (``schedule``, else the job's
     name); a variant other than ``AllTraffic`` is added as ``Variant``. Each metric gets one datum
     per window, timed at the window's end, for revision 0 only; windows without a verdict (no data,
-    learning) have none. The namespaces of SageMaker Model Monitor are refused: it puts one datum an
-    hour, so that an alarm on the ``Sum`` of an hour would add up the values of all windows.
+    learning) have none, nor have features whose ``emit_metrics`` is ``Disabled`` in
+    ``constraints.json``. The namespaces of SageMaker Model Monitor are refused: it puts one datum
+    an hour, so that an alarm on the ``Sum`` of an hour would add up the values of all windows.
 
     CloudWatch accepts printable ASCII characters, 255 in the name of a metric and 1,024 in the
     value of a dimension. In any other name the unaccepted characters become ``_``, the end is cut
@@ -143,7 +144,10 @@ class CloudwatchDelivery(Delivery):
         """Return the data of a window, also those that CloudWatch cannot hold."""
         common = self._common(report)
         return [
-            {**common, **metric} for feature in report.features for metric in metrics_of(feature)
+            {**common, **metric}
+            for feature in report.features
+            if feature.emitted
+            for metric in metrics_of(feature)
         ]
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from detectors.arrays import Floats
 from detectors.decisions.rules import Ruling
+from detectors.profiles.baseline import Constraints
 from detectors.profiles.layout import Feature
 from detectors.report import FeatureReport, Figures, SagemakerFigures, Verdict
 from detectors.statistics.measures import Measures
@@ -35,17 +36,26 @@ def feature_reports(
     measures: Measures,
     rulings: Sequence[Ruling],
     violating: set[str],
+    constraints: Constraints,
     sagemaker: Sequence[SagemakerFigures | None] = (),
 ) -> tuple[FeatureReport, ...]:
     """The report of each feature in the order of the layout.
 
-    ``violating`` names those with a violation. ``sagemaker`` has SageMaker's own distance of each
-    feature; empty if it was not computed.
+    ``violating`` names those with a violation; ``constraints`` says whose metrics are published.
+    ``sagemaker`` has SageMaker's own distance of each feature; empty if it was not computed.
     """
     columns = _Columns(measures)
     baseline = _Columns(Measures(measures.pair.baseline, measures.pair.baseline))
     reports = tuple(
-        _feature_report(feature, ruling, columns, baseline.figures(i), i, feature.name in violating)
+        _feature_report(
+            feature,
+            ruling,
+            columns,
+            baseline.figures(i),
+            i,
+            violates=feature.name in violating,
+            emitted=constraints.emits(feature.name),
+        )
         for i, (feature, ruling) in enumerate(zip(measures.layout.features, rulings, strict=True))
     )
     if not sagemaker:
@@ -97,7 +107,14 @@ class _Columns:
 
 
 def _feature_report(
-    feature: Feature, ruling: Ruling, columns: _Columns, baseline: Figures, i: int, violates: bool
+    feature: Feature,
+    ruling: Ruling,
+    columns: _Columns,
+    baseline: Figures,
+    i: int,
+    *,
+    violates: bool,
+    emitted: bool,
 ) -> FeatureReport:
     figures = columns.figures(i)
     has_outliers = feature.ladder > 0 or feature.kind == "codes"
@@ -123,6 +140,7 @@ def _feature_report(
         enabled=ruling.enabled,
         verdict=_verdict(ruling, violates),
         baseline=baseline,
+        emitted=emitted,
     )
 
 

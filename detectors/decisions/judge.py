@@ -214,7 +214,11 @@ class Judge:
         profile = window.pair.window
         sagemaker = figures(window.baseline, profile) if profile.values else ()
         features = feature_reports(
-            window.measures, window.rulings, _features_of(violations), sagemaker
+            window.measures,
+            window.rulings,
+            _features_of(violations),
+            window.baseline.constraints,
+            sagemaker,
         )
         if span.revision == 0 and self._state(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import blake2b
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +16,9 @@ from detectors.profiles.reference import Reference
 
 BASELINE_VERSION = 1
 
+ComparisonMethod = Literal["Robust", "Simple"]
+CategoricalMethod = Literal["LInfinity", "ChiSquared"]
+
 
 class Constraint(msgspec.Struct, frozen=True):
     """The requirements of the baseline on one feature, as ``constraints.json`` states them.
@@ -22,8 +26,9 @@ class Constraint(msgspec.Struct, frozen=True):
     See ``docs/sagemaker-compatibility.md``. ``completeness`` is the smallest share of rows that
     must have a value, ``None`` if any is allowed. ``domains`` holds the allowed values as text,
     ``None`` if all are. ``evaluate`` is false where the feature's checks are off. ``type`` is set
-    where another type is required than that of the layout; unset, it is not encoded, so that
-    constraints without it keep their bytes.
+    where another type is required than that of the layout, and ``emit_metrics`` where the feature's
+    metrics are switched off. Unset, they are not encoded: constraints without them keep their
+    bytes.
     """
 
     completeness: float | None = None
@@ -31,10 +36,16 @@ class Constraint(msgspec.Struct, frozen=True):
     domains: tuple[str, ...] | None = None
     evaluate: bool = True
     type: InferredType | msgspec.UnsetType = msgspec.UNSET
+    emit_metrics: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """The ``monitoring_config`` of ``constraints.json``: which checks run, and their limits."""
+    """The ``monitoring_config`` of ``constraints.json``: which checks run, and their limits.
+
+    ``comparison_method``, ``categorical_drift_method`` and ``emit_metrics`` are unset where the
+    file has ``Robust``, ``LInfinity`` and ``Enabled``, or lacks the key: thresholds without them
+    keep their bytes.
+    """
 
     evaluate_constraints: bool = True
     datatype_check_threshold: float = 1.0
@@ -42,6 +53,9 @@ class Thresholds(msgspec.Struct, frozen=True):
     perform_comparison: bool = True
     comparison_threshold: float = 0.1
     categorical_comparison_threshold: float | None = None
+    comparison_method: ComparisonMethod | msgspec.UnsetType = msgspec.UNSET
+    categorical_drift_method: CategoricalMethod | msgspec.UnsetType = msgspec.UNSET
+    emit_metrics: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Constraints(msgspec.Struct, frozen=True):
@@ -49,6 +63,19 @@ class Constraints(msgspec.Struct, frozen=True):
 
     features: dict[str, Constraint] = {}
     thresholds: Thresholds = Thresholds()
+
+    def emits(self, feature: str) -> bool:
+        """Whether the metrics of a feature are published: not switched off for it or for all.
+
+        >>> Constraints({"age": Constraint(emit_metrics=False)}).emits("age")
+        False
+        >>> Constraints().emits("age")
+        True
+        """
+        own = self.features.get(feature)
+        return self.thresholds.emit_metrics is not False and (
+            own is None or own.emit_metrics is not False
+        )
 
 
 class _Wire(msgspec.Struct, frozen=True):

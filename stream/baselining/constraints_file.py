@@ -25,6 +25,8 @@ from stream.errors import ConfigError, ConfigFault
 OBSERVATIONS: Final = ("approximate_num_distinct_values",)
 """Keys that state what was observed in the training data, and require nothing."""
 ANEW_WITH_VALUES: Final = "make it anew from training data that have them"
+SWITCHES: Final = (("evaluate_constraints", "evaluateConstraints"), ("emit_metrics", "emitMetrics"))
+"""The switches of a feature's override, each in its two spellings."""
 LONGEST_LIST: Final = 20
 """The largest number of features that a message names."""
 
@@ -278,22 +280,6 @@ def _anew(option: str, name: str) -> str:
 def _monitoring_faults(monitoring: _Monitoring) -> Faults:
     drift = monitoring.distribution_constraints
     path = "monitoring_config.distribution_constraints"
-    emitted = _Override(emit_metrics=monitoring.emit_metrics)
-    yield from _switch_faults({"monitoring_config": emitted})
-    if drift.comparison_method.lower().endswith("simple"):
-        yield _refused(
-            f"{path}.comparison_method",
-            drift.comparison_method,
-            "it takes no account of chance, and a limit of driftline is never below the sampling"
-            ' noise: write "Robust"',
-        )
-    if drift.categorical_drift_method == "ChiSquared":
-        yield _refused(
-            f"{path}.categorical_drift_method",
-            drift.categorical_drift_method,
-            'a p-value does not say how far a feature has moved: write "LInfinity", and the largest'
-            " gap allowed, such as 0.1, as categorical_comparison_threshold",
-        )
     if drift.min_domain_mass != 1.0:
         advice = "write the share as monitoring_config.domain_content_threshold"
         yield _refused(f"{path}.min_domain_mass", str(drift.min_domain_mass), advice)
@@ -308,25 +294,17 @@ def _refused(path: str, value: str, reason: str) -> ConfigFault:
 
 
 def _switch_faults(overrides: Mapping[str, _Override]) -> Faults:
-    """Switches that contradict each other, and metrics that are switched off."""
-    switches = {
-        f"{path}.{key}": switch
-        for path, override in overrides.items()
-        for key in ("evaluate_constraints", "evaluateConstraints")
-        if (switch := getattr(override, key)) is not None
-    }
-    if len(set(map(_is_on, switches.values()))) > 1:
-        reason = f"contradicts {next(iter(switches))}: remove one of the two"
-        yield ConfigFault(path=list(switches)[-1], reason=reason)
-    for path, override in overrides.items():
-        for key in ("emit_metrics", "emitMetrics"):
-            if not _is_on(getattr(override, key)):
-                yield _refused(
-                    f"{path}.{key}",
-                    "Disabled",
-                    "the sinks of the configuration decide what is published (`per_feature`, or no"
-                    ' sink of that type): write "Enabled", or remove the key',
-                )
+    """Switches of a feature that contradict each other, in two places or in two spellings."""
+    for keys in SWITCHES:
+        switches = {
+            f"{path}.{key}": switch
+            for path, override in overrides.items()
+            for key in keys
+            if (switch := getattr(override, key)) is not None
+        }
+        if len(set(map(_is_on, switches.values()))) > 1:
+            reason = f"contradicts {next(iter(switches))}: remove one of the two"
+            yield ConfigFault(path=list(switches)[-1], reason=reason)
 
 
 def _overrides(feature: _Feature, path: str = "") -> dict[str, _Override]:
@@ -344,15 +322,17 @@ def _overrides(feature: _Feature, path: str = "") -> dict[str, _Override]:
 
 def _constraint(feature: _Feature, layout: Layout) -> Constraint:
     counted, declared = _counted_type(feature, layout), feature.inferred_type
+    evaluate, emit = (
+        all(_is_on(getattr(each, key)) for each in _overrides(feature).values() for key in keys)
+        for keys in SWITCHES
+    )
     return Constraint(
         feature.completeness,
         feature.num_constraints.is_non_negative,
         _domain(feature),
-        all(
-            _is_on(override.evaluate_constraints) and _is_on(override.evaluateConstraints)
-            for override in _overrides(feature).values()
-        ),
+        evaluate,
         msgspec.UNSET if declared is None or declared == counted else declared,
+        msgspec.UNSET if emit else False,
     )
 
 
@@ -379,6 +359,13 @@ def _thresholds(monitoring: _Monitoring) -> Thresholds:
         perform_comparison=_is_on(drift.perform_comparison) and _is_on(drift.enable_comparisons),
         comparison_threshold=drift.comparison_threshold,
         categorical_comparison_threshold=drift.categorical_comparison_threshold,
+        comparison_method=(
+            "Simple" if drift.comparison_method in ("Simple", "linf_simple") else msgspec.UNSET
+        ),
+        categorical_drift_method=(
+            "ChiSquared" if drift.categorical_drift_method == "ChiSquared" else msgspec.UNSET
+        ),
+        emit_metrics=msgspec.UNSET if _is_on(monitoring.emit_metrics) else False,
     )
 
 

@@ -7,6 +7,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from detectors.report import WindowReport
@@ -52,6 +53,27 @@ def test_a_window_puts_metrics_with_the_names_of_model_monitor_into_an_own_names
         {**common, "MetricName": "feature_non_null_carrier", "Value": 1.0},
         {**common, "MetricName": "feature_baseline_drift_carrier", "Value": 0.05},
     ]
+
+
+def test_a_feature_whose_metrics_are_switched_off_puts_none() -> None:
+    whole = report()
+    amount, *others = whole.features
+    off = msgspec.structs.replace(amount, emitted=False)
+    sent = wire()
+    sent.delivery.deliver([msgspec.structs.replace(whole, features=(off, *others))])
+    (call,) = sent.calls
+    assert [datum["MetricName"] for datum in call["MetricData"]] == [
+        "feature_non_null_carrier",
+        "feature_baseline_drift_carrier",
+    ]
+
+
+def test_a_window_whose_metrics_are_all_switched_off_makes_no_call() -> None:
+    whole = report()
+    off = tuple(msgspec.structs.replace(each, emitted=False) for each in whole.features)
+    sent = wire()
+    sent.delivery.deliver([msgspec.structs.replace(whole, features=off)])
+    assert sent.calls == []
 
 
 def test_the_samples_of_a_statistic_set_are_numbers_only() -> None:

@@ -13,6 +13,7 @@ from detectors.changes.page_hinkley import PageHinkley
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
 from detectors.statistics.catalogue import DISTANCES
@@ -177,6 +178,24 @@ def test_limits_and_switches_apply_to_their_model_only() -> None:
     assert judged(rows(1_000, mean=3.0), judge=judge).state == "ok"
     assert judged(rows(1_000, mean=3.0), other, judge).state == "violations"
     assert judged(rows(1_000), judge=judge).rules["judged_features"] == 3
+
+
+def test_metrics_that_are_switched_off_are_judged_and_not_emitted() -> None:
+    constraints = {name: Constraint() for name in ("x", "code", "name", "atom")}
+    off = {**constraints, "x": Constraint(emit_metrics=False)}
+    for limits, emitted in (
+        (Constraints(constraints), {"x": True, "code": True}),
+        (Constraints(off), {"x": False, "code": True}),
+        (Constraints(constraints, Thresholds(emit_metrics=False)), {"x": False, "code": False}),
+    ):
+        report = JUDGE.report(
+            WindowSpan(model="delay", variant="A", start_ms=0, end_ms=60_000),
+            BASE.constrained(limits),
+            window(BASE.layout, rows(1_000, mean=3.0)),
+            EpisodeState(),
+        )
+        assert {f.name: f.emitted for f in report.features if f.name in emitted} == emitted
+        assert "x" in {violation.feature for violation in report.violations}
 
 
 def test_a_null_burst_opens_one_episode_with_one_reason() -> None:

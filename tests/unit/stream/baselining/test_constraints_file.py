@@ -180,20 +180,7 @@ def test_switches_that_contradict_each_other_are_a_fault() -> None:
 @pytest.mark.parametrize(
     ("edit", "key", "remedy"),
     [
-        (monitoring(emit_metrics="Disabled"), "emit_metrics", "the sinks of the configuration"),
-        (drift(comparison_method="Simple"), "comparison_method", 'write "Robust"'),
-        (drift(comparison_method="linf_simple"), "comparison_method", 'write "Robust"'),
-        (
-            drift(categorical_drift_method="ChiSquared", categorical_comparison_threshold=0.05),
-            "categorical_drift_method",
-            'write "LInfinity"',
-        ),
         (drift(min_domain_mass=0.9), "min_domain_mass", "domain_content_threshold"),
-        (
-            feature("size", monitoringConfigOverrides={"emit_metrics": False}),
-            "emit_metrics",
-            "the sinks of the configuration",
-        ),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused_with_what_to_write(
@@ -203,6 +190,45 @@ def test_what_cannot_be_obeyed_is_refused_with_what_to_write(
     assert path.endswith(f".{key}")
     assert "cannot be obeyed" in reason
     assert remedy in reason
+
+
+@pytest.mark.parametrize("method", ["Simple", "linf_simple"])
+def test_the_methods_of_comparison_are_taken_over(method: str) -> None:
+    assert read(drift(comparison_method=method)).thresholds.comparison_method == "Simple"
+    chi = drift(categorical_drift_method="ChiSquared")
+    assert read(chi).thresholds.categorical_drift_method == "ChiSquared"
+
+
+def test_written_defaults_keep_the_bytes_of_constraints_without_them() -> None:
+    def without(data: dict[str, Any]) -> None:
+        del data["monitoring_config"]["emit_metrics"]
+        for key in ("comparison_method", "categorical_drift_method"):
+            del data["monitoring_config"]["distribution_constraints"][key]
+
+    defaults = both(
+        monitoring(emit_metrics=True),
+        drift(comparison_method="linf_robust", categorical_drift_method="LInfinity"),
+        feature("code", monitoringConfigOverrides={"emit_metrics": "Enabled"}),
+    )
+    assert msgspec.msgpack.encode(read(defaults)) == msgspec.msgpack.encode(read(without))
+    encoded = msgspec.msgpack.encode(read(without).thresholds)
+    assert not msgspec.msgpack.decode(encoded).keys() & {
+        "comparison_method",
+        "categorical_drift_method",
+        "emit_metrics",
+    }
+
+
+@pytest.mark.parametrize("place", ["", "num_constraints", "string_constraints"])
+@pytest.mark.parametrize("key", ["emit_metrics", "emitMetrics"])
+def test_metrics_are_switched_off_for_a_feature_or_for_all(place: str, key: str) -> None:
+    override: dict[str, object] = {"monitoring_config_overrides": {key: "Disabled"}}
+    one = read(feature("size", **({place: override} if place else override)))
+    assert [one.emits(name) for name in ("code", "size", "word")] == [True, False, True]
+    none = read(monitoring(emit_metrics="Disabled"))
+    assert not any(none.emits(name) for name in none.features)
+    both_ways = {"monitoringConfigOverrides": {"emit_metrics": True, "emitMetrics": False}}
+    assert "contradicts" in fault(feature("size", **both_ways))[1]
 
 
 @pytest.mark.parametrize(
@@ -285,8 +311,8 @@ def test_observations_and_nulls_require_nothing() -> None:
 def test_all_faults_are_told_in_one_run() -> None:
     edit = both(
         feature("code", completness=1.0, inferred_type="String"),
-        monitoring(evaluate_constraints="Enable", emit_metrics="Disabled"),
-        drift(comparison_method="Simple", categorical_comparison_treshold=0.3),
+        monitoring(evaluate_constraints="Enable", emit_metrics="Off"),
+        drift(comparison_method="simple", categorical_comparison_treshold=0.3),
         lambda data: data["features"].pop(1),
     )
     assert {path.rpartition(".")[2] for path in faults(edit)} == {
