@@ -28,6 +28,7 @@ LABELS: Final = {
     "asked_limit": "configured limit",
     "outlier_share": "outlier share",
     "enabled": "checks enabled",
+    "emitted": "metrics emitted",
 }
 """Names of fields of a report on the page, if they differ from those in the report."""
 FORMULAS: Final = {

@@ -221,6 +221,7 @@ OTHER: dict[str, Any] = {
     "deciding": "psi",
     "verdict": "ok",
     "enabled": False,
+    "emitted": False,
     "types": {},
     "distances": {"psi": 9.0},
     "baseline": Figures(
