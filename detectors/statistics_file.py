@@ -34,11 +34,11 @@ class SketchParameters(msgspec.Struct, frozen=True):
     k: float = 2048.0
 
 
-class Sketch(msgspec.Struct, frozen=True):
+class Sketch(msgspec.Struct, frozen=True, kw_only=True):
     """A KLL sketch: an item of level ``i`` stands for ``2**i`` values."""
 
-    data: list[list[float]]
     parameters: SketchParameters = SketchParameters()
+    data: list[list[float]]
 
 
 class Kll(msgspec.Struct, frozen=True):
@@ -110,9 +110,9 @@ class Dataset(msgspec.Struct, frozen=True):
     item_count: int
 
 
-class Statistics(msgspec.Struct, frozen=True):
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """The content of ``statistics.json``."""
 
+    version: float = 0.0
     dataset: Dataset
     features: list[FeatureStatistics]
-    version: float = 0.0

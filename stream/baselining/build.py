@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -16,6 +17,8 @@ from detectors.profiles.columns import Column, Texts, numbers_from_text
 from detectors.profiles.fold import Fold
 from detectors.profiles.layout import Feature, Layout, Role
 from detectors.profiles.profile import Profile
+from detectors.sagemaker.constraints import constraints as suggested_constraints
+from detectors.sagemaker.references import references
 from stream.baselining import sagemaker_files
 from stream.baselining.column_scan import Choice, ColumnScan
 from stream.baselining.constraints_file import load_constraints, read_constraints
@@ -74,10 +77,11 @@ def make(
     for chunk in chunks():
         profile.merge(_count(fold, layout, chunk))
     profile.samples.clear()
-    written = sagemaker_files.constraints(scans)
+    statistics = sagemaker_files.statistics(scans)
+    written = suggested_constraints(statistics)
     constraints = read_constraints(written, layout, tuple(scans))
-    baseline = Baseline(layout, profile, constraints, tuple(scans))
-    return BuiltBaseline(baseline, sagemaker_files.statistics(scans), written, scans)
+    baseline = Baseline(layout, profile, constraints, tuple(scans), references(statistics))
+    return BuiltBaseline(baseline, msgspec.to_builtins(statistics), written, scans)
 
 
 def _choice(name: str, text: Sequence[str], numbers: Sequence[str]) -> Choice | None:
@@ -186,7 +190,7 @@ def learn(
     new = [table.select([name for name in order if name in table.column_names]) for table in tables]
     fresh = make(lambda: new, _named(outputs, new)).baseline
     if known is None or not before:
-        return Baseline(fresh.layout, fresh.profile, fresh.constraints, order)
+        return Baseline(fresh.layout, fresh.profile, fresh.constraints, order, fresh.references)
     return _joined(known, fresh, (*before, *order))
 
 
@@ -226,7 +230,8 @@ def _joined(known: Baseline, fresh: Baseline, columns: tuple[str, ...]) -> Basel
     profile.low = np.concatenate([side.low for side in sides])
     profile.high = np.concatenate([side.high for side in sides])
     features = {**known.constraints.features, **fresh.constraints.features}
-    return Baseline(layout, profile, Constraints(features, known.constraints.thresholds), columns)
+    constraints = Constraints(features, known.constraints.thresholds)
+    return Baseline(layout, profile, constraints, columns, known.references | fresh.references)
 
 
 def _layout(scans: dict[str, ColumnScan], predictions: Sequence[str]) -> Layout:

@@ -230,6 +230,19 @@ class ColumnScan:
             return _running_std(self.first)
         return sqrt(max(self.squares / self.finite - offset * offset, 0.0))
 
+    @property
+    def levels(self) -> list[list[float]]:
+        """The finite numbers as a KLL sketch: an item of level ``i`` stands for ``2**i`` of them.
+
+        Up to ``KLL_K`` numbers, all of them in the order of the data, in level 0.
+        """
+        if len(self.first) == self.finite:
+            return [self.first]
+        levels: dict[int, list[float]] = {}
+        for item, weight in self.sketch:
+            levels.setdefault(int(weight).bit_length() - 1, []).append(item)
+        return [levels.get(i, []) for i in range(max(levels) + 1)]
+
     def feature(self, name: str, role: Role) -> Feature:
         """Return the bins of this column; without a value it has those of unseen texts alone."""
         inferred = self.type

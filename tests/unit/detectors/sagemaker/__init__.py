@@ -1,0 +1,1 @@
+"""Tests of SageMaker's numbers."""
