@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from detectors.p_values import nearness
 from detectors.quality_report import QualityEvidence
 from detectors.violation import Violation
 
@@ -74,9 +75,10 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     are none. ``distances`` maps the name of each statistic to its value, null where it is not
     defined. ``deciding`` names the statistic that decides, and ``value`` is its value. It was
     compared with ``limit``: the larger of ``asked_limit`` (from configuration or baseline) and
-    ``noise``. ``enabled`` is false where the feature's checks are off. ``baseline`` holds the same
-    numbers of the baseline. ``emitted`` is false where ``constraints.json`` switches the feature's
-    metrics off.
+    ``noise``, or ``asked_limit`` alone where ``constraints.json`` compares by ``Simple``. A p-value
+    (``chi_squared``) violates below its ``limit``, all other statistics above it. ``enabled`` is
+    false where the feature's checks are off. ``baseline`` holds the same numbers of the baseline.
+    ``emitted`` is false where ``constraints.json`` switches the feature's metrics off.
     """
 
     name: str
@@ -116,9 +118,14 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None
     """Its value; null where it is not defined."""
     limit: float | None
-    """The limit that it was compared with: the larger of ``asked_limit`` and ``noise``."""
+    """The limit that it was compared with: the larger of ``asked_limit`` and ``noise``. With
+    ``comparison_method: Simple``, and of the p-value ``chi_squared``, it is ``asked_limit``. A
+    p-value violates below its limit.
+    """
     noise: float | None
-    """The noise floor: the statistic exceeds it by chance only, at the configured level."""
+    """The noise floor: the statistic exceeds it by chance only, at the configured level. Of a
+    p-value it is that level itself.
+    """
     asked_limit: float | None
     """The limit of the configuration or of the baseline."""
     enabled: bool
@@ -134,6 +141,16 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its metrics are put into CloudWatch: false where ``emit_metrics`` in
     ``constraints.json`` is ``Disabled``.
     """
+
+    @property
+    def nearness(self) -> float:
+        """How near the deciding statistic is to its limit: 1 at it, more beyond; 0 if undefined.
+
+        See :func:`detectors.p_values.nearness`.
+        """
+        if self.value is None or self.limit is None:
+            return 0.0
+        return nearness(self.deciding, self.value, self.limit)
 
 
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):

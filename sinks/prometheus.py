@@ -358,6 +358,5 @@ def _worst(report: WindowReport) -> float:
 
 
 def _badness(feature: FeatureReport) -> float:
-    """Return the deciding distance divided by its limit; at least 1 if the feature violates."""
-    ratio = feature.value / feature.limit if feature.value is not None and feature.limit else 0.0
-    return max(ratio, 1.0) if feature.verdict == "violation" else ratio
+    """Return how near the feature is to its limit; at least 1 if it violates."""
+    return max(feature.nearness, 1.0) if feature.verdict == "violation" else feature.nearness

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from detectors.faults import Fault
+from detectors.p_values import is_p_value, nearness
 from detectors.quality_report import QualityEvidence
 from detectors.report import Signal, SignalledFeature
 from detectors.violation import Violation
@@ -135,12 +136,14 @@ def attributes(signal: Signal) -> dict[str, dict[str, str]]:
 def worst_first(reasons: Sequence[Violation]) -> list[Violation]:
     """Sort reasons by weight: overwhelming ones first, then by the ratio of value and limit.
 
-    The ratio is that of the larger to the smaller one.
+    The ratio is that of the larger to the smaller one; of a p-value that of the logarithms.
     """
     return sorted(reasons, key=lambda reason: (reason.overwhelming, _ratio(reason)), reverse=True)
 
 
 def _ratio(reason: Violation) -> float:
+    if is_p_value(reason.statistic):
+        return nearness(reason.statistic, reason.value, reason.limit)
     high, low = max(reason.value, reason.limit), min(reason.value, reason.limit)
     return high / low if low > 0 else inf
 

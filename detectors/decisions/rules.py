@@ -10,7 +10,8 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.durations import Duration, duration_ms
-from detectors.profiles.baseline import Constraints
+from detectors.p_values import CHI_SQUARED, is_beyond, is_p_value
+from detectors.profiles.baseline import Constraints, Thresholds
 from detectors.profiles.layout import Feature
 from detectors.report import Verdict
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics, fits
@@ -120,7 +121,10 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one feature's deciding distance.
 
     ``value`` is compared with ``limit``, the larger of ``asked_limit`` (from the configuration or
-    the baseline) and ``noise``. ``enabled`` is false where the feature's checks are off.
+    the baseline) and ``noise``; it is ``asked_limit`` alone where ``constraints.json`` compares by
+    ``Simple``. A p-value violates below its ``limit``, which is ``asked_limit``; ``noise`` is then
+    the chance of a false verdict that ``alpha`` allows. ``enabled`` is false where the feature's
+    checks are off.
     """
 
     statistic: str
@@ -147,10 +151,12 @@ def rule(
     that are judged.
     """
     features = measures.layout.features
-    own = [feature_rules.get(feature.name) for feature in features]
-    statistics = [_statistic(rules, own[i], feature) for i, feature in enumerate(features)]
-    enabled = [_enabled(constraints, own[i], feature) for i, feature in enumerate(features)]
     thresholds = constraints.thresholds
+    own = [feature_rules.get(feature.name) for feature in features]
+    statistics = [
+        deciding_statistic(rules, own[i], feature, thresholds) for i, feature in enumerate(features)
+    ]
+    enabled = [_enabled(constraints, own[i], feature) for i, feature in enumerate(features)]
     compared = thresholds.evaluate_constraints and thresholds.perform_comparison
     judged = max(sum(enabled), 1) if compared else 1
     evidence = _evidence(rules, measures, statistics, judged)
@@ -170,6 +176,7 @@ def rule(
                 asked_limit=asked_limit,
                 enabled=enabled[i],
                 compared=compared,
+                raised=thresholds.comparison_method != "Simple",
                 rows=rows,
             )
         )
@@ -196,7 +203,7 @@ def _evidence(
     """The evidence on each feature of the layout, in its order."""
     columns = zip(
         statistics,
-        _of_statistics(statistics, measures.distances),
+        _values(measures, statistics),
         _noise(measures, statistics, rules.alpha / judged),
         _noise(measures, statistics, rules.overwhelming_alpha / judged),
         measures.pair.n.tolist(),
@@ -215,15 +222,25 @@ def _ruling(
     asked_limit: float,
     enabled: bool,
     compared: bool,
+    raised: bool,
     rows: int,
 ) -> Ruling:
-    """The ruling on one feature; ``compared`` is false where the comparison is switched off."""
+    """The ruling on one feature; ``compared`` is false where the comparison is switched off.
+
+    ``raised``: whether the limit of a distance is at least its noise.
+    """
     value = evidence.value
-    limit = float(np.fmax(asked_limit, evidence.noise))
-    judged = compared and enabled
-    verdict = _verdict(rules, judged=judged, value=value, limit=limit, n=min(evidence.n, rows))
-    beyond = max(2.0 * limit, evidence.far_noise)
-    is_far = value > beyond and evidence.n >= rules.overwhelming_n
+    of_p_value = is_p_value(evidence.statistic)
+    is_raised = raised and not of_p_value
+    limit = float(np.fmax(asked_limit, evidence.noise)) if is_raised else asked_limit
+    verdict = _verdict(
+        rules, evidence, judged=compared and enabled, limit=limit, n=min(evidence.n, rows)
+    )
+    if of_p_value:
+        far = min(limit * limit, evidence.far_noise)
+    else:
+        far = max(2.0 * limit, evidence.far_noise)
+    is_far = is_beyond(evidence.statistic, value, far) and evidence.n >= rules.overwhelming_n
     return Ruling(
         statistic=evidence.statistic,
         value=value,
@@ -236,10 +253,20 @@ def _ruling(
     )
 
 
-def _statistic(rules: Rules, own: FeatureRules | None, feature: Feature) -> str:
-    """The deciding statistic of a feature: its own, else the job's if it fits, else PSI."""
+def deciding_statistic(
+    rules: Rules, own: FeatureRules | None, feature: Feature, thresholds: Thresholds
+) -> str:
+    """The deciding statistic of a feature: its own, else the job's if it fits, else PSI.
+
+    Of text it is the chi-squared p-value where ``categorical_drift_method`` asks for it, unless the
+    configuration names a limit, or another statistic than PSI, for the feature or for all.
+    """
     if own and own.statistic:
         return own.statistic
+    limited = rules.limit is not None or (own is not None and own.limit is not None)
+    by_default = rules.statistic == DEFAULT_STATISTIC and not limited
+    if by_default and not feature.numeric and thresholds.categorical_drift_method == "ChiSquared":
+        return CHI_SQUARED
     return rules.statistic if fits(rules.statistic, feature.numeric) else DEFAULT_STATISTIC
 
 
@@ -250,8 +277,25 @@ def _enabled(constraints: Constraints, own: FeatureRules | None, feature: Featur
 
 def _noise(measures: Measures, statistics: Sequence[str], alpha: float) -> list[float]:
     """The noise of each feature's deciding statistic; each distance computes its noise once."""
-    laws = {name: DISTANCES[name].noise(measures.pair, alpha) for name in set(statistics)}
+    laws = {
+        name: np.full(len(statistics), alpha)
+        if is_p_value(name)
+        else DISTANCES[name].noise(measures.pair, alpha)
+        for name in set(statistics)
+    }
     return _of_statistics(statistics, laws)
+
+
+def _values(measures: Measures, statistics: Sequence[str]) -> list[float]:
+    """The value of each feature's deciding statistic.
+
+    A p-value of a single cell, which no test can tell apart, is 1 where both sides have values.
+    """
+    columns = dict(measures.distances)
+    if CHI_SQUARED in statistics:
+        lone = np.isnan(columns[CHI_SQUARED]) & (measures.pair.m > 0) & (measures.pair.n > 0)
+        columns[CHI_SQUARED] = np.where(lone, 1.0, columns[CHI_SQUARED])
+    return _of_statistics(statistics, columns)
 
 
 def _of_statistics(statistics: Sequence[str], columns: Mapping[str, Floats]) -> list[float]:
@@ -276,15 +320,17 @@ def _asked_limit(
     categorical = constraints.thresholds.categorical_comparison_threshold
     if categorical is not None and not feature.numeric:
         gap = categorical
+    if is_p_value(statistic):
+        return gap
     return DISTANCES[statistic].equivalent(gap)
 
 
-def _verdict(rules: Rules, *, judged: bool, value: float, limit: float, n: float) -> Verdict:
+def _verdict(rules: Rules, evidence: _Evidence, *, judged: bool, limit: float, n: float) -> Verdict:
     if not judged:
         return "disabled"
-    if n < rules.min_n or not np.isfinite(value):
+    if n < rules.min_n or not np.isfinite(evidence.value):
         return "insufficient"
-    return "violation" if value > limit else "ok"
+    return "violation" if is_beyond(evidence.statistic, evidence.value, limit) else "ok"
 
 
 def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) -> bool:

@@ -63,11 +63,11 @@ def limit_effects(
     if not baseline.profile.rows or not baseline.layout.features:
         return effects
     for size in reversed(sizes):
-        measures = measure(baseline, _like_the_baseline(baseline, size))
+        measures = measure(baseline, like_the_baseline(baseline, size))
         rulings = rule(config.rules, own, baseline.constraints, measures, size)
         for feature, ruling in zip(baseline.layout.features, rulings, strict=True):
             known = effects.get(feature.name)
-            if known is None and ruling.enabled and ruling.noise > ruling.asked_limit:
+            if known is None and ruling.enabled and ruling.limit > ruling.asked_limit:
                 above = sizes[sizes.index(size) + 1 :]
                 rows = above[0] if above else None
                 effects[feature.name] = Effect(ruling.asked_limit, rows, ruling.noise)
@@ -79,7 +79,7 @@ def _need(effect: Effect) -> tuple[float, float]:
     return (np.inf if effect.rows is None else effect.rows), effect.noise
 
 
-def _like_the_baseline(baseline: Baseline, rows: int) -> Profile:
+def like_the_baseline(baseline: Baseline, rows: int) -> Profile:
     """A window of that many rows with the shares of the baseline."""
     profile = baseline.profile.copy()
     factor = rows / baseline.profile.rows

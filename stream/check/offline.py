@@ -13,6 +13,7 @@ from detectors.quality.judged import MetricRule
 from stream.baselining.configured import configured_baselines, without_constraints
 from stream.baselining.quality.configured import configured_quality
 from stream.baselining.quality.limits import metric_rules
+from stream.check.chance import chance_warnings
 from stream.check.findings import format_duration
 from stream.check.limit_effects import limit_warnings
 from stream.check.model_columns import model_warnings
@@ -52,7 +53,8 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     """Return warnings about possible mistakes.
 
     Unset variables, missing constraints, no sinks, names that sinks replace, predictions without a
-    baseline, models that learn first, limits without an effect, quality without a limit.
+    baseline, models that learn first, limits without an effect, methods under which chance gives
+    violations, quality without a limit.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
@@ -66,7 +68,8 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     baselines = configured_baselines(config)
     columns = model_warnings(config, baselines)
     limits = limit_warnings(config, baselines)
-    return [*unset, *lost, *sinks, *columns, *limits, *_without_verdicts(config)]
+    chance = chance_warnings(config, baselines)
+    return [*unset, *lost, *sinks, *columns, *limits, *chance, *_without_verdicts(config)]
 
 
 def _without_verdicts(config: Config) -> Iterator[str]:

@@ -36,9 +36,13 @@ FORMULAS: Final = {
     "std": "standard deviation of the population",
     "outlier_share": "numbers beyond the baseline's smallest and largest / all numbers",
     "value": "the value of the deciding statistic",
-    "limit": "the larger of configured limit and noise floor",
+    "limit": (
+        "the larger of configured limit and noise floor; the former with comparison_method Simple,"
+        " and for a p-value, which violates below it"
+    ),
     "noise": (
-        "exceeded by the deciding statistic by chance, in alpha / judged_features of all windows"
+        "exceeded by the deciding statistic by chance, in alpha / judged_features of all windows;"
+        " of a p-value that share itself"
     ),
     "asked_limit": (
         "from the configuration, or from comparison_threshold of the baseline's constraints.json"
@@ -207,7 +211,8 @@ class ExplainPage:
 
 def _noise_decides(values: Mapping[str, object]) -> bool:
     noise, asked = values.get("noise"), values.get("asked_limit")
-    return isinstance(noise, float) and isinstance(asked, float) and noise > asked
+    is_raised = values.get("limit") == noise
+    return is_raised and isinstance(noise, float) and isinstance(asked, float) and noise > asked
 
 
 def _compared(violation: Violation) -> str:

@@ -77,10 +77,8 @@ def worst_feature(report: WindowReport) -> str:
     """
     known = {feature.name for feature in report.features}
     worst = [name for name in _features(report.violations) if name in known]
-    ratios = {
-        feature.name: (feature.value or 0.0) / (feature.limit or 1.0) for feature in report.features
-    }
-    return worst[0] if worst else max(ratios, key=ratios.__getitem__, default="")
+    near = {feature.name: feature.nearness for feature in report.features}
+    return worst[0] if worst else max(near, key=near.__getitem__, default="")
 
 
 def _features(violations: Iterable[Violation]) -> list[str]:

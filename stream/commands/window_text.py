@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from detectors.decisions.catalogue import size_of
+from detectors.p_values import is_p_value
 from detectors.phrases import distinguishable
 from detectors.report import FeatureReport, WindowReport
 from detectors.violation import Violation
@@ -63,7 +64,7 @@ def findings_text(report: WindowReport, width: int) -> str:
     if violations:
         return _fitting([_violated(violation) for violation in violations], width)
     known = [feature for feature in report.features if feature.value is not None and feature.limit]
-    nearest = sorted(known, key=lambda feature: -(feature.value or 0.0) / (feature.limit or 1.0))
+    nearest = sorted(known, key=lambda feature: -feature.nearness)
     return _fitting([_near(feature) for feature in nearest[:NAMED]], width, counts_others=False)
 
 
@@ -90,7 +91,8 @@ def _violated(violation: Violation) -> str:
 
 
 def _near(feature: FeatureReport) -> str:
-    return printable(f"{feature.name} {feature.value or 0.0:.3f}")
+    name = f"{feature.name} p" if is_p_value(feature.deciding) else feature.name
+    return printable(f"{name} {feature.value or 0.0:.3f}")
 
 
 def _fitting(texts: Sequence[str], width: int, *, counts_others: bool = True) -> str:

@@ -9,7 +9,9 @@ import numpy as np
 from detectors.arrays import Floats
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.decisions.checks.negative_values import explain_drift
+from detectors.decisions.rules import Ruling
 from detectors.diagnosis.cause import likely_cause
+from detectors.p_values import evidence_a_row, is_p_value
 from detectors.phrases import distinguishable
 from detectors.statistics.catalogue import DISTANCES
 from detectors.violation import Violation
@@ -21,7 +23,9 @@ NEW_VALUES: Final = "new values"
 
 
 class BaselineDriftCheck(Check):
-    """The deciding distance is above its limit, see :mod:`detectors.decisions.rules`.
+    """The deciding distance is above its limit, or the deciding p-value below it.
+
+    See :mod:`detectors.decisions.rules`.
 
     Distances hold neither missing nor unreadable values. In a feature with a domain, the distance
     must be above its limit, too, when the values outside of it are taken for those that are fewer
@@ -42,6 +46,7 @@ class BaselineDriftCheck(Check):
             return None
         title = DISTANCES[ruling.statistic].title
         value, limit = distinguishable(ruling.value, ruling.limit)
+        relation = "below the limit" if is_p_value(ruling.statistic) else "limit"
         shift = _shift(window, i)
         return self.violation(
             window,
@@ -49,13 +54,24 @@ class BaselineDriftCheck(Check):
             statistic=ruling.statistic,
             value=ruling.value,
             limit=ruling.limit,
-            description=(
-                f"Baseline drift distance: {ruling.value!r} exceeds threshold: {ruling.limit!r}"
-            ),
-            summary=f"{title} {value}, limit {limit}" + (f": {shift}" if shift else ""),
+            description=_description(ruling),
+            summary=f"{title} {value}, {relation} {limit}" + (f": {shift}" if shift else ""),
             diagnosis=likely_cause(window.pair, i),
             overwhelming=ruling.overwhelming,
         )
+
+    def size(self, violation: Violation) -> float:
+        """The distance; of a p-value, its decimal places a row."""
+        if is_p_value(violation.statistic):
+            return evidence_a_row(violation.value, violation.n)
+        return super().size(violation)
+
+
+def _description(ruling: Ruling) -> str:
+    """The sentence of SageMaker Model Monitor; its sentence on a p-value is not known."""
+    if is_p_value(ruling.statistic):
+        return f"Baseline drift p-value: {ruling.value!r} is below threshold: {ruling.limit!r}"
+    return f"Baseline drift distance: {ruling.value!r} exceeds threshold: {ruling.limit!r}"
 
 
 def _shift(window: CheckedWindow, i: int) -> str:

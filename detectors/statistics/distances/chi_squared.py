@@ -18,8 +18,9 @@ class ChiSquared(Distance):
     the pooled shares: the baseline is taken as a sample like the window, not as exact. It
     compares the merged cells; categories that the baseline does not have count in their hashed
     bins, missing values do not count. Small values mean
-    drift: unlike every other distance, 1 means equal, and therefore it does not decide. NaN for
-    numbers, without rows, and with a single cell.
+    drift: unlike every other distance, 1 means equal. So it decides only where
+    ``categorical_drift_method`` of ``constraints.json`` asks for a p-value. NaN for numbers,
+    without rows, and with a single cell.
 
     Trap: with many rows it is tiny even for differences that do not matter. Source: Pearson 1900;
     Cochran 1954 (small cells).

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +122,48 @@ def test_a_quality_that_nothing_judges_is_warned_about(tmp_path: Path) -> None:
 )
 def test_a_limit_or_a_detector_of_the_error_is_enough(tmp_path: Path, keys: dict[str, Any]) -> None:
     assert warned(tmp_path, **quality(**keys)) == []
+
+
+def edited(folder: Path, **drift: object) -> list[str]:
+    """The warnings of a baseline of a number and two texts with other distribution constraints."""
+    rng = np.random.default_rng(1)
+    cells = {
+        "area": rng.normal(50.0, 10.0, 2_000).astype(str).tolist(),
+        "kind": rng.choice(["flat", "house"], 2_000).tolist(),
+        "heating": rng.choice(["gas", "oil", "heat pump"], 2_000).tolist(),
+    }
+    baseline = learn_from(cells, ("area",), folder)
+    path = baseline / "constraints.json"
+    data = json.loads(path.read_text())
+    data["monitoring_config"]["distribution_constraints"].update(drift)
+    path.write_text(json.dumps(data))
+    return warnings(
+        parse(config("", models={"m": {"baseline": str(baseline)}}), folder), Environment()
+    )
+
+
+def test_a_comparison_without_noise_says_how_often_chance_violates(tmp_path: Path) -> None:
+    """A gap of 0.3 is nearly never chance in 100 rows, one of 0.02 nearly always."""
+    wide, narrow = (
+        warning
+        for gap in (0.3, 0.02)
+        for warning in edited(
+            tmp_path,
+            comparison_method="Simple",
+            comparison_threshold=gap,
+            categorical_comparison_threshold=gap,
+        )
+    )
+    for warning in (wide, narrow):
+        assert "comparison_method is Simple" in warning
+        assert "of the windows of 100 rows" in warning
+    shares = [float(re.findall(r"up to ([\d.]+) %", each)[0]) for each in (wide, narrow)]
+    assert shares[0] < 1.0 < 95.0 < shares[1]
+
+
+def test_a_p_value_says_how_often_chance_violates(tmp_path: Path) -> None:
+    """One of two texts violates in 1 - 0.95**2 of the windows."""
+    chi = {"categorical_drift_method": "ChiSquared"}
+    (warning,) = edited(tmp_path, **chi, categorical_comparison_threshold=0.05)
+    assert "a p-value below 0.05 is a violation" in warning
+    assert "9.8 % of the windows have one among 2 features of text" in warning
