@@ -1,12 +1,255 @@
-"""The distance of each feature as SageMaker Model Monitor computes it."""
+"""The distance of each feature as SageMaker Model Monitor computes it.
+
+Numbers: the largest gap between two distribution functions, ``L = max |F - G|``. They count
+*different* values and not rows: of each value in a sketch only one item counts, that of its highest
+level. So ``n`` and ``m``, the totals, are numbers of different values as long as a side has at most
+2,050 rows (deequ issue 392). Text: ``L = max |p - q|`` over the categories, of rows.
+
+``Simple`` is L. ``Robust`` is ``max(0, L - 1.8 * sqrt((n + m) / (n * m)))``, and so is
+``LInfinity`` of text. ``ChiSquared`` is the p-value of a chi-squared test.
+"""
 
 from __future__ import annotations
 
-from detectors.profiles.baseline import Baseline
+from collections.abc import Mapping
+from math import sqrt
+from typing import Final, Literal, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from detectors.arrays import Floats, Ints
+from detectors.profiles.baseline import Baseline, Thresholds
+from detectors.profiles.distinct import DistinctValues
+from detectors.profiles.layout import Feature
 from detectors.profiles.profile import Profile
+from detectors.profiles.reference import Reference
 from detectors.report import SagemakerFigures
+from detectors.sagemaker.chi_squared import p_value
+from detectors.sagemaker.sketch import MOST_ROWS, Weighted, highest_items, plan, row_ends
+
+NOISE: Final = 1.8
+"""The multiple of the sampling error that ``Robust`` subtracts: ``sqrt(-ln(0.003 / 2) / 2)``."""
+
+WEIGHTS: Final[Floats] = np.exp2(np.arange(64.0))
+"""The number of rows that an item stands for, by its level."""
+
+Method: TypeAlias = Literal["Robust", "Simple", "LInfinity", "ChiSquared"]
+Categories: TypeAlias = Mapping[str, float]
+
+
+class Steps(NamedTuple):
+    """A distribution function: it rises at ``values``, which are ascending and different.
+
+    ``shares`` has one entry more: 0 before the first value, and 1 from the last one on. ``total``
+    is the weight of all values.
+    """
+
+    values: Floats
+    shares: Floats
+    total: float
 
 
 def figures(baseline: Baseline, window: Profile) -> list[SagemakerFigures | None]:
-    """The distance of each feature of the layout; ``None`` where nothing can be compared."""
-    return [None] * len((window.layout or baseline.layout).features)
+    """The distance of each feature of the layout, in its order.
+
+    ``None`` for a feature that the references of the baseline say nothing about; text of many
+    values, which has no categories in ``statistics.json``, is one of them. A window without a value
+    of a feature has the distance ``None``. ``window`` must keep its values.
+    """
+    thresholds = baseline.constraints.thresholds
+    return [
+        None if side is None else _figures(side, window, i, thresholds)
+        for i, side in enumerate(_sides(baseline))
+    ]
+
+
+def robust(gap: float, n: float, m: float) -> float:
+    """A gap less the sampling error: ``max(0, gap - 1.8 * sqrt((n + m) / (n * m)))``.
+
+    ``n`` and ``m`` are the totals of both sides, above 0.
+
+    >>> robust(0.25, 4, 4), robust(0.9, 100, 100)
+    (0.0, 0.6454415587728429)
+    """
+    return max(0.0, gap - NOISE * sqrt((n + m) / (n * m)))
+
+
+def steps(items: Weighted) -> Steps:
+    """The distribution function of weighted values; all NaN without any."""
+    ends = np.concatenate(([0.0], np.cumsum(items.weights)))
+    return Steps(items.values, ends / ends[-1] if ends[-1] else ends, float(ends[-1]))
+
+
+def window_steps(found: DistinctValues) -> Steps:
+    """The distribution function of the numbers of a window, by :func:`highest_items` of its sketch.
+
+    Up to 2,050 rows each different value counts once; the sketch itself is not made.
+    """
+    if found.total <= MOST_ROWS:
+        values = np.sort(found.values)
+        return Steps(values, np.arange(len(values) + 1) / max(len(values), 1), float(len(values)))
+    order = np.argsort(found.values)
+    ranks, levels = plan(found.total)
+    ends = row_ends(found.counts[order], found.total)
+    starts = np.concatenate(([0], below(ends[:-1], ranks), [len(ranks)]))
+    kept = np.flatnonzero(starts[1:] > starts[:-1])
+    highest = WEIGHTS[np.maximum.reduceat(levels, starts[kept])]
+    return steps(Weighted(found.values[order][kept], highest))
+
+
+def below(ours: Floats, theirs: Floats) -> Ints:
+    """How many of ``theirs`` are smaller than each of ``ours``; both are ascending.
+
+    Equal to ``np.searchsorted(theirs, ours)``. Merging takes a fifth of the time: a stable sort
+    finds both runs.
+
+    >>> below(np.array([0.0, 2.0]), np.array([1.0, 2.0])).tolist()
+    [0, 1]
+    """
+    merged = np.argsort(np.concatenate((ours, theirs)), kind="stable")
+    places: Ints = np.flatnonzero(merged < len(ours)) - np.arange(len(ours))
+    return places
+
+
+def largest_gap(ours: Steps, theirs: Steps) -> float:
+    """The largest difference between two distribution functions, each of one value at least.
+
+    At a value of ``ours`` the difference ``ours - theirs`` is largest, and just before one
+    ``theirs - ours`` is: only there does ``ours`` rise.
+    """
+    place = below(ours.values, theirs.values)
+    same = theirs.values[np.minimum(place, len(theirs.values) - 1)] == ours.values
+    ahead = ours.shares[1:] - theirs.shares[place + same]
+    behind = theirs.shares[place] - ours.shares[:-1]
+    return float(max(ahead.max(), behind.max()))
+
+
+def category_gap(ours: Categories, theirs: Categories, n: float, m: float) -> float:
+    """The largest difference between the shares of a category on both sides.
+
+    ``n`` and ``m`` are the totals, above 0.
+
+    >>> category_gap({"a": 3, "b": 1}, {"a": 1, "c": 1}, 4, 2)
+    0.5
+    """
+    keys = ours.keys() | theirs.keys()
+    return max(abs(ours.get(key, 0) / n - theirs.get(key, 0) / m) for key in keys)
+
+
+_Side: TypeAlias = Steps | Categories
+_SIDES: Final[WeakKeyDictionary[Baseline, list[_Side | None]]] = WeakKeyDictionary()
+
+
+def _sides(baseline: Baseline) -> list[_Side | None]:
+    """The baseline's side of each feature, computed once."""
+    sides = _SIDES.get(baseline)
+    if sides is None:
+        references = baseline.references
+        sides = [_side(f, references.get(f.name)) for f in baseline.layout.features]
+        _SIDES[baseline] = sides
+    return sides
+
+
+def _side(feature: Feature, reference: Reference | None) -> _Side | None:
+    if reference is None:
+        return None
+    if not feature.numeric:
+        return reference.categories or None
+    of_baseline = steps(highest_items(reference.levels))
+    return of_baseline if of_baseline.total else None
+
+
+def _figures(
+    side: _Side, window: Profile, i: int, thresholds: Thresholds
+) -> SagemakerFigures | None:
+    found = window.values.get(i)
+    if isinstance(side, Steps):
+        method = _chosen(thresholds.comparison_method, "Robust")
+        if found is None or isinstance(found.values, pa.Array):
+            return _undefined(method, side.total, thresholds.comparison_threshold)
+        return _of_numbers(method, window_steps(found), side, thresholds.comparison_threshold)
+    limit = thresholds.categorical_comparison_threshold
+    limit = thresholds.comparison_threshold if limit is None else limit
+    method = _chosen(thresholds.categorical_drift_method, "LInfinity")
+    if found is None or not isinstance(found.values, pa.Array):
+        return _undefined(method, float(sum(side.values())), limit)
+    counts = _categories(found.values, found, window, i)
+    return _of_text(method, counts, side, found.total, limit)
+
+
+def _chosen(method: Method | msgspec.UnsetType, default: Method) -> Method:
+    return default if isinstance(method, msgspec.UnsetType) else method
+
+
+def _of_numbers(method: Method, ours: Steps, theirs: Steps, limit: float) -> SagemakerFigures:
+    gap = largest_gap(ours, theirs)
+    distance = gap if method == "Simple" else robust(gap, ours.total, theirs.total)
+    return SagemakerFigures(
+        method=method,
+        distance=distance,
+        uncorrected=gap,
+        n=ours.total,
+        m=theirs.total,
+        threshold=limit,
+        exceeds=distance > limit,
+    )
+
+
+def _of_text(
+    method: Method, ours: Categories, theirs: Categories, rows: int, limit: float
+) -> SagemakerFigures:
+    n, m = float(rows), float(sum(theirs.values()))
+    if method == "ChiSquared":
+        p = p_value(ours, theirs)
+        return SagemakerFigures(
+            method=method,
+            distance=p,
+            uncorrected=None,
+            n=n,
+            m=m,
+            threshold=limit,
+            exceeds=p is not None and p < limit,
+        )
+    gap = category_gap(ours, theirs, n, m)
+    distance = robust(gap, n, m)
+    return SagemakerFigures(
+        method=method,
+        distance=distance,
+        uncorrected=gap,
+        n=n,
+        m=m,
+        threshold=limit,
+        exceeds=distance > limit,
+    )
+
+
+def _undefined(method: Method, m: float, limit: float) -> SagemakerFigures:
+    """The figures of a feature without a value in the window."""
+    return SagemakerFigures(
+        method=method,
+        distance=None,
+        uncorrected=None,
+        n=0.0,
+        m=m,
+        threshold=limit,
+        exceeds=False,
+    )
+
+
+def _categories(
+    texts: pa.StringArray, found: DistinctValues, window: Profile, i: int
+) -> Categories:
+    """The counts of the texts of a window.
+
+    Where texts were left out of the sample, those that the baseline has are counted by their bins;
+    the others that were left out have no count of their own.
+    """
+    counts = dict(zip(texts.to_pylist(), found.counts.tolist(), strict=True))
+    if not found.complete:
+        vocabulary = window.layout.features[i].vocabulary
+        known = window.counts[window.layout.bins(i)][: len(vocabulary)].tolist()
+        counts.update((text, count) for text, count in zip(vocabulary, known, strict=True) if count)
+    return counts

@@ -87,7 +87,7 @@ class Plan(NamedTuple):
     levels.
     """
 
-    ranks: Ints
+    ranks: Floats
     levels: Ints
 
 
@@ -104,7 +104,7 @@ def plan(rows: int) -> Plan:
     order = np.argsort((within + 0.5) / np.array(sizes)[levels], kind="stable")
     levels, within = levels[order], within[order]
     covered = np.int64(1) << levels
-    ranks = np.cumsum(covered) - covered + (covered - within % 2) // 2
+    ranks = (np.cumsum(covered) - covered + (covered - within % 2) // 2).astype(np.float64)
     for array in (ranks, levels):
         array.flags.writeable = False
     return Plan(ranks, levels)
