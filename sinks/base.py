@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import msgspec
 
@@ -103,11 +103,19 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     the JSON schema, and ``tag`` is its ``type``. ``takes`` lists the types of items that the sink
     delivers; it receives no others: reports on the quality of a model only if it names them. If
     items of a ``lossless`` sink cannot be delivered for long, reading pauses and nothing is lost;
-    any other sink drops its oldest items and counts them.
+    any other sink drops its oldest items and counts them. A subclass sets either as a class
+    variable (``takes: ClassVar = (Signal,)``), or as a property if it depends on the settings.
     """
 
-    takes: ClassVar[tuple[type[Published], ...]] = (WindowReport, Signal)
-    lossless: ClassVar[bool] = True
+    @property
+    def takes(self) -> tuple[type[Published], ...]:
+        """The types of items that the sink delivers: by default windows and signals."""
+        return (WindowReport, Signal)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether reading pauses, rather than that an item is dropped; by default true."""
+        return True
 
     def in_folder(self, folder: Path) -> Self:
         """Return this configuration with its relative paths resolved below ``folder``.
@@ -125,6 +133,13 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Return pairs of a name that the destination does not accept, and the one used instead.
 
         ``driftline check`` warns of each pair. By default none: every name is accepted.
+        """
+        return []
+
+    def unknown_names(self, names: ConfiguredNames) -> list[str]:
+        """Return the names in the settings that are no feature of any model.
+
+        ``driftline check`` warns of each. By default none.
         """
         return []
 

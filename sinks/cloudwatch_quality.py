@@ -53,19 +53,19 @@ It bounds what stays in the outbox.
 
 
 class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
-    """Puts the quality of each model into ``namespace`` once per ``every``, as a schedule does.
+    """Puts the quality of each model into ``namespace`` once per ``schedule``.
 
-    The windows that ended within one hour (``every``, aligned to UTC) are merged: their counts are
-    added, and each metric is that of all their rows together. It is put as one datum an hour, timed
-    at the end of the hour plus ``after``: when the labels are read up to that time, as a run of
-    SageMaker Model Monitor with that offset has seen them. So its alarms, of any statistic with a
-    period up to an hour, see the value that they saw. Metrics have SageMaker's names; others, and
+    The windows that ended within one hour (``schedule``, aligned to UTC) are merged: their counts
+    are added, and each metric is that of all their rows together. It is put as one datum an hour,
+    timed at the end of the hour plus ``after``: when the labels are read up to that time, as a run
+    of SageMaker Model Monitor with that offset has seen them. So its alarms, of any statistic with
+    a period up to an hour, see the value that they saw. Metrics have SageMaker's names; others, and
     metrics that are undefined, are left out. Windows that are not judged by then are left out, too;
     an hour without a judged window has no datum, as after a run without ground truth. Of windows
     that overlap, the newest is taken and those that it overlaps are left out.
 
     Dimensions ``Endpoint`` (``endpoint``, else the model's name) and ``MonitoringSchedule``
-    (``schedule``, else the job's name); a variant other than ``AllTraffic`` is added as
+    (``schedule_name``, else the job's name); a variant other than ``AllTraffic`` is added as
     ``Variant``. Names are replaced as by the sink ``cloudwatch``.
 
     A report moves the time, so an hour is put with the first report after its moment. If labels are
@@ -82,9 +82,9 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
     """The namespace: by default that of SageMaker Model Monitor for model quality."""
     endpoint: str = ""
     """The dimension ``Endpoint``; empty: the model's name."""
-    schedule: str = ""
+    schedule_name: str = ""
     """The dimension ``MonitoringSchedule``; empty: the job's name."""
-    every: Duration = "1h"
+    schedule: Duration = "1h"
     """The time between two data of a metric."""
     after: Duration = "1h"
     """How long after its end an hour is put: the time that labels have to come."""
@@ -96,18 +96,18 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
     def check(self) -> list[Fault]:
         """Check the namespace, the dimensions, the schedule and the address."""
         faults = namespace_faults(self.namespace)
-        faults += dimension_faults(self.endpoint, self.schedule)
-        every_ms = duration_ms(self.every)
-        if every_ms < 60_000 or every_ms % 60_000:
-            message = f"whole minutes are needed, at least 1m, found {self.every!r}"
-            faults.append(Fault("every", message))
+        faults += dimension_faults(self.endpoint, self.schedule_name)
+        schedule_ms = duration_ms(self.schedule)
+        if schedule_ms < 60_000 or schedule_ms % 60_000:
+            message = f"whole minutes are needed, at least 1m, found {self.schedule!r}"
+            faults.append(Fault("schedule", message))
         return faults + url_faults(self.endpoint_url)
 
     def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:
         """Return the names that CloudWatch does not accept, and the names that stand for them."""
         used = [
             *([] if self.endpoint else names.models),
-            *([] if self.schedule else [names.job]),
+            *([] if self.schedule_name else [names.job]),
             *([names.variant] if names.variant else []),
         ]
         pairs = [(name, accepted(name, LONGEST_VALUE)) for name in used]
@@ -116,7 +116,7 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
     def destinations(self) -> list[str]:
         """Return the metrics' place: two sinks would add up their data."""
         endpoint = self.endpoint or "each model"
-        schedule = self.schedule or "the job"
+        schedule = self.schedule_name or "the job"
         return [f"{self.namespace} of {endpoint} and {schedule} {self.region}{self.endpoint_url}"]
 
     def open(self, job: str) -> Delivery:
@@ -150,7 +150,7 @@ class CloudwatchQualityDelivery(Delivery):
         self._sink = sink
         self._job = job
         self._aws = aws
-        self._every_ms = duration_ms(sink.every)
+        self._schedule_ms = duration_ms(sink.schedule)
         self._after_ms = duration_ms(sink.after)
         self._hours: dict[int, _Hour] = {}
         self._pending: deque[tuple[_Hour, Puts]] = deque()
@@ -189,7 +189,7 @@ class CloudwatchQualityDelivery(Delivery):
         self._aws.close()
 
     def _hour_of(self, report: QualityReport) -> int:
-        return -(-report.end_ms // self._every_ms) * self._every_ms
+        return -(-report.end_ms // self._schedule_ms) * self._schedule_ms
 
     def _take(self, report: QualityReport) -> None:
         """Keep the newest report on each window, from its first report on."""
@@ -243,7 +243,7 @@ class CloudwatchQualityDelivery(Delivery):
         time = datetime.fromtimestamp((hour.end_ms + self._after_ms) / 1000, UTC)
         for (model, variant), reports in sorted(hour.reports.items()):
             endpoint = self._sink.endpoint or model
-            schedule = self._sink.schedule or self._job
+            schedule = self._sink.schedule_name or self._job
             common = {
                 "Timestamp": time,
                 "Dimensions": dimensions(endpoint, schedule, variant),

@@ -55,15 +55,17 @@ def metric_name(prefix: str, feature: str) -> str:
     return prefix + accepted(feature, LONGEST_NAME - len(prefix))
 
 
-def dimensions(endpoint: str, schedule: str, variant: str) -> list[dict[str, str]]:
+def dimensions(endpoint: str | None, schedule_name: str, variant: str) -> list[dict[str, str]]:
     """Return the dimensions of a metric: those of SageMaker Model Monitor.
 
-    A variant other than ``AllTraffic`` is added.
+    If ``endpoint`` is ``None``, as for batch transform jobs, there is no such dimension. A variant
+    other than ``AllTraffic`` is added.
 
     >>> [entry["Value"] for entry in dimensions("flights", "hourly", "AllTraffic")]
     ['flights', 'hourly']
     """
-    names = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
+    names = {} if endpoint is None else {"Endpoint": endpoint}
+    names["MonitoringSchedule"] = schedule_name
     if variant != "AllTraffic":
         names["Variant"] = variant
     return [
@@ -83,11 +85,11 @@ def namespace_faults(namespace: str) -> list[Fault]:
     return []
 
 
-def dimension_faults(endpoint: str, schedule: str) -> list[Fault]:
+def dimension_faults(endpoint: str, schedule_name: str) -> list[Fault]:
     """Return the faults of the keys of dimensions; empty values are defaults, and accepted."""
     expected = f"at most {LONGEST_VALUE:,} printable ASCII characters"
     return [
         Fault(key, f"CloudWatch accepts {expected}, found {value!r}")
-        for key, value in (("endpoint", endpoint), ("schedule", schedule))
+        for key, value in (("endpoint", endpoint), ("schedule_name", schedule_name))
         if value and not is_accepted(value, LONGEST_VALUE)
     ]

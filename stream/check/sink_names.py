@@ -1,4 +1,4 @@
-"""Warnings about configured names that a sink cannot use as they are."""
+"""Warnings about names that a sink cannot use as they are, or that no model has."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ MAX_SHOWN: Final = 60
 def name_warnings(config: Config) -> Iterator[str]:
     """Yield a line for each sink that replaces names of job, models, features or variant.
 
+    And one for each sink whose settings name features that no model has.
+
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
     columns = columns_by_model(config, configured_baselines(config))
@@ -34,6 +36,10 @@ def name_warnings(config: Config) -> Iterator[str]:
                 f"sinks[{position}]: {type_of(sink)} cannot hold these names: {'; '.join(shown)};"
                 " rename them, or use the new names in alarms and dashboards"
             )
+        if unknown := sink.unknown_names(names):
+            named = ", ".join(map(_shown, unknown[:MAX_NAMED]))
+            more = f", and {len(unknown) - MAX_NAMED:,} more" if len(unknown) > MAX_NAMED else ""
+            yield f"sinks[{position}]: no model has these features: {named}{more}; correct them"
 
 
 def _shown(name: str) -> str:

@@ -27,7 +27,10 @@ RENAMED: Final = (
     RenamedKey(r"models\..+\.changes", "change_detectors"),
     RenamedKey(r"rules\.cooldown_ms", "cooldown", 1),
     RenamedKey(r"source\.give_up_after_s", "give_up_after", 1_000),
+    RenamedKey(r"sinks\[\d+\]\.every", "schedule"),
 )
+SCHEDULE: Final = r"sinks\[\d+\]\.schedule"
+"""A key that was the name of a schedule, and is its length."""
 
 
 def renamed_key(path: str, value: object) -> ConfigFault | None:
@@ -41,6 +44,20 @@ def renamed_key(path: str, value: object) -> ConfigFault | None:
             reason = f"renamed; write `{old.name}{_value(old, value)}`"
             return ConfigFault(path=path, reason=reason, expected=old.name, valid=(old.name,))
     return None
+
+
+def former_meaning(path: str, value: object) -> ConfigFault | None:
+    """Return the fault of a value at ``path`` that fits an earlier meaning of its key.
+
+    ``None`` if the key never had another one, or if the value does not fit that either.
+
+    >>> str(former_meaning("sinks[0].schedule", "churn-hourly"))
+    'sinks[0].schedule: is now a length, such as 1h; write `schedule_name: churn-hourly`'
+    """
+    if not re.fullmatch(SCHEDULE, path) or not isinstance(value, str):
+        return None
+    reason = f"is now a length, such as 1h; write `schedule_name: {value}`"
+    return ConfigFault(path=path, reason=reason, expected="schedule_name", valid=("schedule_name",))
 
 
 def _value(old: RenamedKey, value: object) -> str:

@@ -24,7 +24,7 @@ from stream.config.faults import (
     unknown_key,
     unknown_name,
 )
-from stream.config.renamed_keys import renamed_key
+from stream.config.renamed_keys import former_meaning, renamed_key
 from stream.errors import ConfigFault
 
 _SCALARS: Final[dict[type[inspect.Type], tuple[type | tuple[type, ...], str]]] = {
@@ -61,7 +61,7 @@ def type_faults(kind: inspect.Type, value: object, path: str = "", expected: str
             yield from _struct_faults(kind, value, path)
         case inspect.DictType():
             yield from _mapping_faults(kind, value, path)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             yield from _list_faults(kind, value, path)
         case inspect.LiteralType():
             if not any(value == name and type(value) is type(name) for name in kind.values):
@@ -101,7 +101,7 @@ def _has_shape(kind: inspect.Type, value: object) -> bool:
     match kind:
         case inspect.StructType() | inspect.DictType():
             return isinstance(value, Mapping)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             return isinstance(value, list)
         case inspect.LiteralType():
             return isinstance(value, str)
@@ -115,7 +115,7 @@ def _shape(kind: inspect.Type) -> str:
     match kind:
         case inspect.StructType() | inspect.DictType():
             return "a mapping"
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             return "a list"
         case _:
             return _SCALARS.get(type(kind), ((), "text"))[1]
@@ -145,7 +145,9 @@ def _struct_faults(kind: inspect.StructType, value: object, path: str) -> Faults
     for key, item in value.items():
         key_at = key_path(path, key)
         if key in fields:
-            yield from type_faults(fields[key].type, item, key_at)
+            faults = list(type_faults(fields[key].type, item, key_at))
+            former = former_meaning(key_at, item) if faults else None
+            yield from [former] if former else faults
         elif key not in valid:
             yield renamed_key(key_at, item) or unknown_key(key_at, key, valid)
     meant = {nearest(str(key), valid) for key in value if key not in valid}
@@ -167,7 +169,7 @@ def _mapping_faults(kind: inspect.DictType, value: object, path: str) -> Faults:
         yield from type_faults(kind.value_type, item, key_at)
 
 
-def _list_faults(kind: inspect.ListType, value: object, path: str) -> Faults:
+def _list_faults(kind: inspect.ListType | inspect.VarTupleType, value: object, path: str) -> Faults:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         yield mismatch(path, "a list", quoted(value))
         return

@@ -11,12 +11,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from sinks.base import Delivery, Published, Sink
 from sinks.courier import Courier
 from sinks.errors import SinkRetry
 from stream.testing.configuration import ConfigurationContract, faults_without_network
 from stream.testing.quality_reports import awaiting, quality_report, quality_signal
 from stream.testing.reports import report, signal, silence
+from stream.testing.schedule_reports import empty_hour, schedule_report
 
 ITEMS: tuple[Published, ...] = (
     report(0),
@@ -32,9 +34,14 @@ ITEMS: tuple[Published, ...] = (
     quality_report(0, 2, final=True),
     awaiting(2),
     awaiting(3),
+    schedule_report(0),
+    empty_hour(1),
+    schedule_report(0, 1),
+    schedule_report(2),
 )
 """Reports and signals of four windows: a revision, a silence and its end, an episode, and the
-quality of the first one as its labels come."""
+quality of the first one as its labels come. Then a schedule: an hour, one without rows, a revision
+of the first one, and a third one."""
 
 OpenSink = Callable[[Sink], Delivery]
 
@@ -122,7 +129,7 @@ class SinkContract(ConfigurationContract):
     def test_it_takes_reports_or_signals_and_nothing_else(self, rig: SinkRig) -> None:
         takes = set(rig.sink().takes)
         assert takes
-        assert takes <= {WindowReport, Signal, QualityReport}
+        assert takes <= {WindowReport, Signal, QualityReport, ScheduleReport}
 
     def test_its_destinations_are_names(self, rig: SinkRig) -> None:
         """Equal configurations have equal destinations, so that two of them are noticed."""

@@ -10,13 +10,14 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 import sinks
 from detectors.components import find, type_of
+from detectors.report import WindowReport
 from sinks.base import Sink
 from sinks.cloudwatch import Cloudwatch
 from sinks.cloudwatch_quality import CloudwatchQuality
@@ -76,12 +77,15 @@ class CloudwatchRig:
     def sink(self) -> Sink:
         return Cloudwatch(region=REGION, endpoint_url=self._moto.url)
 
+    seconds: ClassVar = 600
+    """The span in which data arrive, from the start of the first window."""
+
     def arrived(self, delivery: Any) -> list[str]:
         aws, points = self._moto.cloudwatch, []
         for metric in aws.list_metrics()["Metrics"]:
             span = {
                 "StartTime": datetime.fromtimestamp(START_MS / 1000, UTC),
-                "EndTime": datetime.fromtimestamp(START_MS / 1000 + 600, UTC),
+                "EndTime": datetime.fromtimestamp(START_MS / 1000 + self.seconds, UTC),
             }
             answer = aws.get_metric_statistics(**metric, **span, Period=60, Statistics=STATISTICS)
             for point in answer["Datapoints"]:
@@ -91,6 +95,17 @@ class CloudwatchRig:
 
     def unreachable(self) -> Sink:
         return Cloudwatch(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}")
+
+
+class CloudwatchScheduleRig(CloudwatchRig):
+    seconds: ClassVar = 5 * 3_600
+
+    def sink(self) -> Sink:
+        return Cloudwatch(region=REGION, endpoint_url=self._moto.url, layout="sagemaker")
+
+    def unreachable(self) -> Sink:
+        closed = f"http://127.0.0.1:{free_port()}"
+        return Cloudwatch(region=REGION, endpoint_url=closed, layout="sagemaker")
 
 
 class CloudwatchQualityRig(CloudwatchRig):
@@ -103,7 +118,7 @@ class CloudwatchQualityRig(CloudwatchRig):
         return self._sink(f"http://127.0.0.1:{free_port()}")
 
     def _sink(self, url: str) -> Sink:
-        return CloudwatchQuality(region=REGION, endpoint_url=url, every="1m", after="1m")
+        return CloudwatchQuality(region=REGION, endpoint_url=url, schedule="1m", after="1m")
 
 
 class SnsRig:
@@ -132,14 +147,17 @@ RIGS: dict[str, MakeRig] = {
     "prometheus": lambda request: PrometheusRig(),
     "cloudwatch": lambda request: CloudwatchRig(request.getfixturevalue("moto")),
     "cloudwatch_quality": lambda request: CloudwatchQualityRig(request.getfixturevalue("moto")),
+    "cloudwatch by schedule": lambda request: CloudwatchScheduleRig(
+        request.getfixturevalue("moto")
+    ),
     "sns": lambda request: SnsRig(request.getfixturevalue("moto")),
 }
 SINKS = find("sinks", Sink, "driftline.sinks")
-NEEDS_MOTO = {"cloudwatch", "cloudwatch_quality", "sns"}
+NEEDS_MOTO = {"cloudwatch", "cloudwatch_quality", "cloudwatch by schedule", "sns"}
 
 
 def test_every_sink_has_a_rig() -> None:
-    assert SINKS.keys() == RIGS.keys()
+    assert SINKS.keys() == {name.split()[0] for name in RIGS}
 
 
 @pytest.mark.parametrize("name", SINKS)
@@ -169,10 +187,11 @@ class TestSinks(SinkContract):
         assert bool(addresses) == (rig.unreachable() is not None)
 
     def test_a_sink_that_keeps_passes_on_or_merges_items_is_lossless(self, rig: SinkRig) -> None:
-        """Signals must not be dropped, since others act on them, nor windows that are merged;
-        figures of single windows may drop their oldest."""
+        """Signals must not be dropped, since others act on them, nor windows that are merged, nor
+        periods; figures of single windows may drop their oldest."""
         sink = rig.sink()
-        assert sink.lossless == (not isinstance(sink, Prometheus | Cloudwatch))
+        by_window = isinstance(sink, Prometheus | Cloudwatch) and WindowReport in sink.takes
+        assert sink.lossless == (not by_window)
 
 
 @pytest.mark.parametrize("sink", [Cloudwatch, Jsonl, Prometheus, Sns])

@@ -86,7 +86,7 @@ def test_the_samples_of_a_statistic_set_are_numbers_only() -> None:
 
 
 def test_endpoint_schedule_and_a_variant_become_dimensions() -> None:
-    sent = wire(endpoint="e", schedule="s", namespace="Own/Space", resolution_s=1)
+    sent = wire(endpoint="e", schedule_name="s", namespace="Own/Space", resolution_s=1)
     sent.delivery.deliver([report(variant="canary")])
     dimensions = {entry["Name"]: entry["Value"] for entry in sent.data[0]["Dimensions"]}
     assert dimensions == {"Endpoint": "e", "MonitoringSchedule": "s", "Variant": "canary"}
@@ -215,7 +215,7 @@ def test_the_sink_says_which_names_it_replaces() -> None:
         f"feature_baseline_drift_{pairs[name]}" for name in ("größe", "x" * 240)
     ]
     assert (
-        Cloudwatch(endpoint="e", schedule="s").replaced_names(
+        Cloudwatch(endpoint="e", schedule_name="s").replaced_names(
             ConfiguredNames("jöb", {"ö": ["area"]})
         )
         == []
@@ -390,7 +390,7 @@ def test_a_retry_while_refused_data_are_sought_repeats_nothing() -> None:
     ("settings", "key"),
     [
         ({}, ""),
-        ({"namespace": ""}, "namespace"),
+        ({"namespace": ""}, ""),
         ({"namespace": "AWS/SageMaker"}, "namespace"),
         ({"namespace": ":mine"}, "namespace"),
         ({"namespace": "größe"}, "namespace"),
@@ -404,8 +404,17 @@ def test_a_retry_while_refused_data_are_sought_repeats_nothing() -> None:
         ({"namespace": "mine/aws/sagemaker/Endpoints"}, ""),
         ({"namespace": "aws/sagemakers"}, ""),
         ({"endpoint": "größe"}, "endpoint"),
-        ({"schedule": "x" * 1_025}, "schedule"),
-        ({"schedule": " "}, "schedule"),
+        ({"schedule_name": "x" * 1_025}, "schedule_name"),
+        ({"schedule_name": " "}, "schedule_name"),
+        ({"schedule": "1h"}, "schedule"),
+        ({"layout": "sagemaker", "schedule": "1h"}, ""),
+        ({"layout": "sagemaker", "schedule": "90s"}, "schedule"),
+        ({"layout": "sagemaker", "schedule": "0h"}, "schedule"),
+        ({"layout": "sagemaker", "namespace": "aws/sagemaker/Endpoints/data-metrics"}, ""),
+        ({"layout": "sagemaker", "namespace": "/aws/sagemaker/Endpoints/data-metric"}, ""),
+        ({"layout": "sagemaker", "namespace": "AWS/SageMaker"}, "namespace"),
+        ({"features": ()}, "features"),
+        ({"features": ("age",)}, ""),
         ({"resolution_s": 5}, "resolution_s"),
     ],
 )

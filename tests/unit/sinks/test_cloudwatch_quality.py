@@ -167,7 +167,7 @@ def test_a_first_report_that_comes_after_those_of_a_later_hour_opens_no_hour() -
 
 
 def test_models_and_variants_have_data_of_their_own() -> None:
-    sent = wire(endpoint="e", schedule="s")
+    sent = wire(endpoint="e", schedule_name="s")
     keys = [("flights", "AllTraffic"), ("flights", "canary"), ("prices", "AllTraffic")]
     for k, (model, variant) in enumerate(keys):
         names: dict[str, Any] = {"model": model, "variant": variant}
@@ -342,8 +342,8 @@ def test_the_reports_of_a_silent_label_log_do_not_stay_for_ever() -> None:
         ({"namespace": "AWS/SageMaker"}, "namespace"),
         ({"namespace": ""}, "namespace"),
         ({"endpoint": "größe"}, "endpoint"),
-        ({"every": "90s"}, "every"),
-        ({"every": "0s"}, "every"),
+        ({"schedule": "90s"}, "schedule"),
+        ({"schedule": "0s"}, "schedule"),
         ({"endpoint_url": "127.0.0.1:1"}, "endpoint_url"),
     ],
 )
@@ -359,4 +359,6 @@ def test_the_sink_says_which_names_it_replaces() -> None:
         "jöb",
         "größer",
     ]
-    assert CloudwatchQuality(endpoint="e", schedule="s").replaced_names(names)[0][0] == "größer"
+    assert (
+        CloudwatchQuality(endpoint="e", schedule_name="s").replaced_names(names)[0][0] == "größer"
+    )

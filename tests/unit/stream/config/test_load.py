@@ -449,6 +449,14 @@ def test_the_name_of_a_job_is_a_single_word(file: Path, name: str) -> None:
             "state.commit_at_least: renamed; write `commit_interval: 1s`",
         ),
         ("rules: {cooldown_ms: 1800000}", "rules.cooldown_ms: renamed; write `cooldown: 30m`"),
+        (
+            "sinks: [{type: cloudwatch, schedule: churn-hourly}]",
+            "sinks[0].schedule: is now a length, such as 1h; write `schedule_name: churn-hourly`",
+        ),
+        (
+            "sinks: [{type: cloudwatch_quality, every: 1h}]",
+            "sinks[0].every: renamed; write `schedule: 1h`",
+        ),
         ("rules: {cooldown_ms: soon}", "rules.cooldown_ms: renamed; write `cooldown`"),
         ("rules: {cooldown_ms: .inf}", "rules.cooldown_ms: renamed; write `cooldown`"),
         ("rules: {cooldown_ms: .nan}", "rules.cooldown_ms: renamed; write `cooldown`"),
