@@ -238,3 +238,10 @@ def test_two_sinks_that_would_add_up_are_noticed() -> None:
     assert sink.destinations() == named.destinations() != []
     assert Cloudwatch(layout="sagemaker", endpoint="e").destinations() != sink.destinations()
     assert Cloudwatch().destinations() == []
+
+
+def test_features_whose_metrics_are_off_have_none_and_are_not_among_the_worst() -> None:
+    off = calm("off", emitted=False, sagemaker=sagemaker_figures(0.9))
+    sent = wire(features=WorstFeatures(1))
+    sent.delivery.deliver([schedule_report(features=(off, drift("on", 0.5)))])
+    assert sent.names == ["feature_non_null_on", "feature_baseline_drift_on"]
