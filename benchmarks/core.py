@@ -47,6 +47,8 @@ OURS = (
     "models1000",
     "wide200",
     "wide5000",
+    "values",
+    "values200",
 )
 RATIOS = {
     "d/f": 0.7,
@@ -62,6 +64,8 @@ RATIOS = {
     "models1000/d": 0.08,
     "wide200/d": 0.7,
     "wide5000/d": 0.7,
+    "values/d": None,
+    "values200/wide200": None,
 }
 """Ratios and their required minimum; those of wide events compare cells, all others events."""
 

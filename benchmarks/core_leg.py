@@ -35,7 +35,7 @@ from tests.support.records import NoSource, job_settings
 ARRIVAL_MS = 4_000_000_000_000
 ARROW = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
 SETTINGS = job_settings(lateness_ms=600_000)
-EVENTS_OF = {"f": "d", "labels": "d"}
+EVENTS_OF = {"f": "d", "labels": "d", "values": "d", "values200": "wide200"}
 """The legs that have the events of another one."""
 SCORE = PredictionColumns(problem="binary", probability="score", positive="1", negative="0")
 
@@ -72,7 +72,8 @@ def floor_leg(folder: Path) -> Callable[[], int]:
 
 def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     """A leg from bytes to merged counts, with everything on: envelope, guards, marks, lateness,
-    panes, dead letters, moments. In the leg ``labels`` all predictions wait for labels, too.
+    panes, dead letters, moments. In the leg ``labels`` all predictions wait for labels, too; in the
+    legs ``values`` and ``values200`` profiles keep the distinct values.
     """
     data = _load(folder, EVENTS_OF.get(name, name))
     models = sorted({key.decode() for key in data.models} or {"m"})
@@ -87,7 +88,8 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
         for name, layout in zip(models, layouts, strict=True)
     }
     waiting = PredictionRules(dict.fromkeys(models, SCORE), None, 1.0)
-    reader.use(ReadingPlan(named, form, waiting if name == "labels" else None))
+    labelled = waiting if name == "labels" else None
+    reader.use(ReadingPlan(named, form, labelled, keep_values=name.startswith("values")))
     raws = _raw_batches(data, reader.max_records)
 
     def run() -> int:

@@ -80,16 +80,19 @@ class Clocking(NamedTuple):
 class Pane:
     """Counts of a model in a pane, in the order of its layout.
 
-    ``numbers[i]`` holds the finite numbers of feature ``i``."""
+    ``numbers[i]`` holds the finite numbers of feature ``i``, and ``values[i]`` counts its distinct
+    values: finite numbers, or texts as they count."""
 
     layout: Layout
     rows: int = 0
     counts: list[int] = field(default_factory=list)
     numbers: list[list[float]] = field(default_factory=list)
+    values: list[Counter[float | str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.counts = [0] * self.layout.size
         self.numbers = [[] for _ in self.layout.features]
+        self.values = [Counter() for _ in self.layout.features]
 
     def add(self, row: Mapping[str, object]) -> None:
         """Count a row; a feature that the row does not have is missing."""
@@ -101,6 +104,9 @@ class Pane:
             number = number_of(cell) if feature.numeric else None
             if number is not None and math.isfinite(number):
                 self.numbers[i].append(number)
+                self.values[i][number] += 1
+            elif not feature.numeric and slots_of(cell, feature) != [MISSING]:
+                self.values[i][word_of(cell)] += 1
 
     def sums(self, i: int) -> tuple[float, float]:
         """Sum of the distances of feature ``i`` from its center, and of their squares."""

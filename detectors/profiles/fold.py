@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from detectors.profiles import distinct
 from detectors.profiles.columns import Column, Numbers
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.novel import sample
@@ -33,11 +34,14 @@ class Fold:
     """Counts rows of one schema for the layouts of several models.
 
     Groups refer to ``layouts`` by position. A feature without a column in a batch counts as missing
-    in every row; a column without a feature is ignored.
+    in every row; a column without a feature is ignored. With ``keep_values``, profiles keep the
+    distinct values of each feature (:mod:`detectors.profiles.distinct`): finite numbers, and texts
+    as they count, without blanks around them and in the spelling of the vocabulary.
     """
 
-    def __init__(self, layouts: Sequence[Layout]) -> None:
+    def __init__(self, layouts: Sequence[Layout], keep_values: bool = False) -> None:
         self.layouts = tuple(layouts)
+        self.keep_values = keep_values
         self._small_groups: dict[tuple[str, ...], SmallGroups] = {}
         self._bounds = [
             [_search_bounds(layout, i) for i in range(len(layout.features))]
@@ -77,7 +81,7 @@ class Fold:
     ) -> list[Profile]:
         names = tuple(columns)
         if names not in self._small_groups:
-            self._small_groups[names] = SmallGroups(self.layouts, names)
+            self._small_groups[names] = SmallGroups(self.layouts, names, self.keep_values)
         return self._small_groups[names].fold(
             columns, np.asarray(layout_of)[small], bounds[small], bounds[small + 1]
         )
@@ -98,7 +102,9 @@ class Fold:
             if column is None:
                 profile.counts[layout.starts[i] + MISSING] = stop - start
             elif isinstance(column, Numbers):
-                _count_numbers(profile, i, column, start, stop, self._bounds[which][i])
+                finite = _count_numbers(profile, i, column, start, stop, self._bounds[which][i])
+                if self.keep_values and len(finite):
+                    profile.values[i] = distinct.of_numbers(finite)
             else:
                 if feature.name not in encoded:
                     encoded[feature.name] = pc.dictionary_encode(column.values)
@@ -107,6 +113,7 @@ class Fold:
                     i,
                     encoded[feature.name].slice(start, stop - start),
                     self._words[which][i],
+                    self.keep_values,
                 )
         return profile
 
@@ -129,7 +136,8 @@ def _search_bounds(layout: Layout, i: int) -> NDArray[np.float64]:
 
 def _count_numbers(
     profile: Profile, i: int, column: Numbers, start: int, stop: int, bounds: NDArray[np.float64]
-) -> None:
+) -> NDArray[np.float64]:
+    """Count a column; returns its finite numbers, sorted."""
     layout, counts = profile.layout, profile.counts
     first, last = int(layout.starts[i]), int(layout.starts[i + 1])
     values = column.values[start:stop]
@@ -151,6 +159,7 @@ def _count_numbers(
         counts[first + FRACTIONAL] = len(finite) - whole
     if len(finite):
         _add_moments(profile, i, finite)
+    return finite
 
 
 def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None:
@@ -162,7 +171,7 @@ def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None
 
 
 def _count_texts(
-    profile: Profile, i: int, column: pa.DictionaryArray, words: VocabularyIndex
+    profile: Profile, i: int, column: pa.DictionaryArray, words: VocabularyIndex, keep_values: bool
 ) -> None:
     layout, counts = profile.layout, profile.counts
     first = int(layout.starts[i])
@@ -179,3 +188,8 @@ def _count_texts(
     if len(novel):
         unseen = values.take(pa.array(novel))
         profile.add_sample(feature.name, sample(unseen, occurrences[novel]))
+    if keep_values:
+        counted_texts = np.flatnonzero((bins < feature.bins) & (occurrences > 0))
+        if len(counted_texts):
+            texts = words.as_counted(values, bins).take(pa.array(counted_texts))
+            profile.values[i] = distinct.of_texts(texts, occurrences[counted_texts])

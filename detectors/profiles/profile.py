@@ -120,6 +120,12 @@ class Profile:
         return out
 
     @property
+    def nbytes(self) -> int:
+        """The memory of the counts and distinct values, in bytes, without small fixed parts."""
+        kept = sum(16 * len(found.ranks) + found.values.nbytes for found in self.values.values())
+        return self.counts.nbytes + kept
+
+    @property
     def feature_rows(self) -> NDArray[np.int64]:
         """Rows of each feature: the sum of its eight type slots."""
         starts, ends = self.layout.starts[:-1], self.layout.starts[1:]
@@ -144,7 +150,6 @@ class Profile:
 
         Equal profiles of one history give equal bytes. ``with_values``: the distinct values too.
         """
-        values = {i: distinct.encode(self.values[i]) for i in sorted(self.values)}
         vectors = (self.counts, self.sums, self.low, self.high)
         raw = b"".join(vector.tobytes() for vector in vectors)
         wire = _Wire(
@@ -155,8 +160,9 @@ class Profile:
             body=_ZSTD.compress(raw, asbytes=True),
             novel=self.novel,
         )
-        if not with_values or not values:
+        if not with_values or not self.values:
             return msgspec.msgpack.encode(wire)
+        values = {i: distinct.encode(self.values[i]) for i in sorted(self.values)}
         return msgspec.msgpack.encode(_WireWithValues(**structs.asdict(wire), values=values))
 
     @classmethod
@@ -180,7 +186,10 @@ class Profile:
         profile.high = floats[features * 3 :].copy()
         for name, counts in wire.novel.items():
             profile.note_novel(name, counts)
-        profile.values = {i: distinct.decode(values) for i, values in wire.values.items()}
+        try:
+            profile.values = {i: distinct.decode(values) for i, values in wire.values.items()}
+        except ValueError as error:
+            raise ProfileInvalid(str(error)) from error
         return profile
 
     @staticmethod

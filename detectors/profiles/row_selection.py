@@ -41,3 +41,9 @@ class RowSelection:
         if self.whole and len(columns[0]) == len(self.rows):
             return np.concatenate(columns)
         return np.concatenate([column[self.rows] for column in columns])
+
+    def places(self, columns: int) -> Ints:
+        """The place of each cell: ``column * groups + group``, ``[columns, rows]``."""
+        sizes = np.diff(self.bounds)
+        group = np.repeat(np.arange(len(sizes)), sizes)
+        return np.arange(columns)[:, None] * len(sizes) + group

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
+from detectors.profiles import distinct
 from detectors.profiles.columns import Column, Numbers
 from detectors.profiles.edge_search import CACHED, edges_below
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
@@ -26,8 +27,11 @@ class SmallGroups:
     A cell is one value: column ``j``, row ``r``. Tables have one entry per (layout, column).
     """
 
-    def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
+    def __init__(
+        self, layouts: Sequence[Layout], names: Sequence[str], keep_values: bool = False
+    ) -> None:
         self.layouts = tuple(layouts)
+        self.keep_values = keep_values
         kinds = [_kinds(layouts, name) for name in names]
         numeric = [name for name, kind in zip(names, kinds, strict=True) if True in kind]
         texts = [name for name, kind in zip(names, kinds, strict=True) if kind == {False}]
@@ -47,6 +51,9 @@ class SmallGroups:
         profiles = [self._count(groups, g, slots) for g in range(len(layout_of))]
         self._numbers.add_moments(profiles, groups)
         self._texts.add_novel(profiles, groups)
+        if self.keep_values:
+            self._numbers.add_values(profiles, groups)
+            self._texts.add_values(profiles, groups)
         return profiles
 
     def _count(self, groups: RowSelection, g: int, slots: Sequence[Ints]) -> Profile:
@@ -199,6 +206,17 @@ class _NumberTables:
             profile.sums[features, 1] = squares[present, g]
             profile.low[features] = low[present, g]
             profile.high[features] = high[present, g]
+
+    def add_values(self, profiles: Sequence[Profile], groups: RowSelection) -> None:
+        """Add the distinct finite numbers of each column and group to its profile."""
+        if not self.names:
+            return
+        places = groups.places(self.values.shape[0])[self.finite]
+        for place, found in distinct.numbers_by_place(places, self.values[self.finite]):
+            j, g = divmod(place, len(profiles))
+            which = groups.layout_of[g]
+            if self.present[which, j]:
+                profiles[g].values[int(self.position[which, j])] = found
 
 
 def _types(values: Floats, integral: NDArray[np.bool_]) -> NDArray[np.uint8]:

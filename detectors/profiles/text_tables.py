@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
+from detectors.profiles import distinct
 from detectors.profiles.columns import Column, Texts, written_types
 from detectors.profiles.hashing import hashed, hashed_bin
 from detectors.profiles.layout import HASHED_BINS, HEAD, MISSING, Layout
@@ -22,6 +25,14 @@ from detectors.profiles.vocabulary import KnownTexts, known_texts, trims
 from detectors.profiles.wide_batch import WideBatch
 
 
+class _Words(NamedTuple):
+    """Vocabularies, one after the other; ``first`` is where that of a (layout, column) begins."""
+
+    first: Ints
+    texts: pa.StringArray
+    ranks: NDArray[np.uint64]
+
+
 class TextTables:
     """The text columns: one vocabulary for all, and slots of every (layout, column).
 
@@ -32,6 +43,7 @@ class TextTables:
 
     def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
         self.names = list(names)
+        self._layouts = layouts
         shape = len(layouts), len(names)
         self.present = np.zeros(shape, bool)
         self.starts = np.zeros(shape, np.int64)
@@ -81,8 +93,9 @@ class TextTables:
         start, nowhere = self.starts.T[:, layouts], self.sizes[layouts]
         present = self.present.T[:, layouts]
         types = types.reshape(shape)
-        has_value = present & (types != MISSING)
-        bin_slots = np.where(has_value, start + HEAD + bins.reshape(shape), nowhere)
+        self.bins, self.has_value = bins.reshape(shape), present & (types != MISSING)
+        has_value = self.has_value
+        bin_slots = np.where(has_value, start + HEAD + self.bins, nowhere)
         return [bin_slots, np.where(present, start + types, nowhere)]
 
     def _read(self, table: Ints) -> tuple[Ints, NDArray[np.uint8]]:
@@ -156,6 +169,39 @@ class TextTables:
         for place, sampled in samples(places, texts, self.hashes[novel]).items():
             g, j = divmod(place, len(self.names))
             profiles[g].add_sample(self.names[j], sampled)
+
+    def add_values(self, profiles: Sequence[Profile], groups: RowSelection) -> None:
+        """Add the distinct texts of each column and group, as they count, to its profile."""
+        cells = np.flatnonzero(self.has_value) if self.names else np.empty(0, np.int64)
+        if not len(cells):
+            return
+        places = groups.places(len(self.names)).ravel()[cells]
+        column, row = np.divmod(cells, len(groups.rows))
+        layouts = groups.layout_of_row[row]
+        bins, words = self.bins.ravel()[cells], self._words_as_counted
+        codes = words.first[layouts, column] + bins
+        other = np.flatnonzero(bins >= self.known[layouts, column])
+        found = self.text.take(pa.array(cells[other]))
+        encoded = pc.dictionary_encode(_trimmed(found, self.trims[layouts, column][other]))
+        codes[other] = encoded.indices.to_numpy() + len(words.ranks)
+        texts = distinct.shortened(encoded.dictionary)
+        parts = [(words.texts, words.ranks), (texts, distinct.ranks_of(texts))]
+        for place, values in distinct.texts_by_place(places, codes, parts):
+            j, g = divmod(place, len(profiles))
+            profiles[g].values[profiles[g].layout.index[self.names[j]]] = values
+
+    @cached_property
+    def _words_as_counted(self) -> _Words:
+        """The vocabularies of all tables."""
+        known = [
+            layout.features[layout.index[name]].vocabulary if name in layout.index else ()
+            for layout in self._layouts
+            for name in self.names
+        ]
+        words = pa.array([word for vocabulary in known for word in vocabulary], pa.string())
+        texts = distinct.shortened(words)
+        first = np.cumsum([0, *map(len, known)])[:-1].reshape(self.present.shape)
+        return _Words(first, texts, distinct.ranks_of(texts))
 
 
 def _trimmed(texts: pa.StringArray, where: NDArray[np.bool_]) -> pa.StringArray:

@@ -64,6 +64,7 @@ class VocabularyIndex:
         self._bins = np.where(known.bins == NO_BIN, feature.bins, known.bins)
         self._types = known.types
         self._feature = feature
+        self._words = pa.array(feature.vocabulary, pa.string())
         self._trims = trims(feature)
 
     def look_up(
@@ -90,3 +91,11 @@ class VocabularyIndex:
         if self._feature.rare_bin is not None:
             known |= bins == self._feature.rare_bin
         return bins, types, values, known
+
+    def as_counted(self, values: pa.StringArray, bins: Ints) -> pa.StringArray:
+        """The values in the spelling of the vocabulary; ``values`` and ``bins`` are looked up."""
+        words = self._feature.vocabulary
+        if not words:
+            return values
+        spelled = self._words.take(pa.array(np.minimum(bins, len(words) - 1)))
+        return pc.if_else(pa.array(bins < len(words)), spelled, values)

@@ -9,6 +9,7 @@ from stream.event_time import JobSettings
 
 def settings_of(config: Config) -> JobSettings:
     """Return the settings that readers and aggregator share."""
+    schedules_ms = sorted({each for sink in config.sinks for each in sink.schedules_ms()})
     return JobSettings(
         window_ms=duration_ms(config.window),
         every_ms=config.every_ms,
@@ -19,4 +20,6 @@ def settings_of(config: Config) -> JobSettings:
         learn_rows=config.learn.events,
         stop_on_gap=config.on_gap == "stop",
         most_variants=config.most_variants,
+        schedules_ms=tuple(schedules_ms),
+        keep_values=bool(schedules_ms) or config.rules.comparison == "sagemaker-compat",
     )

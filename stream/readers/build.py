@@ -46,7 +46,8 @@ def label_reader_of(config: Config, reading: Reading) -> LabelReader:
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:
     """Return the plan by which readers decode and count the records of the models."""
     columns = columns_by_model(config, baselines)
-    return ReadingPlan(columns, config.format, _prediction_rules(config, columns))
+    predictions = _prediction_rules(config, columns)
+    return ReadingPlan(columns, config.format, predictions, settings_of(config).keep_values)
 
 
 def _prediction_rules(

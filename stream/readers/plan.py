@@ -17,7 +17,8 @@ class ReadingPlan:
     ``decoding`` has the distinct schemas of the models, for the format. ``folds`` has one
     :class:`~detectors.profiles.fold.Fold` for each schema, and ``position[model]`` is the index of
     the model's layout in the fold of its schema. ``fingerprints`` are those of the layouts.
-    ``predictions`` says which predictions wait for labels, ``None`` if none do.
+    ``predictions`` says which predictions wait for labels, ``None`` if none do. With
+    ``keep_values``, profiles keep the distinct values of each feature.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class ReadingPlan:
         models: Mapping[str, ModelColumns],
         record_format: Format,
         predictions: PredictionRules | None = None,
+        keep_values: bool = False,
     ) -> None:
         self.models = dict(models)
         self.predictions = predictions
@@ -41,7 +43,9 @@ class ReadingPlan:
         schema_of = {name: s for s, names in enumerate(members) for name in names}
         self.decoding = DecodingPlan(tuple(schemas), schema_of)
         self.position = {name: m for names in members for m, name in enumerate(names)}
-        self.folds = [Fold([models[name].layout for name in names]) for names in members]
+        self.folds = [
+            Fold([models[name].layout for name in names], keep_values) for names in members
+        ]
 
     @property
     def width(self) -> int:

@@ -102,6 +102,6 @@ class SqlitePanes:
             if profile is not None:
                 self._cache[pane] = profile
         self._changed.clear()
-        total = sum(profile.counts.nbytes for profile in self._cache.values())
+        total = sum(profile.nbytes for profile in self._cache.values())
         while total > CACHE_BYTES and self._cache:
-            total -= self._cache.popitem(last=False)[1].counts.nbytes
+            total -= self._cache.popitem(last=False)[1].nbytes

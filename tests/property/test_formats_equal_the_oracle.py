@@ -68,7 +68,8 @@ JSONS = [
 
 
 def plan(form: Sagemaker | Json, model: oracle.Model = MODEL) -> ReadingPlan:
-    return ReadingPlan({"m": ModelColumns(model.outputs, model.inputs, model.layout)}, form)
+    columns = ModelColumns(model.outputs, model.inputs, model.layout)
+    return ReadingPlan({"m": columns}, form, keep_values=True)
 
 
 def reader(form: Sagemaker | Json, model: oracle.Model = MODEL) -> Reader:
@@ -129,6 +130,18 @@ def check_profiles(partial: Partial, expected: dict[tuple[str, str, int], oracle
     for pane, profile in profiles.items():
         assert profile.rows == expected[pane].rows
         check_numbers(profile, expected[pane])
+        values = expected[pane].values
+        assert counted_values(profile) == {
+            i: dict(found) for i, found in enumerate(values) if found
+        }
+
+
+def counted_values(profile: Profile) -> dict[int, dict[float | str, int]]:
+    """The distinct values of each feature of a profile that keeps them, with their counts."""
+    return {
+        i: dict(zip(found.values.tolist(), found.counts.tolist(), strict=True))
+        for i, found in profile.values.items()
+    }
 
 
 def check_numbers(profile: Profile, pane: oracle.Pane) -> None:
