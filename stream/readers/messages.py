@@ -30,6 +30,12 @@ class AssignPartitions(msgspec.Struct, tag=True):
     skip: list[tuple[str, Position]] = []
 
 
+class Inform(msgspec.Struct, tag=True):
+    """News of the owner's source about partitions, which the reader's own source cannot find."""
+
+    found: dict[str, bytes]
+
+
 class Acknowledge(msgspec.Struct, tag=True):
     """An acknowledgement of partials that the owner has accepted or refused: others may follow."""
 
@@ -95,7 +101,7 @@ class SourceFailed(msgspec.Struct, tag=True):
     transient: bool
 
 
-ToReader = UseBaselines | AssignPartitions | Acknowledge | Shutdown
+ToReader = UseBaselines | AssignPartitions | Inform | Acknowledge | Shutdown
 ToOwner = Fetching | Decoding | PartialMessage | GapMessage | Heartbeat | SourceFailed
 
 encode: Final = msgspec.msgpack.Encoder().encode

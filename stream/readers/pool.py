@@ -119,6 +119,7 @@ class ReaderPool:
                 orders.setdefault(reader, []).append(assign)
         for reader, order in orders.items():
             self._order(reader, order)
+        self._pass_on_findings()
         return []
 
     def read(self, timeout_s: float) -> list[Partial | Gap | ReaderLost]:
@@ -132,6 +133,7 @@ class ReaderPool:
         items: list[Partial | Gap | ReaderLost] = []
         for received in self._inbox.take(timeout_s, MESSAGES_PER_READ):
             items += self._handle(received)
+        self._pass_on_findings()
         self._kill_silent_readers()
         return [*items, *self._start_replacements()]
 
@@ -231,6 +233,13 @@ class ReaderPool:
         log.warning(
             "reader_source_failed", reader=reader.name, source=failed.source, causes=failed.causes
         )
+
+    def _pass_on_findings(self) -> None:
+        """Tell each reader what the source of the owner has found in its partitions."""
+        for name, news in self._reading.found().items():
+            for reader in self.readers:
+                if name in reader.partitions:
+                    reader.inform({name: news})
 
     def _kill_silent_readers(self) -> None:
         """Kill silent readers, unless the owner itself did not run for a while."""

@@ -22,6 +22,7 @@ from stream.readers.messages import (
     Fetching,
     GapMessage,
     Heartbeat,
+    Inform,
     Shutdown,
     SourceFailed,
     ToOwner,
@@ -70,6 +71,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
 
 def _read(pipe: Connection, config: Config) -> None:
     reading = config.source.open(config.job)
+    reading.inform({})
     # Without this each garbage collection visits all modules: a third of a fast client's time.
     gc.freeze()
     try:
@@ -112,6 +114,8 @@ class _Loop:
                     self._assign(order)
                     if order.max_records == 1:
                         return True  # fetch this partition before the next one is assigned
+                case Inform(found):
+                    self._reading.inform(found)
                 case Acknowledge(partials):
                     self._unacknowledged -= partials
                 case Shutdown():

@@ -17,6 +17,7 @@ from stream.readers.messages import (
     Acknowledge,
     AssignPartitions,
     Heartbeat,
+    Inform,
     Shutdown,
     ToOwner,
     ToReader,
@@ -148,6 +149,10 @@ class WorkerHandle:
         for group in [[assign] for assign in assigns] if singly else [list(assigns)]:
             self._orders_sent += 1
             self._send(AssignPartitions(group, max_records, list(skip)))
+
+    def inform(self, found: dict[str, bytes]) -> None:
+        """Pass on what the owner's source has found in its partitions."""
+        self._send(Inform(found))
 
     def acknowledge(self, partials: int) -> None:
         """Acknowledge some of its partials, so that it sends others."""

@@ -109,6 +109,23 @@ class Reading(Protocol):
         """
         return 0
 
+    def found(self) -> dict[str, bytes]:
+        """Return what became known of partitions that other readings read, by partition.
+
+        Called several times a second in the process that discovers partitions, after
+        :meth:`assigned_elsewhere`; each partition's news are passed to :meth:`inform` of the reading
+        that reads it, in order. A partition that is assigned anew is told everything again. By
+        default nothing: a reading finds all records by itself.
+        """
+        return {}
+
+    def inform(self, found: Mapping[str, bytes]) -> None:
+        """Take what the discovering reading has found.
+
+        A reading in a reader process is first informed of nothing, before any assignment: another
+        one discovers. By default it makes no difference.
+        """
+
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Publish the committed positions for other tools, if the source can store them.
 

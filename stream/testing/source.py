@@ -203,9 +203,9 @@ class SourceContract(ConfigurationContract):
         first = opened()
         assign_all(first)
         batches = read(first, len(RECORDS))
-        second = opened()
         for batch in [batch for batch in batches if len(batch.values) > 3]:
             at = 3
+            second = opened()
             assert (
                 second.assign(
                     [
@@ -229,9 +229,7 @@ class SourceContract(ConfigurationContract):
             assert [value for result in reread for value in result.values][:count] == batch.values[
                 at:
             ]
-            second.assign(
-                [Assign(claim=3, partition=batch.partition, next=batch.next, mark_ms=None)]
-            )
+            second.close()
 
     def test_a_second_reading_continues_where_the_first_stopped(
         self, rig: SourceRig, opened: OpenReading

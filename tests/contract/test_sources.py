@@ -5,6 +5,7 @@ The laws are in :mod:`stream.testing.source`; what holds only for driftline's ow
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -17,9 +18,12 @@ from stream.sources.base import Source
 from stream.sources.jsonl.source import Jsonl
 from stream.sources.kafka.source import Kafka
 from stream.sources.kinesis.source import Kinesis
+from stream.sources.s3.keys import hour_folder
+from stream.sources.s3.source import S3
 from stream.testing.source import SourceContract, SourceRig
 from tests.servers.kafka import KafkaBroker
 from tests.servers.kinesis import KinesisEmulator
+from tests.servers.moto import REGION, MotoServer
 
 
 class KafkaRig:
@@ -119,6 +123,47 @@ class FolderRig:
         return batch.positions[at]
 
 
+class S3Rig:
+    """Objects of the present hour, in two folders, or of two variants with ``dated``."""
+
+    def __init__(self, moto: MotoServer, dated: bool) -> None:
+        self._moto = moto
+        self._s3 = moto.client("s3")
+        self._bucket = f"contract-{time.monotonic_ns()}"
+        self._s3.create_bucket(Bucket=self._bucket)
+        now_ms = int(time.time() * 1000)
+        roots = ["ep/a/", "ep/b/"]
+        self._folders = [hour_folder(root, now_ms) for root in roots] if dated else roots
+        self._objects = 0
+
+    def source(self) -> S3:
+        return S3(
+            bucket=self._bucket,
+            prefix="ep",
+            follow=True,
+            relist="300ms",
+            region=REGION,
+            endpoint_url=self._moto.url,
+        )
+
+    def write(self, values: list[bytes]) -> None:
+        for start in range(0, len(values), 7):
+            folder = self._folders[self._objects % 2].removesuffix("/")
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=f"{folder}/{self._objects:05d}.jsonl",
+                Body=b"".join(value + b"\n" for value in values[start : start + 7]),
+            )
+            self._objects += 1
+
+    def lose_the_beginning(self) -> None:
+        for stored in self._s3.list_objects_v2(Bucket=self._bucket)["Contents"]:
+            self._s3.delete_object(Bucket=self._bucket, Key=stored["Key"])
+
+    def position_before(self, batch: RawBatch, at: int) -> Position:
+        return batch.positions[at]
+
+
 RIGS = {
     "kafka-columns": "kafka",
     "kafka-plain": "kafka",
@@ -126,12 +171,15 @@ RIGS = {
     "kinesis": "kinesis",
     "jsonl": "jsonl",
     "jsonl-folder": "jsonl",
+    "s3-hours": "s3",
+    "s3-folders": "s3",
 }
 """Rig -> the type of the source it tests."""
 
 
 def marks_of(name: str) -> list[pytest.MarkDecorator]:
     server = RIGS[name]
+    server = {"s3": "moto"}.get(server, server)
     return [] if server == "jsonl" else [getattr(pytest.mark, server)]
 
 
@@ -149,6 +197,8 @@ class TestSources(SourceContract):
         if request.param == "kinesis":
             stream = request.getfixturevalue("make_stream")(2)
             return KinesisRig(request.getfixturevalue("kinesis"), stream)
+        if request.param.startswith("s3"):
+            return S3Rig(request.getfixturevalue("moto"), request.param == "s3-hours")
         return FileRig(tmp_path) if request.param == "jsonl" else FolderRig(tmp_path)
 
     def test_the_folder_is_named_like_the_type(self, rig: SourceRig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream.events import Position, RawBatch
-from stream.sources.jsonl.lines import Lines
+from stream.sources.lines import Lines
 
 
 def lines_batch(

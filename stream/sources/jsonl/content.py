@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from stream.sources.jsonl.lines import LONGEST_LINE_BYTES, Content
 from stream.sources.jsonl.position import ReadFile
+from stream.sources.lines import LONGEST_LINE_BYTES, Content
 
 HEAD_BYTES: Final = 1024
 """The number of bytes at the front of a file by which it is recognised."""

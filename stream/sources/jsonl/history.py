@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from stream.sources.jsonl.content import COMPRESSED_SUFFIX, fingerprint, length_of
 from stream.sources.jsonl.file_order import FileOrder, file_properties
-from stream.sources.jsonl.lines import Content
 from stream.sources.jsonl.position import REMEMBERED, Memory, Place, ReadFile
+from stream.sources.lines import Content
 
 CHECKED: Final = 2_000
 """The number of passed files whose size is looked at after each listing, in turn."""

@@ -41,8 +41,8 @@ from stream.sources.jsonl.content import (
 )
 from stream.sources.jsonl.file_order import FileOrder
 from stream.sources.jsonl.history import History
-from stream.sources.jsonl.lines import Lines, read_lines
 from stream.sources.jsonl.position import Memory, Place, ReadFile, decode, encode, name_of
+from stream.sources.lines import Lines, read_lines
 
 log = structlog.get_logger("driftline.jsonl")
 
