@@ -11,7 +11,7 @@ from typing import Final
 from stream.events import DiscoveredPartition, Position
 from stream.sources.s3.client import ObjectInfo
 from stream.sources.s3.keys import HOUR_MS, Partition, hour_folder, partition_named, partition_of
-from stream.sources.s3.position import Memory, Place, encode
+from stream.sources.s3.position import ObjectMemory, ObjectPlace, encode
 
 OLDEST: Final[Position] = ("", 0)
 """The start of a partition: nothing is read."""
@@ -21,7 +21,7 @@ HOURS_AHEAD: Final = 200
 """The number of hours of a root that are discovered before they are read."""
 
 
-class Folder:
+class KnownObjects:
     """The objects of one partition that are known, in the order in which they became known.
 
     ``objects`` has the latest known content of each key, ``noticed`` those keys that are known from
@@ -64,7 +64,7 @@ class Catalog:
         self.follow = follow
         self._since_ms = since_ms
         self._latest = latest
-        self._folders: dict[str, Folder] = {}
+        self._folders: dict[str, KnownObjects] = {}
         self._known: dict[str, set[int]] = {}
         self._new_roots: set[str] = set()
         self._ended: set[str] = set()
@@ -75,7 +75,7 @@ class Catalog:
         self.too_late: set[str] = set()
         self.error: Exception | None = None
 
-    def folder(self, name: str) -> Folder:
+    def folder(self, name: str) -> KnownObjects:
         """Return the folder of a partition, which may have no objects yet."""
         with self.changed:
             return self._folder(partition_named(name))
@@ -189,10 +189,10 @@ class Catalog:
         with self.changed:
             self.changed.wait_for(lambda: self.listed_ms is not None or self.error, timeout_s)
 
-    def _folder(self, partition: Partition) -> Folder:
+    def _folder(self, partition: Partition) -> KnownObjects:
         name = partition.name
         if name not in self._folders:
-            self._folders[name] = Folder(partition)
+            self._folders[name] = KnownObjects(partition)
             self._folders[name].complete = self.listed_ms is not None
         return self._folders[name]
 
@@ -274,7 +274,7 @@ class Catalog:
         since_ms = self._since_ms
         if not since_ms or (hour_ms is not None and hour_ms > since_ms):
             return DiscoveredPartition(partition.name, OLDEST, parents)
-        start = encode(Place(memory=Memory(floor_ms=since_ms)))
+        start = encode(ObjectPlace(memory=ObjectMemory(floor_ms=since_ms)))
         return DiscoveredPartition(partition.name, start, parents, inside=True)
 
     def _expired_of(self, root: str, ended: Collection[str]) -> list[str]:

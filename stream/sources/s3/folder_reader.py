@@ -11,10 +11,10 @@ import structlog
 from msgspec.structs import replace
 
 from stream.events import DiscoveredPartition, Gap, Position, RawBatch
-from stream.sources.s3.catalog import OLDEST, Folder
+from stream.sources.s3.catalog import OLDEST, KnownObjects
 from stream.sources.s3.client import ObjectInfo
 from stream.sources.s3.fetching import AHEAD_OBJECTS, Fetch
-from stream.sources.s3.position import Memory, Place, ReadObjects, decode, encode
+from stream.sources.s3.position import ObjectMemory, ObjectPlace, ReadObjects, decode, encode
 
 log = structlog.get_logger("driftline.s3")
 
@@ -35,7 +35,7 @@ class FolderReader:
     counted, so the new content is not read. The caller holds the lock of the catalog.
     """
 
-    def __init__(self, folder: Folder, position: Position) -> None:
+    def __init__(self, folder: KnownObjects, position: Position) -> None:
         place = decode(position)
         self.folder = folder
         self.position = position
@@ -204,8 +204,8 @@ class FolderReader:
         self._memory = replace(self._memory, etag="", plain=False)
 
     def _move(self) -> None:
-        memory: Memory = replace(self._memory, read=self._read.packed)
-        self.position = encode(Place(self._key, self._offset, memory))
+        memory: ObjectMemory = replace(self._memory, read=self._read.packed)
+        self.position = encode(ObjectPlace(self._key, self._offset, memory))
 
     def _lost(self, fetch: Fetch) -> Gap:
         """Return the gap of an object of which not all can be read; reading goes on after it."""

@@ -18,7 +18,7 @@ _SEPARATOR: Final = "\0"
 """It is not part of a key."""
 
 
-class Memory(msgspec.Struct, frozen=True, array_like=True):
+class ObjectMemory(msgspec.Struct, frozen=True, array_like=True):
     """What a position remembers besides its place.
 
     ``etag`` is that of the object at the place, if only a part of it was read. ``read`` has a hash
@@ -34,25 +34,25 @@ class Memory(msgspec.Struct, frozen=True, array_like=True):
     plain: bool = False
 
 
-class Place(msgspec.Struct, frozen=True):
+class ObjectPlace(msgspec.Struct, frozen=True):
     """A place in a partition: an object, the offset of the next line in its uncompressed content,
     and what was read before.
     """
 
     key: str = ""
     offset: int = 0
-    memory: Memory = Memory()
+    memory: ObjectMemory = ObjectMemory()
 
 
-def encode(place: Place) -> Position:
+def encode(place: ObjectPlace) -> Position:
     """Return the position: the key, with the memory as JSON behind it, and the offset.
 
-    >>> encode(Place())
+    >>> encode(ObjectPlace())
     ('', 0)
-    >>> decode(encode(Place("a", 7, Memory("e")))) == Place("a", 7, Memory("e"))
+    >>> decode(encode(ObjectPlace("a", 7, ObjectMemory("e")))) == ObjectPlace("a", 7, ObjectMemory("e"))
     True
     """
-    if place.memory == Memory():
+    if place.memory == ObjectMemory():
         return place.key, place.offset
     return (
         f"{place.key}{_SEPARATOR}{msgspec.json.encode(place.memory).decode()}",
@@ -60,7 +60,7 @@ def encode(place: Place) -> Position:
     )
 
 
-def decode(position: Position) -> Place:
+def decode(position: Position) -> ObjectPlace:
     """Return the place of a position.
 
     One that is only a key and an offset, as in a dead letter, has all objects with an earlier key
@@ -72,8 +72,8 @@ def decode(position: Position) -> Place:
     if isinstance(position, int):
         raise TypeError(f"a position in S3 is a key and an offset, not {position}")
     key, _, packed = position[0].partition(_SEPARATOR)
-    memory = msgspec.json.decode(packed, type=Memory) if packed else Memory(after=key)
-    return Place(key, position[1], memory)
+    memory = msgspec.json.decode(packed, type=ObjectMemory) if packed else ObjectMemory(after=key)
+    return ObjectPlace(key, position[1], memory)
 
 
 def key_hash(key: str) -> bytes:

@@ -191,7 +191,7 @@ def test_an_unknown_key_is_reported_with_the_nearest_and_all_valid_ones(file: Pa
 @pytest.mark.parametrize(
     ("old", "new", "path", "valid"),
     [
-        ("type: jsonl", "type: jsnol", "source.type", ("jsonl", "kafka", "kinesis")),
+        ("type: jsonl", "type: jsnol", "source.type", ("jsonl", "kafka", "kinesis", "s3")),
         ("type: sagemaker", "typ: sagemaker", "format.type", ("json", "sagemaker")),
         ("path: captures", "path: captures, pth: 3", "source.pth", ("type", "path", "follow")),
         (

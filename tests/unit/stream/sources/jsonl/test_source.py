@@ -12,9 +12,9 @@ from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading
 from stream.sources.jsonl.file_order import LIST_S
-from stream.sources.lines import CHUNK_BYTES
 from stream.sources.jsonl.position import name_of
 from stream.sources.jsonl.source import Jsonl
+from stream.sources.lines import CHUNK_BYTES
 from tests.unit.stream.sources.jsonl.following import list_at_each_poll
 
 
