@@ -113,8 +113,8 @@ class Reading(Protocol):
         """Return what became known of partitions that other readings read, by partition.
 
         Called several times a second in the process that discovers partitions, after
-        :meth:`assigned_elsewhere`; each partition's news are passed to :meth:`inform` of the reading
-        that reads it, in order. A partition that is assigned anew is told everything again. By
+        :meth:`assigned_elsewhere`; the news of a partition are passed, in order, to :meth:`inform`
+        of the reading that reads it. A partition that is assigned anew is told everything again. By
         default nothing: a reading finds all records by itself.
         """
         return {}

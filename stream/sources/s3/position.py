@@ -49,7 +49,8 @@ def encode(place: ObjectPlace) -> Position:
 
     >>> encode(ObjectPlace())
     ('', 0)
-    >>> decode(encode(ObjectPlace("a", 7, ObjectMemory("e")))) == ObjectPlace("a", 7, ObjectMemory("e"))
+    >>> place = ObjectPlace("a", 7, ObjectMemory("e"))
+    >>> decode(encode(place)) == place
     True
     """
     if place.memory == ObjectMemory():
