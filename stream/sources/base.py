@@ -125,6 +125,7 @@ class Reading(Protocol):
         A reading in a reader process is first informed of nothing, before any assignment: another
         one discovers. By default it makes no difference.
         """
+        return None  # noqa: RET501  # an empty body would make the method abstract
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Publish the committed positions for other tools, if the source can store them.
