@@ -8,6 +8,7 @@ from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import FILES, empty_baseline, load_baseline
 from stream.baselining.columns import columns_of
+from stream.baselining.constraints_shape import unread_keys
 from stream.config.consistency import baseline_faults
 from stream.config.model import Config
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
@@ -68,3 +69,9 @@ def baselines_check(config: Config) -> list[ConfigFault]:
     except ConfigError as error:
         return list(error.faults)
     return []
+
+
+def unread_constraints(config: Config) -> dict[str, list[str]]:
+    """The keys that are not read, by the path of the ``constraints.json`` of a model."""
+    files = [Path(each.baseline) / FILES[1] for each in config.models.values() if not each.learned]
+    return {str(path): keys for path in files if (keys := unread_keys(path))}

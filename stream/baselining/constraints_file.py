@@ -1,94 +1,47 @@
-"""Reads ``constraints.json``: each key is obeyed, or refused with the reason and a remedy.
+"""Reads ``constraints.json``: each known key is obeyed, or refused with the reason and a remedy.
+
+A key that is misspelt is refused. Any other unknown key is not read, so that a file of a newer
+Model Monitor can be used: :func:`~.constraints_shape.unread_keys` names them.
 
 See docs/sagemaker-compatibility.md for what each key means.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import inspect
 
-from detectors.decisions.rules import Share
 from detectors.faults import nearest
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.profiles.domains import domain_problem
 from detectors.profiles.layout import InferredType, Layout
+from stream.baselining.constraints_shape import (
+    FeatureEntry,
+    File,
+    Monitoring,
+    Override,
+    content_of,
+    is_unread,
+    without_nulls,
+)
 from stream.config.faults import key_path, mismatch, unknown_name
 from stream.config.validation import type_faults
 from stream.errors import ConfigError, ConfigFault
 
-OBSERVATIONS: Final = ("approximate_num_distinct_values",)
-"""Keys that state what was observed in the training data, and require nothing."""
 ANEW_WITH_VALUES: Final = "make it anew from training data that have them"
 SWITCHES: Final = (("evaluate_constraints", "evaluateConstraints"), ("emit_metrics", "emitMetrics"))
 """The switches of a feature's override, each in its two spellings."""
 LONGEST_LIST: Final = 20
 """The largest number of features that a message names."""
 
-Switch = Literal["Enabled", "Disabled"] | bool
-Text = Annotated[str | int | float | bool, msgspec.Meta(extra={"expected": "text or a number"})]
 Faults = Iterator[ConfigFault]
 
 
-class _Override(msgspec.Struct, frozen=True):
-    evaluate_constraints: Switch | None = None
-    evaluateConstraints: Switch | None = None
-    emit_metrics: Switch | None = None
-    emitMetrics: Switch | None = None
-
-
-class _Numbers(msgspec.Struct, frozen=True):
-    is_non_negative: bool | None = None
-    monitoring_config_overrides: _Override = _Override()
-    monitoringConfigOverrides: _Override = _Override()
-
-
-class _Text(msgspec.Struct, frozen=True):
-    domains: Annotated[list[Text], msgspec.Meta(min_length=1)] | None = None
-    monitoring_config_overrides: _Override = _Override()
-    monitoringConfigOverrides: _Override = _Override()
-
-
-class _Feature(msgspec.Struct, frozen=True):
-    name: str
-    inferred_type: InferredType | None = None
-    completeness: Share | None = None
-    num_constraints: _Numbers = _Numbers()
-    string_constraints: _Text = _Text()
-    monitoring_config_overrides: _Override = _Override()
-    monitoringConfigOverrides: _Override = _Override()
-
-
-class _Drift(msgspec.Struct, frozen=True):
-    perform_comparison: Switch | None = None
-    enable_comparisons: Switch | None = None
-    min_domain_mass: Share = 1.0
-    comparison_threshold: Share = 0.1
-    comparison_method: Literal["Robust", "Simple", "linf_robust", "linf_simple"] = "Robust"
-    categorical_comparison_threshold: Share | None = None
-    categorical_drift_method: Literal["LInfinity", "ChiSquared"] = "LInfinity"
-
-
-class _Monitoring(msgspec.Struct, frozen=True):
-    evaluate_constraints: Switch | None = None
-    emit_metrics: Switch | None = None
-    datatype_check_threshold: Share = 1.0
-    domain_content_threshold: Share = 1.0
-    distribution_constraints: _Drift = _Drift()
-
-
-class _File(msgspec.Struct, frozen=True):
-    features: list[Any]
-    version: Text = 0.0
-    monitoring_config: Any = None
-
-
-Part = TypeVar("Part", _File, _Feature, _Monitoring)
+Part = TypeVar("Part", File, FeatureEntry, Monitoring)
 
 
 def load_constraints(path: Path, layout: Layout, columns: Sequence[str]) -> Constraints:
@@ -97,9 +50,7 @@ def load_constraints(path: Path, layout: Layout, columns: Sequence[str]) -> Cons
     Raises :class:`~stream.errors.ConfigError` with all faults of the file.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_object)
-        json.dumps(data, ensure_ascii=False).encode()  # fails on half of a surrogate pair
-        return read_constraints(data, layout, columns)
+        return read_constraints(content_of(path), layout, columns)
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
     except RecursionError:
@@ -115,12 +66,13 @@ def read_constraints(data: object, layout: Layout, columns: Sequence[str]) -> Co
     """Return the constraints in the content of a ``constraints.json``.
 
     Files of earlier versions, without categorical keys, are read too, and both spellings and all
-    places of a feature's override. A key that is null has its default. Raises
-    :class:`~stream.errors.ConfigError` with all faults: unknown keys and values, features without
-    an entry or with two, and requirements that the counts of the baseline cannot decide.
+    places of a feature's override. A key that is null has its default; one that is unknown is not
+    read. Raises :class:`~stream.errors.ConfigError` with all faults: misspelt keys, unknown values,
+    features without an entry or with two, and requirements that the counts of the baseline cannot
+    decide.
     """
     faults: list[ConfigFault] = []
-    file = _part(_File, _without_nulls(data), "", faults)
+    file = _part(File, without_nulls(data), "", faults)
     if file is None:
         raise ConfigError(faults)
     features = {
@@ -129,47 +81,29 @@ def read_constraints(data: object, layout: Layout, columns: Sequence[str]) -> Co
         if (feature := _feature(raw, f"features[{position}]", layout, columns, faults)) is not None
     }
     faults += _names(file.features, layout, columns)
-    monitoring = _part(_Monitoring, file.monitoring_config or {}, "monitoring_config", faults)
-    faults += _monitoring_faults(monitoring or _Monitoring())
+    monitoring = _part(Monitoring, file.monitoring_config or {}, "monitoring_config", faults)
+    faults += _monitoring_faults(monitoring or Monitoring())
     if faults:
         raise ConfigError(faults)
     return Constraints(
         {feature.name: _constraint(feature, layout) for feature in features.values()},
-        _thresholds(monitoring or _Monitoring()),
+        _thresholds(monitoring or Monitoring()),
     )
-
-
-def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    """The mapping of a JSON object; of two equal keys one would be passed over."""
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {repeated!r} twice in one object")
-    return dict(pairs)
-
-
-def _without_nulls(data: object) -> object:
-    """The same data without observations, and without keys that are null: they have defaults."""
-    if isinstance(data, dict):
-        return {
-            key: _without_nulls(value)
-            for key, value in data.items()
-            if value is not None and key not in OBSERVATIONS
-        }
-    return [_without_nulls(item) for item in data] if isinstance(data, list) else data
 
 
 def _part(kind: type[Part], raw: object, path: str, faults: list[ConfigFault]) -> Part | None:
     """The part of a file as a struct; its faults are added to ``faults``.
 
     A key at fault has its default there, so that the rest can be checked. ``None`` if it has no
-    default.
+    default. A key that is not read is no fault.
     """
     found = list(type_faults(inspect.type_info(kind), raw, path))
-    faults += found
+    told = [fault for fault in found if not is_unread(fault)]
+    faults += told
     try:
         return msgspec.convert(_without(raw, path, {fault.path for fault in found}), kind)
     except msgspec.ValidationError:
+        faults += [] if told else found  # a required key under another name
         return None
 
 
@@ -187,10 +121,10 @@ def _feature(
     layout: Layout,
     columns: Sequence[str],
     faults: list[ConfigFault],
-) -> _Feature | None:
+) -> FeatureEntry | None:
     """The entry of a feature; ``None`` if it has faults, each of which names the feature."""
     found: list[ConfigFault] = []
-    feature = _part(_Feature, raw, path, found)
+    feature = _part(FeatureEntry, raw, path, found)
     if feature is not None and feature.name in columns:
         found += _feature_faults(feature, path, layout)
     name = raw.get("name") if isinstance(raw, Mapping) else None
@@ -231,7 +165,7 @@ def _absent(positions: Mapping[str, int], layout: Layout, columns: Sequence[str]
         yield ConfigFault(path="features", reason=reason, expected="an entry for each feature")
 
 
-def _feature_faults(feature: _Feature, path: str, layout: Layout) -> Faults:
+def _feature_faults(feature: FeatureEntry, path: str, layout: Layout) -> Faults:
     """Requirements on one feature that the counts of its baseline cannot decide."""
     yield from _switch_faults(_overrides(feature, path))
     is_empty = _counted_type(feature, layout) == "Unknown"
@@ -252,7 +186,7 @@ def _feature_faults(feature: _Feature, path: str, layout: Layout) -> Faults:
         yield ConfigFault(path=f"{path}.string_constraints.domains", reason=f"{problem}: {advice}")
 
 
-def _type_faults(feature: _Feature, path: str, counted: InferredType) -> Faults:
+def _type_faults(feature: FeatureEntry, path: str, counted: InferredType) -> Faults:
     declared = feature.inferred_type
     numbers = ("Integral", "Fractional")
     if (
@@ -277,7 +211,7 @@ def _anew(option: str, name: str) -> str:
     return f"make it anew with --{option} {name if plain else repr(name)}"
 
 
-def _monitoring_faults(monitoring: _Monitoring) -> Faults:
+def _monitoring_faults(monitoring: Monitoring) -> Faults:
     drift = monitoring.distribution_constraints
     path = "monitoring_config.distribution_constraints"
     if drift.min_domain_mass != 1.0:
@@ -293,7 +227,7 @@ def _refused(path: str, value: str, reason: str) -> ConfigFault:
     return ConfigFault(path=path, reason=f"{value!r} cannot be obeyed: {reason}", found=value)
 
 
-def _switch_faults(overrides: Mapping[str, _Override]) -> Faults:
+def _switch_faults(overrides: Mapping[str, Override]) -> Faults:
     """Switches of a feature that contradict each other, in two places or in two spellings."""
     for keys in SWITCHES:
         switches = {
@@ -307,7 +241,7 @@ def _switch_faults(overrides: Mapping[str, _Override]) -> Faults:
             yield ConfigFault(path=list(switches)[-1], reason=reason)
 
 
-def _overrides(feature: _Feature, path: str = "") -> dict[str, _Override]:
+def _overrides(feature: FeatureEntry, path: str = "") -> dict[str, Override]:
     """The overrides of a feature by their path."""
     places = {
         path: feature,
@@ -320,7 +254,7 @@ def _overrides(feature: _Feature, path: str = "") -> dict[str, _Override]:
     }
 
 
-def _constraint(feature: _Feature, layout: Layout) -> Constraint:
+def _constraint(feature: FeatureEntry, layout: Layout) -> Constraint:
     counted, declared = _counted_type(feature, layout), feature.inferred_type
     evaluate, emit = (
         all(_is_on(getattr(each, key)) for each in _overrides(feature).values() for key in keys)
@@ -336,7 +270,7 @@ def _constraint(feature: _Feature, layout: Layout) -> Constraint:
     )
 
 
-def _domain(feature: _Feature) -> tuple[str, ...] | None:
+def _domain(feature: FeatureEntry) -> tuple[str, ...] | None:
     """The allowed values as the text of events, where a boolean is ``true`` or ``false``."""
     domains = feature.string_constraints.domains
     if domains is None:
@@ -344,13 +278,13 @@ def _domain(feature: _Feature) -> tuple[str, ...] | None:
     return tuple(str(value).lower() if isinstance(value, bool) else str(value) for value in domains)
 
 
-def _counted_type(feature: _Feature, layout: Layout) -> InferredType:
+def _counted_type(feature: FeatureEntry, layout: Layout) -> InferredType:
     """The type in the layout; in a baseline of 0.1.0 a column without a value has no feature."""
     position = layout.index.get(feature.name)
     return "Unknown" if position is None else layout.features[position].type
 
 
-def _thresholds(monitoring: _Monitoring) -> Thresholds:
+def _thresholds(monitoring: Monitoring) -> Thresholds:
     drift = monitoring.distribution_constraints
     return Thresholds(
         evaluate_constraints=_is_on(monitoring.evaluate_constraints),

@@ -10,7 +10,11 @@ from detectors.decisions.metric_rulings import is_judged
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from detectors.quality.judged import MetricRule
-from stream.baselining.configured import configured_baselines, without_constraints
+from stream.baselining.configured import (
+    configured_baselines,
+    unread_constraints,
+    without_constraints,
+)
 from stream.baselining.quality.configured import configured_quality
 from stream.baselining.quality.limits import metric_rules
 from stream.check.chance import chance_warnings
@@ -28,6 +32,7 @@ NO_SINKS: Final = (
 NO_CONSTRAINTS: Final = (
     "does not exist: the constraints that were written with the baseline apply, without later edits"
 )
+UNREAD: Final = "keys that driftline does not know are not read, and require nothing"
 NOTHING_JUDGED: Final = (
     "no metric has a limit, so nothing is judged: add `limits`, or a `baseline` that driftline"
     " baseline made with --quality"
@@ -52,9 +57,9 @@ def summary(config: Config) -> list[str]:
 def warnings(config: Config, environment: Environment) -> list[str]:
     """Return warnings about possible mistakes.
 
-    Unset variables, missing constraints, no sinks, names that sinks replace, predictions without a
-    baseline, models that learn first, limits without an effect, methods under which chance gives
-    violations, quality without a limit.
+    Unset variables, missing constraints, keys of constraints that are not read, no sinks, names
+    that sinks replace, predictions without a baseline, models that learn first, limits without an
+    effect, methods under which chance gives violations, quality without a limit.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
@@ -64,12 +69,13 @@ def warnings(config: Config, environment: Environment) -> list[str]:
         for name in names
     ]
     lost = [f"{key}: {path} {NO_CONSTRAINTS}" for key, path in without_constraints(config).items()]
+    unread = [f"{path}: {UNREAD}: {', '.join(k)}" for path, k in unread_constraints(config).items()]
     sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
     baselines = configured_baselines(config)
     columns = model_warnings(config, baselines)
     limits = limit_warnings(config, baselines)
     chance = chance_warnings(config, baselines)
-    return [*unset, *lost, *sinks, *columns, *limits, *chance, *_without_verdicts(config)]
+    return [*unset, *lost, *unread, *sinks, *columns, *limits, *chance, *_without_verdicts(config)]
 
 
 def _without_verdicts(config: Config) -> Iterator[str]:

@@ -16,6 +16,10 @@ LONGEST_LIST: Final = 20
 """The largest number of valid names that a message shows; the fault holds all of them."""
 
 
+UNKNOWN_KEY: Final = "a known key"
+"""What is ``expected`` in the place of an unknown key."""
+
+
 def mismatch(path: str, expected: str, found: str) -> ConfigFault:
     """The fault of an unexpected value.
 
@@ -39,8 +43,9 @@ def unknown_key(path: str, key: object, valid: Sequence[str]) -> ConfigFault:
     "souce: unknown key; did you mean 'source'? valid: job, source"
     """
     reason = _with_names("unknown key", str(key), valid)
-    expected = "a known key"
-    return ConfigFault(path=path, reason=reason, expected=expected, found=str(key), valid=(*valid,))
+    return ConfigFault(
+        path=path, reason=reason, expected=UNKNOWN_KEY, found=str(key), valid=(*valid,)
+    )
 
 
 def unknown_name(path: str, kind: str, value: object, valid: Iterable[str]) -> ConfigFault:

@@ -12,6 +12,7 @@ import msgspec
 
 from detectors.profiles.baseline import Baseline
 from detectors.quality.baseline import QualityBaseline
+from stream.baselining.configured import unread_constraints
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
@@ -182,6 +183,8 @@ class Startup:
         )
 
     def _log_limits(self, job: Job) -> None:
+        for path, keys in unread_constraints(self._config).items():
+            self._telemetry.log.warning("constraints_unread", file=path, keys=keys)
         for change in job.limits_changes:
             self._telemetry.log.warning(
                 "limits_changed", model=change.model, before=change.before, after=change.after

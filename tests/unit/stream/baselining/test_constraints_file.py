@@ -16,6 +16,7 @@ from detectors.errors import DetectorError
 from detectors.profiles.baseline import Constraint, Constraints
 from stream.baselining.build import BuiltBaseline, load_baseline, make, write
 from stream.baselining.constraints_file import read_constraints
+from stream.baselining.constraints_shape import unread_keys
 from stream.errors import ConfigError
 
 Edit = Callable[[dict[str, Any]], object]
@@ -122,6 +123,41 @@ def test_a_misspelt_key_is_a_fault_with_the_nearest_name(edit: Edit, path: str, 
     where, reason = fault(edit)
     assert where == path
     assert f"did you mean '{near}'?" in reason
+
+
+NEWER = both(
+    lambda data: data.update(schema_revision=3),
+    monitoring(sampling={"share": 0.5}),
+    drift(numerical_drift_method="Wasserstein", numerical_comparison_threshold=0.2),
+    *(feature(name, monotonicity="Rising") for name in ("code", "size", "word", "promo")),
+    feature("code", num_constraints={"is_non_negative": True, "largest_value": 9}),
+)
+
+
+def test_unknown_keys_of_a_newer_file_are_not_read_and_named(tmp_path: Path) -> None:
+    assert read(NEWER) == read(lambda _: None), "they require nothing"
+    write(BUILT, tmp_path)
+    path = tmp_path / "constraints.json"
+    assert unread_keys(path) == []
+    data = json.loads(path.read_text())
+    NEWER(data)
+    path.write_text(json.dumps(data))
+    assert sorted(unread_keys(path)) == [
+        "features[].monotonicity (4 times)",
+        "features[].num_constraints.largest_value",
+        "monitoring_config.distribution_constraints.numerical_comparison_threshold",
+        "monitoring_config.distribution_constraints.numerical_drift_method",
+        "monitoring_config.sampling",
+        "schema_revision",
+    ]
+    for content in ("", "[]", "{", '{"features": 3}'):
+        path.write_text(content)
+        assert unread_keys(path) == [], "the fault of such a file is told by what loads it"
+
+
+@pytest.mark.parametrize("key", ["feature_list", "columns"])
+def test_a_file_without_features_is_refused_whatever_else_it_has(key: str) -> None:
+    assert faults(lambda data: data.update({key: data.pop("features")}))
 
 
 @pytest.mark.parametrize("value", ["Enable", "enabled", "on", "Disable", "yes"])

@@ -167,3 +167,9 @@ def test_a_p_value_says_how_often_chance_violates(tmp_path: Path) -> None:
     (warning,) = edited(tmp_path, **chi, categorical_comparison_threshold=0.05)
     assert "a p-value below 0.05 is a violation" in warning
     assert "9.8 % of the windows have one among 2 features of text" in warning
+
+
+def test_keys_that_are_not_read_are_named(tmp_path: Path) -> None:
+    (warning,) = edited(tmp_path, numerical_drift_method="Wasserstein")
+    assert "constraints.json: keys that driftline does not know are not read" in warning
+    assert warning.endswith("monitoring_config.distribution_constraints.numerical_drift_method")
