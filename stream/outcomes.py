@@ -15,9 +15,9 @@ CRASHES_READER: Final = "crashes_reader"
 """The reason for a record that repeatedly crashed the process decoding it."""
 FAILS_DECODING: Final = "fails_decoding"
 """The reason for a record on which the decoder or the count raised an error of its own."""
-SHADOW: Final = "shadow"
-"""The reason for a capture of shadow traffic."""
-WITHOUT_LETTER: Final = frozenset({SHADOW})
+SKIPPED_SOURCE: Final = "skipped_source"
+"""The reason for a capture whose ``invocationSource`` is not to be counted."""
+WITHOUT_LETTER: Final = frozenset({SKIPPED_SOURCE})
 """Reasons that are no fault of a record, which therefore becomes no dead letter."""
 
 ADVICE: Final[Mapping[str, str]] = {
@@ -104,9 +104,9 @@ ADVICE: Final[Mapping[str, str]] = {
         " needed"
     ),
     "tombstone": "The record has no value, as is usual in compacted topics: no action is needed",
-    SHADOW: (
-        "The capture is of shadow traffic: no action is needed, or set `count_shadow: true` under"
-        " `format`"
+    SKIPPED_SOURCE: (
+        "The `invocationSource` of the capture is in `skip` under `format`, as that of shadow"
+        " traffic is by default: no action is needed, or set `skip: []`"
     ),
     FAILS_DECODING: (
         "driftline failed on this record with an error of its own: keep the record and report a bug"
@@ -151,7 +151,7 @@ UNTAKEN_ADVICE: Final[Mapping[str, str]] = {
     ),
 }
 """Why the prediction of an event does not wait for a label, and advice."""
-EXPECTED: Final = frozenset({DUPLICATE, SHADOW, "tombstone", "model_removed"})
+EXPECTED: Final = frozenset({DUPLICATE, SKIPPED_SOURCE, "tombstone", "model_removed"})
 """Reasons that need no action."""
 
 

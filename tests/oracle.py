@@ -487,8 +487,8 @@ def read_capture(
     ids = check_envelope(document)
     time_ms = time_of(document, record, origin.time, "eventMetadata.inferenceTime")
     source = at(document, "eventMetadata.invocationSource")
-    if source == "ShadowExperiment" and not form.count_shadow:
-        return rejected(time_ms, "shadow")
+    if isinstance(source, str) and source in form.skip:
+        return rejected(time_ms, "skipped_source")
     key = model_of(document, record, origin, models)
     if isinstance(key, str):
         return rejected(time_ms, key)

@@ -14,15 +14,18 @@ UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)
 class RenamedKey(NamedTuple):
     """An old key: the pattern of its ``path``, its current ``name``, and its unit in milliseconds.
 
-    ``unit_ms`` is 0 where the form of the value has not changed.
+    ``unit_ms`` is 0 where the value is no duration. ``values`` are the current values of old
+    ``true`` and ``false``; empty where the form of the value has not changed.
     """
 
     path: str
     name: str
     unit_ms: int = 0
+    values: tuple[str, str] = ("", "")
 
 
 RENAMED: Final = (
+    RenamedKey(r"format\.count_shadow", "skip", values=("[]", "[ShadowExperiment]")),
     RenamedKey(r"state\.commit_at_least", "commit_interval"),
     RenamedKey(r"models\..+\.changes", "change_detectors"),
     RenamedKey(r"rules\.cooldown_ms", "cooldown", 1),
@@ -62,6 +65,8 @@ def former_meaning(path: str, value: object) -> ConfigFault | None:
 
 def _value(old: RenamedKey, value: object) -> str:
     """The value in its current form; empty for a value of several lines."""
+    if isinstance(value, bool) and any(old.values):
+        return f": {old.values[not value]}"
     if not old.unit_ms:
         return f": {value}" if isinstance(value, str) else ""
     if isinstance(value, int | float) and 0 <= value < inf:

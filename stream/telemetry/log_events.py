@@ -92,7 +92,7 @@ class VerdictLog:
 class DroppedLog:
     """Logs a warning about dropped records: immediately for a new reason, else once a minute.
 
-    It is no warning if the only reason is that of shadow traffic.
+    It is no warning if the only reason is a source that is not to be counted.
     """
 
     def __init__(self, log: Any, clock: Callable[[], float] = time.monotonic) -> None:

@@ -45,11 +45,6 @@ def capture(
     }
 
 
-def shadow(document: dict[str, object]) -> dict[str, object]:
-    metadata = {"inferenceTime": TIME, "invocationSource": "ShadowExperiment"}
-    return {**document, "eventMetadata": metadata}
-
-
 def event(time: object = TIME, **cells: object) -> dict[str, object]:
     return {
         "time": time,

@@ -29,7 +29,7 @@ from stream.formats.json_rows import RowShape
 from stream.formats.path_columns import PathColumns
 from stream.formats.sagemaker.batches import CaptureTable
 from stream.formats.sagemaker.envelope import EMPTY_EVENT, Event, Metadata, read_event
-from stream.outcomes import SHADOW
+from stream.outcomes import SKIPPED_SOURCE
 
 SHADOW_SOURCE: Final = "ShadowExperiment"
 """The ``invocationSource`` of a request that was copied to a shadow variant."""
@@ -70,8 +70,10 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     """The dotted path of each column that is not under its own name in JSON objects."""
     header: bool = False
     """Whether the first row of a CSV payload names its columns; else they are read by position."""
-    count_shadow: bool = False
-    """Whether captures of shadow traffic (``invocationSource: ShadowExperiment``) are counted."""
+    skip: tuple[str, ...] = (SHADOW_SOURCE,)
+    """The values of ``invocationSource`` whose captures are not counted; ``[]``: all are counted.
+    ``ShadowExperiment`` marks the copies that a shadow variant received.
+    """
 
     def named_columns(self) -> dict[str, Collection[str]]:
         """Return the columns with a path of their own."""
@@ -97,7 +99,7 @@ class CaptureDecoder:
         dotted = [] if self._time_in_envelope else [self._identity.time.path]
         paths = [*dotted, *self._identity.paths]
         self._others = PathColumns([tuple(path.split(".")) for path in paths]) if paths else None
-        self._count_shadow = form.count_shadow
+        self._skip = frozenset(form.skip)
         self._tables: list[CaptureTable] = []
         for number, schema in enumerate(plan.schemas):
             outputs = form.shape("response", schema.outputs, form.output_rows)
@@ -108,7 +110,7 @@ class CaptureDecoder:
         """Decode the records; a rejected one has the first reason that applies.
 
         ``tombstone``, ``undecodable``, ``several_objects``, ``not_an_object``, ``wrong_type`` (in
-        the envelope), ``time_missing``, ``time_absurd``, ``shadow``, ``invalid_name``,
+        the envelope), ``time_missing``, ``time_absurd``, ``skipped_source``, ``invalid_name``,
         ``unknown_model``, ``payload_missing`` (no side that is needed); then for the response and
         after it for the request ``unknown_encoding`` or ``undecodable`` (base64); then likewise
         ``undecodable`` (JSON), ``header_row``, ``wrong_type``, ``too_few_columns`` or
@@ -125,8 +127,8 @@ class CaptureDecoder:
             others = self._others.columns(documents, len(records.values))
         times = [m.inferenceTime for m in metadata] if self._time_in_envelope else others.pop(0)
         identified = self._identity.resolve(records, times, others, rejects)
-        if not self._count_shadow:
-            _reject_shadows(metadata, identified.time_ms, rejects)
+        if self._skip:
+            _skip_sources(self._skip, metadata, identified.time_ms, rejects)
         batches = [
             batch
             for s, members in identified.by_schema(rejects)
@@ -156,11 +158,14 @@ class CaptureDecoder:
         return events
 
 
-def _reject_shadows(
-    metadata: Sequence[Metadata], time_ms: NDArray[np.int64], rejects: dict[int, RecordFault]
+def _skip_sources(
+    skip: frozenset[str],
+    metadata: Sequence[Metadata],
+    time_ms: NDArray[np.int64],
+    rejects: dict[int, RecordFault],
 ) -> None:
-    """Reject captures of shadow traffic whose time is known; an experiment is not production."""
-    if SHADOW_SOURCE in map(_INVOCATION_SOURCE, metadata):
+    """Reject captures from the sources in ``skip`` whose time is known."""
+    if any(source in map(_INVOCATION_SOURCE, metadata) for source in skip):
         for i, source in enumerate(map(_INVOCATION_SOURCE, metadata)):
-            if source == SHADOW_SOURCE and (i not in rejects or time_ms[i] >= 0):
-                rejects[i] = RecordFault(SHADOW)
+            if isinstance(source, str) and source in skip and (i not in rejects or time_ms[i] >= 0):
+                rejects[i] = RecordFault(SKIPPED_SOURCE)

@@ -150,11 +150,11 @@ def test_the_event_has_the_latest_detail_of_the_most_frequent_reason() -> None:
     assert "detail" not in event
 
 
-def test_shadow_traffic_is_no_warning() -> None:
+def test_a_source_that_is_not_counted_is_no_warning() -> None:
     log = CapturingLogger()
     dropped = DroppedLog(log, lambda: 0.0)
-    dropped.write(Ledger({"t-0": Account(0, {"shadow": 3})}), "dead.jsonl")
-    dropped.write(Ledger({"t-0": Account(0, {"shadow": 4, "tombstone": 1})}), "dead.jsonl")
+    dropped.write(Ledger({"t-0": Account(0, {"skipped_source": 3})}), "dead.jsonl")
+    dropped.write(Ledger({"t-0": Account(0, {"skipped_source": 4, "tombstone": 1})}), "dead.jsonl")
     assert [call.args[0] for call in log.calls] == [logging.INFO, logging.WARNING]
     assert "dead_letters" not in log.calls[0].kwargs
 
