@@ -17,7 +17,13 @@ FAILS_DECODING: Final = "fails_decoding"
 """The reason for a record on which the decoder or the count raised an error of its own."""
 SKIPPED_SOURCE: Final = "skipped_source"
 """The reason for a capture whose ``invocationSource`` is not to be counted."""
-WITHOUT_LETTER: Final = frozenset({SKIPPED_SOURCE})
+DROPPED_BY_SCRIPT: Final = "dropped_by_script"
+"""The reason for a capture for which the preprocessing script returned no row."""
+SCRIPT_FAILED: Final = "script_failed"
+"""The reason for a capture on which the preprocessing script raised an error or crashed."""
+SCRIPT_TIMED_OUT: Final = "script_timed_out"
+"""The reason for a capture on which the preprocessing script did not return in time."""
+WITHOUT_LETTER: Final = frozenset({SKIPPED_SOURCE, DROPPED_BY_SCRIPT})
 """Reasons that are no fault of a record, which therefore becomes no dead letter."""
 
 ADVICE: Final[Mapping[str, str]] = {
@@ -108,6 +114,21 @@ ADVICE: Final[Mapping[str, str]] = {
         "The `invocationSource` of the capture is in `skip` under `format`, as that of shadow"
         " traffic is by default: no action is needed, or set `skip: []`"
     ),
+    DROPPED_BY_SCRIPT: (
+        "The script that `preprocess` names returned `[]` for the capture: no action is needed"
+    ),
+    SCRIPT_FAILED: (
+        "The script that `preprocess` names raised an error, or ended its process: correct it at"
+        " the line that the detail of the dead letter names"
+    ),
+    SCRIPT_TIMED_OUT: (
+        "The script that `preprocess` names took longer than `preprocess_limit`: make it faster, or"
+        " increase the limit; a script should not wait for a network"
+    ),
+    "script_result": (
+        "The script that `preprocess` names returned something that is no row: return a flat dict,"
+        " a list of these, or `[]` for a capture that is not to be counted"
+    ),
     FAILS_DECODING: (
         "driftline failed on this record with an error of its own: keep the record and report a bug"
     ),
@@ -151,7 +172,9 @@ UNTAKEN_ADVICE: Final[Mapping[str, str]] = {
     ),
 }
 """Why the prediction of an event does not wait for a label, and advice."""
-EXPECTED: Final = frozenset({DUPLICATE, SKIPPED_SOURCE, "tombstone", "model_removed"})
+EXPECTED: Final = frozenset(
+    {DUPLICATE, SKIPPED_SOURCE, DROPPED_BY_SCRIPT, "tombstone", "model_removed"}
+)
 """Reasons that need no action."""
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from sinks.base import Sink
 from stream.config.model import Config, S3Config
 from stream.errors import ConfigFault
+from stream.formats.base import Format
 from stream.sources.base import Source
 
 
 def component_faults(config: Config) -> list[ConfigFault]:
-    """Return the faults from ``check()`` of both sources, of each sink and of the state in S3."""
-    faults = list(_checked("source", config.source))
+    """Return the faults from ``check()`` of sources, format and sinks, and of the state in S3."""
+    faults = [*_checked("source", config.source), *_checked("format", config.format)]
     if config.labels is not None:
         faults += _checked("labels.source", config.labels.source)
     for position, sink in enumerate(config.sinks):
@@ -22,7 +23,7 @@ def component_faults(config: Config) -> list[ConfigFault]:
     return faults
 
 
-def _checked(path: str, component: Source | Sink | S3Config) -> Iterator[ConfigFault]:
+def _checked(path: str, component: Source | Format | Sink | S3Config) -> Iterator[ConfigFault]:
     try:
         for fault in component.check():
             yield ConfigFault(path=f"{path}.{fault.key}", reason=fault.message)

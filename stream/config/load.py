@@ -137,8 +137,8 @@ def _nul_faults(value: Any, path: str = "") -> Iterator[ConfigFault]:
 def _absolute(config: Config, folder: Path) -> Config:
     """The configuration with absolute paths, and with the default ones of its job.
 
-    These are the paths of both sources, sinks, state, dead letters and certificates, and the
-    folders of the baselines.
+    These are the paths of both sources, format, sinks, state, dead letters and certificates, and
+    the folders of the baselines.
     """
 
     def below_folder(path: str) -> str:
@@ -150,6 +150,7 @@ def _absolute(config: Config, folder: Path) -> Config:
     return replace(
         config,
         source=config.source.in_folder(folder),
+        format=config.format.in_folder(folder),
         labels=_with_source(config.labels, folder),
         sinks=[sink.in_folder(folder) for sink in config.sinks],
         state=replace(config.state, path=below_folder(state)),

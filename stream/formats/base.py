@@ -7,10 +7,12 @@ a :class:`Format`, its configuration, and a :class:`Decoder`, which that configu
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import msgspec
 
+from detectors.faults import Fault
 from detectors.profiles.reading import PLAIN, CellReading
 from stream.events import DecodedRecords, RawBatch
 
@@ -67,6 +69,15 @@ class Decoder(Protocol):
         The rows of an accepted record are in exactly one batch. No value of a record is logged.
         Without batches or records, the result is empty.
         """
+
+
+@runtime_checkable
+class PacedDecoder(Decoder, Protocol):
+    """A decoder that takes long for a record, and says how many it can decode in a short time."""
+
+    @property
+    def most_records(self) -> int:
+        """The largest number of records that the next call should have."""
 
 
 class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +142,14 @@ class Format(
         Each must be a column of some model; the check of a configuration reports the others.
         """
         return {}
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return the same configuration with relative paths resolved against ``folder``."""
+        return self
+
+    def check(self) -> list[Fault]:
+        """Return the faults in the keys of this format, for ``driftline check`` and the start."""
+        return []
 
     def has_id(self, which: str) -> bool:
         """Return whether events have the id ``event_id`` or ``inference_id``, for ``dedupe``."""

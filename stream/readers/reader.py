@@ -26,7 +26,7 @@ from stream.events import (
     Sample,
     SeenIds,
 )
-from stream.formats.base import Format, IdentityConfig
+from stream.formats.base import Format, IdentityConfig, PacedDecoder
 from stream.outcomes import CRASHES_READER, WITHOUT_LETTER
 from stream.readers.arrival import ForwardClock, bounded_arrivals
 from stream.readers.covers import (
@@ -111,6 +111,7 @@ class Reader:
         """Count with these models from the next poll on."""
         self._plan = plan
         self._decoder = self._format.open(self._identity, plan.decoding)
+        self._paced = self._decoder if isinstance(self._decoder, PacedDecoder) else None
         records = CELLS_PER_BATCH // max(plan.width, 1)
         self.max_records = max(MIN_RECORDS, min(MAX_RECORDS, records))
 
@@ -139,10 +140,16 @@ class Reader:
 
     def poll(self, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:
         """Return the gaps and the raw batches that the source has, of assigned partitions only."""
-        polled = self._reading.poll(timeout_s, self._careful_records or self.max_records)
+        polled = self._reading.poll(timeout_s, self._careful_records or self._most_records())
         gaps = [item for item in polled if isinstance(item, Gap)]
         raws = [item for item in polled if isinstance(item, RawBatch)]
         return gaps, [raw for raw in raws if raw.partition in self._assigned]
+
+    def _most_records(self) -> int:
+        """Return the number of records of the next poll: fewer where decoding takes long."""
+        if self._paced is None:
+            return self.max_records
+        return min(self.max_records, self._paced.most_records)
 
     def count(self, raws: Sequence[RawBatch]) -> list[Partial]:
         """Return the partial of some raw batches, and one for each batch that is skipped."""

@@ -15,24 +15,31 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from operator import attrgetter
-from typing import ClassVar, Final
+from pathlib import Path
+from typing import ClassVar, Final, Self
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from detectors.durations import Duration, duration_ms
+from detectors.faults import Fault
 from stream.events import DecodedRecords, RawBatch
-from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig
+from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig, Schema
 from stream.formats.faults import MalformedRecord, RecordFault
 from stream.formats.identity import IdentityResolver, Records
 from stream.formats.json_rows import RowShape
 from stream.formats.path_columns import PathColumns
 from stream.formats.sagemaker.batches import CaptureTable
 from stream.formats.sagemaker.envelope import EMPTY_EVENT, Event, Metadata, read_event
+from stream.formats.sagemaker.script.runner import FIRST_S, script_faults, script_of
+from stream.formats.sagemaker.script.table import ScriptTable
 from stream.outcomes import SKIPPED_SOURCE
 
 SHADOW_SOURCE: Final = "ShadowExperiment"
 """The ``invocationSource`` of a request that was copied to a shadow variant."""
+_SHORTEST_S: Final = 0.01
 _INVOCATION_SOURCE: Final = attrgetter("invocationSource")
 
 
@@ -75,13 +82,48 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     ``ShadowExperiment`` marks the copies that a shadow variant received.
     """
 
+    preprocess: str = ""
+    """A Python script with ``preprocess_handler(inference_record)``, as Model Monitor runs it, or
+    with ``preprocess_columns(columns)``; empty: none. It turns each capture into rows, in place of
+    the rules above.
+    """
+    preprocess_limit: Duration = "1s"
+    """The longest time that the script may take for a record; ``10ms`` to ``5s``."""
+
     def named_columns(self) -> dict[str, Collection[str]]:
         """Return the columns with a path of their own."""
         return {"columns": self.columns}
 
     def open(self, identity: IdentityConfig, plan: DecodingPlan) -> Decoder:
         """Return a decoder for the schemas of this plan."""
-        return CaptureDecoder(self, identity, plan)
+        decoder = ScriptedDecoder if self.preprocess else CaptureDecoder
+        return decoder(self, identity, plan)
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return this format with the script's path below ``folder``."""
+        if not self.preprocess:
+            return self
+        return replace(self, preprocess=str(folder / self.preprocess))
+
+    def check(self) -> list[Fault]:
+        """Import the script, in a process of its own; check its limit and the keys beside it."""
+        if not self.preprocess:
+            return []
+        unread: dict[str, object] = {"output_rows": self.output_rows, "header": self.header}
+        unread["input_rows"] = self.input_rows
+        faults = [
+            Fault(key, "has no effect beside `preprocess`: remove one of them")
+            for key, value in unread.items()
+            if value
+        ]
+        if not _SHORTEST_S <= self.limit_s <= FIRST_S:
+            faults.append(Fault("preprocess_limit", "expected 10ms to 5s"))
+        return [*faults, *script_faults(self.preprocess)]
+
+    @property
+    def limit_s(self) -> float:
+        """The longest time that the script may take for a record, in seconds."""
+        return duration_ms(self.preprocess_limit) / 1000
 
     def shape(self, side: str, names: tuple[str, ...], rows: str) -> RowShape:
         """Return the shape of a side with these columns, whose rows are at the path ``rows``."""
@@ -99,12 +141,9 @@ class CaptureDecoder:
         dotted = [] if self._time_in_envelope else [self._identity.time.path]
         paths = [*dotted, *self._identity.paths]
         self._others = PathColumns([tuple(path.split(".")) for path in paths]) if paths else None
+        self._form = form
         self._skip = frozenset(form.skip)
-        self._tables: list[CaptureTable] = []
-        for number, schema in enumerate(plan.schemas):
-            outputs = form.shape("response", schema.outputs, form.output_rows)
-            inputs = form.shape("request", schema.inputs, form.input_rows)
-            self._tables.append(CaptureTable(number, schema, (outputs, inputs)))
+        self._tables = [self._table(number, schema) for number, schema in enumerate(plan.schemas)]
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         """Decode the records; a rejected one has the first reason that applies.
@@ -138,6 +177,13 @@ class CaptureDecoder:
         inference_ids = [m.inferenceId for m in metadata]
         return identified.decoded(batches, rejects, event_ids, inference_ids)
 
+    def _table(self, number: int, schema: Schema) -> CaptureTable | ScriptTable:
+        """Return what builds batches from the records of one schema."""
+        form = self._form
+        outputs = form.shape("response", schema.outputs, form.output_rows)
+        inputs = form.shape("request", schema.inputs, form.input_rows)
+        return CaptureTable(number, schema, (outputs, inputs))
+
     def _events(
         self, values: Sequence[bytes | None], rejects: dict[int, RecordFault]
     ) -> list[Event]:
@@ -156,6 +202,26 @@ class CaptureDecoder:
                     rejects[len(events)] = problem.fault
                     add(EMPTY_EVENT)
         return events
+
+
+class ScriptedDecoder(CaptureDecoder):
+    """Decodes capture lines whose payloads a script turns into rows.
+
+    Instead of the faults of payloads there are ``script_failed``, ``script_timed_out``,
+    ``script_result``, ``too_few_columns`` and ``too_many_columns``, and ``dropped_by_script``.
+    """
+
+    def __init__(self, form: Sagemaker, identity: IdentityConfig, plan: DecodingPlan) -> None:
+        self._script = script_of(form.preprocess, form.limit_s, identity.expose_names)
+        super().__init__(form, identity, plan)
+
+    @property
+    def most_records(self) -> int:
+        """The number of records that the script manages in half a second."""
+        return self._script.most_records
+
+    def _table(self, number: int, schema: Schema) -> ScriptTable:
+        return ScriptTable(number, schema, self._form.columns, self._script)
 
 
 def _skip_sources(
