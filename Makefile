@@ -43,6 +43,9 @@ bench: $(VENV)/installed  ## The core against the floor and its peers, five roun
 bench-join: $(VENV)/installed-dev  ## Labels joined with 10,000,000 waiting predictions: five minutes
 	@$(BIN)/python -m benchmarks.join
 
+bench-scripts: $(VENV)/installed  ## Captures with and without a preprocessing script: half a minute
+	@$(BIN)/python -m benchmarks.preprocessing
+
 bench-pipeline: $(VENV)/installed-dev  ## The service on 2,000,000 events in a real Kafka: three rounds, ten minutes
 	@$(BIN)/python -m tests.servers.setup
 	@$(BIN)/python -m benchmarks.pipeline
