@@ -11,7 +11,7 @@ LOCKS := requirements
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help test quick demo lint torture bench bench-join bench-pipeline lock audit sbom clean
+.PHONY: help test quick demo lint torture bench bench-join bench-scripts bench-pipeline lock audit sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
