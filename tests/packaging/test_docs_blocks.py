@@ -119,6 +119,12 @@ def configuration(block: Block) -> str:
     return yaml.safe_dump({**yaml.safe_load(COMPLETE), **shown}, sort_keys=False)
 
 
+def documented_script() -> str:
+    """The first preprocessing script of its page."""
+    page = next(page for page in PAGES if page.name == "preprocessing.md")
+    return next(block.text for block in blocks_of(page) if block.language == "python")
+
+
 def references(text: str) -> Iterator[str]:
     """The environment variables that a configuration needs."""
     yield from re.findall(r"\$\{([A-Z_]+)\}", text)
@@ -135,6 +141,7 @@ def test_a_configuration_passes_driftline_check(
     for name in references(text):
         monkeypatch.setenv(name, "a-value")
     shutil.copytree(finished_quickstart / "baseline", tmp_path / "baseline")
+    (tmp_path / "preprocess.py").write_text(documented_script())
     (tmp_path / "config.yaml").write_text(text)
     done = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
     assert done.exit_code == 0, done.output

@@ -60,7 +60,7 @@ def test_other_spellings_are_understood(expression: str, value: object) -> None:
 
 def test_an_unknown_attribute_is_named() -> None:
     with pytest.raises(AttributeError, match="EventMetadata has no attribute 'endpoint_input'"):
-        InferenceRecord(capture()).event_metadata.endpoint_input
+        _ = InferenceRecord(capture()).event_metadata.endpoint_input
     with pytest.raises(AttributeError, match="InferenceRecord has no attribute 'nothing'"):
         _ = InferenceRecord(capture()).nothing
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import random
 from pathlib import Path
@@ -161,7 +161,7 @@ ARRAYS: list[Any] = [
     pa.array([True, False, None]),
     pa.nulls(3),
     pa.array([decimal.Decimal("1.50"), None]),
-    pa.array([datetime.date(2025, 6, 15)]),
+    pa.array([dt.date(2025, 6, 15)]),
 ]
 
 
@@ -169,7 +169,7 @@ ARRAYS: list[Any] = [
 @pytest.mark.parametrize("kind", ["int", "float", "text", "raw"])
 def test_an_array_is_read_like_its_cells_as_python_has_them(array: Any, kind: Any) -> None:
     objects = [
-        str(cell) if isinstance(cell, (decimal.Decimal, datetime.date)) else cell
+        str(cell) if isinstance(cell, (decimal.Decimal, dt.date)) else cell
         for cell in array.to_pylist()
     ]
     column = ColumnType(kind)

@@ -11,8 +11,8 @@ from textwrap import dedent
 import pytest
 from structlog.testing import capture_logs
 
-from stream.errors import ConfigError
 from stream.config.load import load
+from stream.errors import ConfigError
 from stream.formats.sagemaker.format import Sagemaker
 from stream.formats.sagemaker.script import runner
 from stream.formats.sagemaker.script.runner import Script
@@ -50,8 +50,10 @@ models:
         ("x = 1", ": it has no function preprocess_handler(inference_record)"),
         (
             "\ndef preprocess_handler(a, b, c): pass",
-            ":2: preprocess_handler(a, b, c) must take (inference_record) or"
-            " (inference_record, logger)",
+            (
+                ":2: preprocess_handler(a, b, c) must take (inference_record) or"
+                " (inference_record, logger)"
+            ),
         ),
     ],
 )
