@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,13 @@ from stream.formats.sagemaker.script.inference_record import InferenceRecord
 from tests.unit.stream.formats.sagemaker.script.captures import capture
 
 
+def read(value: bytes) -> Any:
+    """The record of a capture."""
+    return InferenceRecord(value)
+
+
 def test_the_attributes_are_those_of_model_monitor() -> None:
-    record = InferenceRecord(capture(customAttributes=["k=v"]))
+    record = read(capture(customAttributes=["k=v"]))
     request, response = record.endpoint_input, record.endpoint_output
     assert (request.data, request.encoding, request.mode) == ("1.5,7,a", "CSV", "INPUT")
     assert request.observedContentType == "text/csv"
@@ -30,7 +36,7 @@ def test_a_merged_record_has_its_ground_truth_and_a_batch_its_output() -> None:
         "groundTruthData": {"data": "1", "encoding": "CSV"},
         "eventMetadata": {"eventId": "e"},
     }
-    record = InferenceRecord(json.dumps(merged).encode())
+    record = read(json.dumps(merged).encode())
     assert (record.ground_truth.data, record.batch_transform_output.data) == ("1", "0.7")
     assert record.endpoint_input is None
     assert record.event_metadata.custom_attribute is None
@@ -52,7 +58,7 @@ def test_a_merged_record_has_its_ground_truth_and_a_batch_its_output() -> None:
     ],
 )
 def test_other_spellings_are_understood(expression: str, value: object) -> None:
-    found: object = InferenceRecord(capture(customAttributes=["k=v"]))
+    found: object = read(capture(customAttributes=["k=v"]))
     for name in expression.split("."):
         found = getattr(found, name)
     assert found == value
@@ -60,13 +66,13 @@ def test_other_spellings_are_understood(expression: str, value: object) -> None:
 
 def test_an_unknown_attribute_is_named() -> None:
     with pytest.raises(AttributeError, match="EventMetadata has no attribute 'endpoint_input'"):
-        _ = InferenceRecord(capture()).event_metadata.endpoint_input
+        _ = read(capture()).event_metadata.endpoint_input
     with pytest.raises(AttributeError, match="InferenceRecord has no attribute 'nothing'"):
-        _ = InferenceRecord(capture()).nothing
+        _ = read(capture()).nothing
 
 
 def test_as_dict_is_the_capture_with_the_sides_as_they_are_now() -> None:
-    record = InferenceRecord(capture())
+    record = read(capture())
     record.endpoint_input.data = "2"
     document = record.as_dict()
     assert document["captureData"]["endpointInput"] == {
@@ -78,7 +84,7 @@ def test_as_dict_is_the_capture_with_the_sides_as_they_are_now() -> None:
 
 
 def test_a_capture_with_a_byte_order_mark_or_nan_is_read() -> None:
-    marked = InferenceRecord(b"\xef\xbb\xbf" + capture())
+    marked = read(b"\xef\xbb\xbf" + capture())
     assert marked.endpoint_input.data == "1.5,7,a"
     odd = json.loads(capture()) | {"extra": float("nan")}
-    assert InferenceRecord(json.dumps(odd).encode()).event_version == "0"
+    assert read(json.dumps(odd).encode()).event_version == "0"
