@@ -36,14 +36,15 @@ class PerColumn:
         self._function, self._errors, self._draws = function, errors, draws
 
     def run(self, chunk: Chunk, called: memoryview) -> Preprocessed:
-        """Return the rows of all records; ``called`` counts the calls."""
+        """Return the rows of all records; ``called`` is set to the number of each call."""
         faults: dict[int, tuple[str, str]] = {}
         parts: list[pa.Table] = []
         cells = [_cells(value) for value in chunk.values]
         ranges = [(0, len(cells))]
+        calls = 0
         while ranges:
             start, stop = ranges.pop()
-            called[0] += 1
+            called[0], calls = calls, calls + 1
             self._draws.begin(chunk.values[start])
             try:
                 parts.append(

@@ -16,6 +16,7 @@ from detectors.profiles.columns import Column, Numbers, Texts
 from stream.formats.base import ColumnType
 from stream.formats.rows import column_of
 from stream.formats.sagemaker.format import Sagemaker
+from stream.formats.sagemaker.script import runner
 from stream.formats.sagemaker.script.table import column_of_array
 from tests.unit.stream.formats.sagemaker.script.captures import (
     capture,
@@ -96,7 +97,10 @@ def test_an_error_rejects_the_record_alone_that_causes_it(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("how", ["while True: pass", "import os; os._exit(1)"])
-def test_a_record_that_ends_the_process_is_found_among_the_others(tmp_path: Path, how: str) -> None:
+def test_a_record_that_ends_the_process_is_found_among_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(runner, "FIRST_S", 0.5)
     script = f"""
         def preprocess_columns(columns):
             if "bad" in columns["endpoint_input"].to_pylist():
@@ -104,7 +108,7 @@ def test_a_record_that_ends_the_process_is_found_among_the_others(tmp_path: Path
             return {{"x": columns["endpoint_input"]}}
     """
     decoded = decoded_by(
-        form_with(tmp_path, script, "100ms"), *map(capture, ["0", "1", "bad", "3"])
+        form_with(tmp_path, script, "500ms"), *map(capture, ["0", "1", "bad", "3"])
     )
     assert [(record, reason[:7]) for record, reason, _ in rejected(decoded)] == [(2, "script_")]
     assert cells(decoded)["x"] == [0, 1, 3]

@@ -232,9 +232,9 @@ def test_a_call_that_hangs_rejects_its_record_alone(tmp_path: Path, wait: str) -
                 {wait}
             return {{"x": data}}
     """
-    form = form_with(tmp_path, script, "200ms")
+    form = form_with(tmp_path, script, "400ms")
     decoded = decoded_by(form, capture("1"), capture("hang"), capture("2"))
-    assert rejected(decoded) == [(1, "script_timed_out", "no result within 0.2 s")]
+    assert rejected(decoded) == [(1, "script_timed_out", "no result within 0.4 s")]
     assert cells(decoded)["x"] == [1, 2]
 
 
