@@ -214,7 +214,7 @@ def check(config: Path, live: bool) -> None:
     loaded = with_earlier_state(load(config, environment, [baselines_check, quality_check]))
     for warning in warnings(loaded, environment):
         complain(warning, "warning")
-    for line in summary(loaded):
+    for line in summary(loaded, with_bills=not live):
         click.echo(line)
     unset = ", ".join(environment.names)
     click.echo(f"{config}: ok{f'; values that need {unset} were not checked' if unset else ''}")

@@ -18,6 +18,7 @@ from stream.baselining.configured import (
 from stream.baselining.quality.configured import configured_quality
 from stream.baselining.quality.limits import metric_rules
 from stream.check.chance import chance_warnings
+from stream.check.cloudwatch_bill import offline_bills
 from stream.check.findings import format_duration
 from stream.check.limit_effects import limit_warnings
 from stream.check.model_columns import model_warnings
@@ -39,8 +40,10 @@ NOTHING_JUDGED: Final = (
 )
 
 
-def summary(config: Config) -> list[str]:
+def summary(config: Config, with_bills: bool = False) -> list[str]:
     """Return a line for each model and its quality, one about labels and one about windows.
+
+    ``with_bills``: and one for the monthly cost of each CloudWatch sink.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
@@ -51,6 +54,7 @@ def summary(config: Config) -> list[str]:
         *models,
         *_labels(config),
         f"windows of {config.window}, reported {grace} (grace) after their end",
+        *(offline_bills(config) if with_bills else ()),
     ]
 
 

@@ -327,7 +327,7 @@ def test_a_learned_model_is_counted_by_what_was_learned(
 def test_costs_and_series_follow_the_price_list_and_the_cap() -> None:
     assert metrics_cost(0) == 0
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
-    assert puts_cost(2_500, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
+    assert puts_cost(3, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
     series = OF_MODEL + 20 * 8
     assert series_finding(Prometheus(), [20]).message.startswith(
         f"at most {series} series per variant of 1 model (max_series 20,000)"
