@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +20,10 @@ from stream.commands.options import FILE
 from stream.commands.report_commands import explain, reports
 
 if TYPE_CHECKING:
+    from stream.check.findings import Finding
     from stream.config.model import Config
+
+    Examination = Callable[[Config, Callable[[str], None]], Iterator[Finding]]
 
 
 @click.group(cls=CommandGroup)
@@ -179,7 +184,15 @@ def run(
 @click.option(
     "--live", is_flag=True, help="Also check the real source, sinks and state; changes nothing."
 )
-def check(config: Path, live: bool) -> None:
+@click.option(
+    "--alarms",
+    is_flag=True,
+    help=(
+        "Also list the CloudWatch alarms on metrics of SageMaker Model Monitor, or of these sinks,"
+        " whose meaning changes, and what to do; needs cloudwatch:DescribeAlarms, changes nothing."
+    ),
+)
+def check(config: Path, live: bool, alarms: bool) -> None:
     """Check a configuration without network access.
 
     Checks keys, values, windows, baselines, and the options of source and sinks. All faults are
@@ -193,9 +206,13 @@ def check(config: Path, live: bool) -> None:
     disks, the HTTP port and AWS accounts, counts the Prometheus series, and estimates the
     CloudWatch bill.
 
+    With --alarms it lists existing CloudWatch alarms that would never or always fire, or read
+    other numbers than before, with this configuration.
+
     \b
     Example:
       driftline check config.yaml --live
+      driftline check config.yaml --alarms
 
     \b
     Exit codes:
@@ -209,7 +226,7 @@ def check(config: Path, live: bool) -> None:
     from stream.config.load import load
     from stream.state.earlier_default import with_earlier_state
 
-    environment = Environment(needed=live)
+    environment = Environment(needed=live or alarms)
     keep_secret(environment)
     loaded = with_earlier_state(load(config, environment, [baselines_check, quality_check]))
     for warning in warnings(loaded, environment):
@@ -218,13 +235,21 @@ def check(config: Path, live: bool) -> None:
         click.echo(line)
     unset = ", ".join(environment.names)
     click.echo(f"{config}: ok{f'; values that need {unset} were not checked' if unset else ''}")
+    examinations: list[Examination] = []
     if live:
-        _check_live(loaded)
+        from stream.check.live import examine
+
+        examinations.append(examine)
+    if alarms:
+        from stream.check.alarms.findings import alarm_findings
+
+        examinations.append(alarm_findings)
+    _print_findings(loaded, examinations)
 
 
-def _check_live(config: Config) -> None:
+def _print_findings(config: Config, examinations: Sequence[Examination]) -> None:
     """Print findings as they arrive; a terminal shows the component that is being checked."""
-    from stream.check.live import examine, print_finding
+    from stream.check.live import print_finding
 
     console = Console(soft_wrap=True)
     status = Console(stderr=True).status("")
@@ -236,7 +261,7 @@ def _check_live(config: Config) -> None:
             status.start()
 
     try:
-        for finding in examine(config, show):
+        for finding in chain.from_iterable(examine(config, show) for examine in examinations):
             status.stop()
             print_finding(finding, console, without_secrets)
             faults += finding.level == "fault"

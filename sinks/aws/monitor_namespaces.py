@@ -24,6 +24,15 @@ def is_model_monitor(namespace: str) -> bool:
     return bool(_MODEL_MONITOR.match(namespace))
 
 
+def kind_of(namespace: str) -> str:
+    """Return the kind of a monitor, in any spelling of its namespace: ``data``, ``model``, ...
+
+    >>> kind_of("/aws/sagemaker/Endpoint/data-metric"), kind_of("aws/sagemaker/x/bias-metrics")
+    ('data', 'bias')
+    """
+    return namespace.rsplit("/", 1)[-1].split("-", 1)[0].lower()
+
+
 def is_batch(namespace: str) -> bool:
     """Return whether a namespace is that of batch transform jobs, which have no endpoint.
 

@@ -1,0 +1,1 @@
+"""Existing CloudWatch alarms whose meaning a configuration would change."""
