@@ -49,6 +49,21 @@ def distinguishable(value: float, limit: float) -> tuple[str, str]:
     return texts
 
 
+def java_number(value: float) -> str:
+    """A finite number as Java writes a double: an exponent below 0.001 and from 10 million on.
+
+    >>> java_number(0.515453080147537), java_number(8.080858763541535e-4), java_number(12345678.0)
+    ('0.515453080147537', '8.080858763541535E-4', '1.2345678E7')
+    >>> java_number(-3), java_number(1e-10), java_number(0.0), java_number(1e16)
+    ('-3.0', '1.0E-10', '0.0', '1.0E16')
+    """
+    text = repr(float(value))
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return text
+    sign, digits, exponent = _scientific(text)
+    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{exponent}"
+
+
 def escaped(text: str) -> str:
     r"""Text with the characters that do not print as their codes: they could control a terminal.
 
@@ -56,3 +71,14 @@ def escaped(text: str) -> str:
     'a\\x1b[2J\\n'
     """
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _scientific(text: str) -> tuple[str, str, int]:
+    """The sign of a number, its digits without zeros at their ends, and its decimal exponent."""
+    sign = "-" if text.startswith("-") else ""
+    mantissa, _, power = text.lstrip("-").partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    exponent = int(power or 0) + len(whole) - 1
+    digits = (whole + fraction).lstrip("0")
+    exponent -= len(whole + fraction) - len(digits)
+    return sign, digits.rstrip("0"), exponent

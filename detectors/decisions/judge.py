@@ -13,13 +13,14 @@ from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked, without_extremes
 from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
+from detectors.decisions.sagemaker.drift import not_compared
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, WindowReport
-from detectors.sagemaker.distances import figures
+from detectors.sagemaker.distances import figures, keeps_all_values
 from detectors.sagemaker.statistics import statistics
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
 from detectors.statistics.measures import measure
@@ -81,7 +82,8 @@ class Judge:
     ) -> WindowReport:
         """The report on one window.
 
-        ``profile`` must have the baseline's layout; an empty one gives ``insufficient``.
+        ``profile`` must have the baseline's layout; an empty one gives ``insufficient``. By the
+        checks of SageMaker, any other window has a verdict.
         """
         window = self._checked(span, baseline, profile)
         features, violations = self._judged(span, window, state)
@@ -103,7 +105,7 @@ class Judge:
             violations=tuple(violations),
             rules={**rule_values(self.rules), "judged_features": _judged_features(window)},
             notes=(*span.notes, *self._notes(span, window)),
-            profile=profile.encode(with_values=self.rules.comparison == "sagemaker-compat"),
+            profile=profile.encode(with_values=self.rules.is_sagemaker),
             generation=self.generation,
         )
 
@@ -184,6 +186,7 @@ class Judge:
 
     def _checked(self, span: WindowSpan, baseline: Baseline, profile: Profile) -> CheckedWindow:
         measures = measure(baseline, profile)
+        has_values = bool(profile.values) and keeps_all_values(profile)
         feature_rules = self._features.get(span.model, {})
         return CheckedWindow(
             baseline=baseline,
@@ -201,6 +204,7 @@ class Judge:
             too_narrow=span.too_narrow,
             too_wide=span.too_wide,
             expose_values=self.expose_values,
+            sagemaker=figures(baseline, profile) if has_values else (),
         )
 
     def _judged(
@@ -211,14 +215,12 @@ class Judge:
         Change detectors judge the first revision of a window with enough rows.
         """
         violations = violations_of(window)
-        profile = window.pair.window
-        sagemaker = figures(window.baseline, profile) if profile.values else ()
         features = feature_reports(
             window.measures,
             window.rulings,
             _features_of(violations),
             window.baseline.constraints,
-            sagemaker,
+            window.sagemaker,
         )
         if span.revision == 0 and self._state(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)
@@ -227,7 +229,9 @@ class Judge:
         return features, violations
 
     def _notes(self, span: WindowSpan, window: CheckedWindow) -> list[str]:
-        """The decisive figure of a window without a verdict: how many rows it lacks."""
+        """What limits the verdict: how many rows the window lacks, or what was not compared."""
+        if self.rules.is_sagemaker:
+            return not_compared(window)
         if self._state(span, window, violates=False) != "insufficient":
             return []
         rows = window.rows + span.too_narrow + span.too_wide
@@ -238,9 +242,11 @@ class Judge:
             return "incomplete"
         if span.learning:
             return "learning"
-        if window.pair.window.without_inputs and not window.pair.baseline.without_inputs:
+        own_reading = not self.rules.is_sagemaker
+        lost_inputs = window.pair.window.without_inputs and not window.pair.baseline.without_inputs
+        if lost_inputs and own_reading:
             return "no inputs"
-        if window.rows + span.too_narrow + span.too_wide < self.rules.min_n:
+        if window.rows + span.too_narrow + span.too_wide < self.rules.least_rows:
             return "insufficient"
         return "violations" if violates else "ok"
 

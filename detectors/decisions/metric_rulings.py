@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import hypot, isfinite
 from typing import Final
 
-from detectors.phrases import number, percent
+from detectors.phrases import java_number, number, percent
 from detectors.quality.base import Metric
 from detectors.quality.error_change import ErrorChange
 from detectors.quality.judged import MetricRule
@@ -131,32 +131,6 @@ def _description(metric: MetricReport, value: float, limit: float) -> str:
         f"Metric {metric.name} with {java_number(value)} +/- {deviation} was"
         f" {metric.comparison_operator} '{java_number(limit)}'"
     )
-
-
-def java_number(value: float) -> str:
-    """A finite number as Java writes a double: an exponent below 0.001 and from 10 million on.
-
-    >>> java_number(0.515453080147537), java_number(8.080858763541535e-4), java_number(12345678.0)
-    ('0.515453080147537', '8.080858763541535E-4', '1.2345678E7')
-    >>> java_number(-3), java_number(1e-10), java_number(0.0), java_number(1e16)
-    ('-3.0', '1.0E-10', '0.0', '1.0E16')
-    """
-    text = repr(float(value))
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return text
-    sign, digits, exponent = _scientific(text)
-    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{exponent}"
-
-
-def _scientific(text: str) -> tuple[str, str, int]:
-    """The sign of a number, its digits without zeros at their ends, and its decimal exponent."""
-    sign = "-" if text.startswith("-") else ""
-    mantissa, _, power = text.lstrip("-").partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    exponent = int(power or 0) + len(whole) - 1
-    digits = (whole + fraction).lstrip("0")
-    exponent -= len(whole + fraction) - len(digits)
-    return sign, digits.rstrip("0"), exponent
 
 
 def _summary(metric: MetricReport, confidence: float, coverage: float | None) -> str:

@@ -56,7 +56,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     comparison: Literal["driftline", "sagemaker-compat"] = "driftline"
     """Which reading makes the violations: driftline's, or ``sagemaker-compat``, the six checks of
     SageMaker Model Monitor with its own distance, strict shares and no allowance for chance.
-    Reports then hold both numbers.
+    Reports then hold both numbers. ``limit``, ``min_n``, ``type_match``, ``domain_match``,
+    ``completeness_gap``, ``negative_share`` and ``vanished_n`` have no effect on them.
     """
     k: Count = 2
     """A feature must violate in ``k`` of the last ``of`` windows that do not overlap."""
@@ -99,6 +100,16 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The share of negative values that a feature may have if it had none in the baseline."""
     vanished_n: Amount = 30.0
     """A value has vanished if it does not occur although more than this many were expected."""
+
+    @property
+    def is_sagemaker(self) -> bool:
+        """Whether the checks of SageMaker Model Monitor make the violations."""
+        return self.comparison == "sagemaker-compat"
+
+    @property
+    def least_rows(self) -> int:
+        """The rows below which a window has no verdict: ``min_n``; SageMaker judges every row."""
+        return 1 if self.is_sagemaker else self.min_n
 
     @property
     def cooldown_ms(self) -> int:
@@ -328,6 +339,8 @@ def _asked_limit(
 def _verdict(rules: Rules, evidence: _Evidence, *, judged: bool, limit: float, n: float) -> Verdict:
     if not judged:
         return "disabled"
+    if rules.is_sagemaker and n:
+        return "ok"  # whatever the distance is: checks of SageMaker alone find violations
     if n < rules.min_n or not np.isfinite(evidence.value):
         return "insufficient"
     return "violation" if is_beyond(evidence.statistic, evidence.value, limit) else "ok"

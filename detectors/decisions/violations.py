@@ -7,6 +7,7 @@ from typing import Final
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
+from detectors.decisions.sagemaker.violations import sagemaker_violations
 from detectors.violation import Violation
 
 ORDERED: Final = sorted(
@@ -19,7 +20,12 @@ STAGES: Final = [list(checks) for _, checks in groupby(OF_FEATURES, key=lambda c
 
 
 def violations_of(window: CheckedWindow) -> list[Violation]:
-    """Violations of the features in the order of the layout, then those of all columns together."""
+    """Violations of the features in the order of the layout, then those of all columns together.
+
+    Those of SageMaker's own checks where ``rules.comparison`` asks for them.
+    """
+    if window.rules.is_sagemaker:
+        return sagemaker_violations(window)
     violations: list[Violation] = []
     for i in window.checked_features():
         violations += _of_feature(window, i)

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline, Thresholds
+from detectors.profiles.counted_texts import counted_texts
 from detectors.profiles.distinct import DistinctValues
 from detectors.profiles.layout import Feature
 from detectors.profiles.profile import Profile
@@ -64,6 +65,16 @@ def figures(baseline: Baseline, window: Profile) -> list[SagemakerFigures | None
         None if side is None else _figures(side, window, i, thresholds)
         for i, side in enumerate(_sides(baseline))
     ]
+
+
+def keeps_all_values(profile: Profile) -> bool:
+    """Whether the values of every row were kept; not so in windows that began before they were."""
+    numeric = np.array([feature.numeric for feature in profile.layout.features], bool)
+    present = np.where(numeric, profile.finite, profile.feature_rows - profile.missing)
+    kept = np.zeros(len(numeric), np.int64)
+    for i, found in profile.values.items():
+        kept[i] = found.total
+    return bool((kept == present).all())
 
 
 def robust(gap: float, n: float, m: float) -> float:
@@ -157,9 +168,18 @@ def _side(feature: Feature, reference: Reference | None) -> _Side | None:
     if reference is None:
         return None
     if not feature.numeric:
-        return reference.categories or None
+        return _as_counted(feature, reference.categories or {}) or None
     of_baseline = steps(highest_items(reference.levels))
     return of_baseline if of_baseline.total else None
+
+
+def _as_counted(feature: Feature, categories: Mapping[str, int]) -> Categories:
+    """The categories as the fold counts them: in one spelling, and without missing markers."""
+    counts: dict[str, float] = {}
+    for value, count in zip(counted_texts(feature, categories), categories.values(), strict=True):
+        if value is not None:
+            counts[value] = counts.get(value, 0.0) + count
+    return counts
 
 
 def _figures(

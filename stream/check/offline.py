@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from detectors.components import type_of
@@ -22,6 +22,7 @@ from stream.check.cloudwatch_bill import offline_bills
 from stream.check.findings import format_duration
 from stream.check.limit_effects import limit_warnings
 from stream.check.model_columns import model_warnings
+from stream.check.sagemaker_reading import sagemaker_warnings
 from stream.check.sink_names import name_warnings
 from stream.config.environment import Environment
 from stream.config.model import Config
@@ -77,9 +78,17 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
     baselines = configured_baselines(config)
     columns = model_warnings(config, baselines)
-    limits = limit_warnings(config, baselines)
-    chance = chance_warnings(config, baselines)
-    return [*unset, *lost, *unread, *sinks, *columns, *limits, *chance, *_without_verdicts(config)]
+    limits = _limit_warnings(config, baselines)
+    return [*unset, *lost, *unread, *sinks, *columns, *limits, *_without_verdicts(config)]
+
+
+def _limit_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterator[str]:
+    """Yield a line about each limit that does not decide, and each that chance violates."""
+    if config.rules.is_sagemaker:
+        yield from sagemaker_warnings(config, baselines)
+        return
+    yield from limit_warnings(config, baselines)
+    yield from chance_warnings(config, baselines)
 
 
 def _without_verdicts(config: Config) -> Iterator[str]:

@@ -36,9 +36,12 @@ def traffic_findings(
 ) -> Iterator[Finding]:
     """Yield a warning for each model whose windows would hold fewer than ``min_n`` rows.
 
-    Such windows stay ``insufficient``. ``times_ms`` are the event times of each partition, and
-    ``models`` counts the events by model. The estimate takes one row for an event.
+    Such windows stay ``insufficient``, except by the checks of SageMaker. ``times_ms`` are the
+    event times of each partition, and ``models`` counts the events by model. The estimate takes one
+    row for an event.
     """
+    if context.config.rules.is_sagemaker:
+        return
     window_ms = context.times.window_ms
     least = context.config.rules.min_n
     rate = events_per_ms(times_ms)

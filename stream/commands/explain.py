@@ -18,7 +18,7 @@ from detectors.decisions.rules import FeatureRules, Rules
 from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.report import FeatureReport, WindowReport
+from detectors.report import FeatureReport, SagemakerFigures, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
@@ -34,6 +34,16 @@ from stream.errors import DataError
 from stream.state.archive import read_baseline, read_limits
 from stream.state.earlier_default import earlier_state
 
+SAGEMAKER: Final = {
+    "method": "SageMaker's method",
+    "distance": "SageMaker's distance",
+    "uncorrected": "before its correction",
+    "n": "its total n",
+    "m": "its total m",
+    "threshold": "its threshold",
+    "exceeds": "beyond its threshold",
+}
+"""Names of the figures of SageMaker's own distance on the page."""
 TYPES: Final = {"integral": "integer", "fractional": "fraction", "string": "text"}
 """Names of the written types of values on the page, if they differ from those in the report."""
 
@@ -186,7 +196,8 @@ def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[Re
     """Every field of both reports; distances and types one by one, beside the baseline's numbers.
 
     A distance that only one of the reports has is left out: its distribution was installed or
-    removed in between, so that there is nothing to compare.
+    removed in between, so that there is nothing to compare. So is SageMaker's own distance where
+    the report does not hold the values that it needs.
     """
     sides = (recomputed, published, recomputed.baseline, published.baseline)
     for field in msgspec.structs.fields(FeatureReport):
@@ -197,8 +208,27 @@ def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[Re
             for name in sorted(both if field.name == "distances" else again.keys() | before.keys()):
                 entries = [(value or {}).get(name) for value in values]
                 yield _metric(name, entries, published, field.name == "types")
+        elif field.name == "sagemaker":
+            yield from _sagemaker_metrics(recomputed.sagemaker, published.sagemaker)
         elif field.name not in ("name", "baseline"):
             yield _metric(field.name, values, published)
+
+
+def _sagemaker_metrics(
+    recomputed: SagemakerFigures | None, published: SagemakerFigures | None
+) -> Iterator[RecomputedMetric]:
+    """The figures of SageMaker's own distance; none where the counts hold no values."""
+    if recomputed is None:
+        return
+    for field in msgspec.structs.fields(SagemakerFigures):
+        again, before = getattr(recomputed, field.name), getattr(published, field.name, None)
+        yield RecomputedMetric(
+            name=SAGEMAKER[field.name],
+            baseline=None,
+            recomputed=again,
+            published=before,
+            matches=_matches(again, before),
+        )
 
 
 def _metric(

@@ -17,6 +17,7 @@ from detectors.diagnosis.new_values import new_values_in_words
 from detectors.profiles.baseline import Baseline, Constraint
 from detectors.profiles.domains import known_bins
 from detectors.profiles.layout import Layout
+from detectors.report import SagemakerFigures
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
 from detectors.statistics.measures import Measures
@@ -58,6 +59,7 @@ class CheckedWindow:
     * ``rows`` in the counts; ``too_narrow`` and ``too_wide``: records that had too few or too many
       columns and were kept as dead letters.
     * ``expose_values``: whether summaries may name feature values.
+    * ``sagemaker``: SageMaker's own distance of each feature; empty if it was not computed.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class CheckedWindow:
         too_narrow: int = 0,
         too_wide: int = 0,
         expose_values: bool = False,
+        sagemaker: Sequence[SagemakerFigures | None] = (),
     ) -> None:
         self.baseline = baseline
         self.measures = measures
@@ -82,6 +85,7 @@ class CheckedWindow:
         self.too_narrow = too_narrow
         self.too_wide = too_wide
         self.expose_values = expose_values
+        self.sagemaker = sagemaker
 
     @property
     def pair(self) -> Pair:
@@ -142,10 +146,13 @@ class CheckedWindow:
         return domains
 
     def checked_features(self) -> list[int]:
-        """Positions of the features whose checks are on and that have at least ``min_n`` rows."""
+        """Positions of the features whose checks are on and that have enough rows.
+
+        That is at least ``min_n``, or one by the checks of SageMaker.
+        """
         if not self.baseline.constraints.thresholds.evaluate_constraints:
             return []
-        large = (self.measures.n >= self.rules.min_n).tolist()
+        large = (self.measures.n >= self.rules.least_rows).tolist()
         return [i for i in range(len(self.layout.features)) if large[i] and self._enabled(i)]
 
     @cached_property

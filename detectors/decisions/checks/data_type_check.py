@@ -46,7 +46,7 @@ class DataTypeCheck(Check):
         return self._violation(window, i, share, required)
 
     def _violation(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
-        kind = _required_type(window, i)
+        kind = required_type(window, i)
         return self.violation(
             window,
             i,
@@ -61,13 +61,13 @@ class DataTypeCheck(Check):
                 f"{percent(share)} of the values are {kind}, at least {percent(required)} required"
                 f" (n = {int(window.measures.n[i]):,})"
             ),
-            diagnosis=WRITTEN[_most_frequent_other(window, i)],
+            diagnosis=WRITTEN[most_frequent_other(window, i)],
             overwhelming=window.overwhelming_loss(i, share, required),
             moved=(),
         )
 
 
-def _required_type(window: CheckedWindow, i: int) -> InferredType:
+def required_type(window: CheckedWindow, i: int) -> InferredType:
     """The type that ``constraints.json`` requires, by default that of the baseline."""
     declared = window.constraints[i].type
     return window.layout.features[i].type if declared is msgspec.UNSET else declared
@@ -75,7 +75,7 @@ def _required_type(window: CheckedWindow, i: int) -> InferredType:
 
 def _share(window: CheckedWindow, i: int) -> float:
     """The share of the present values that are written as the required type; NaN without any."""
-    kind, present = _required_type(window, i), float(window.measures.present[i])
+    kind, present = required_type(window, i), float(window.measures.present[i])
     if kind not in FITTING or present == 0:
         return float("nan")
     return sum(int(window.measures.types[name][i]) for name in FITTING[kind]) / present
@@ -88,15 +88,15 @@ def _required(window: CheckedWindow, i: int) -> float:
     """
     thresholds = window.baseline.constraints.thresholds
     configured = required_share(thresholds.datatype_check_threshold, window.rules.type_match)
-    if _required_type(window, i) != window.layout.features[i].type:
+    if required_type(window, i) != window.layout.features[i].type:
         return configured
     return float(np.fmin(window.measures.baseline_type_match[i], configured))
 
 
-def _most_frequent_other(window: CheckedWindow, i: int) -> str:
+def most_frequent_other(window: CheckedWindow, i: int) -> str:
     """The written type of most of the values that do not match."""
     measures = window.measures
-    kind = _required_type(window, i)
+    kind = required_type(window, i)
     others = {
         name: int(counts[i]) for name, counts in measures.types.items() if name not in FITTING[kind]
     }
