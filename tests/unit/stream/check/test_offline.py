@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from detectors.profiles.baseline import Baseline
 from stream.check.offline import warnings
 from stream.config.environment import Environment
 from stream.config.load import parse
@@ -173,3 +174,22 @@ def test_keys_that_are_not_read_are_named(tmp_path: Path) -> None:
     (warning,) = edited(tmp_path, numerical_drift_method="Wasserstein")
     assert "constraints.json: keys that driftline does not know are not read" in warning
     assert warning.endswith("monitoring_config.distribution_constraints.numerical_drift_method")
+
+
+def test_rules_without_an_effect_on_the_checks_of_sagemaker_are_named(tmp_path: Path) -> None:
+    rules = {"comparison": "sagemaker-compat", "min_n": 5_000, "limit": 0.001}
+    first, second = warned(tmp_path, rules=rules, model={"features": {"area": {"limit": 0.05}}})
+    assert first.startswith("rules.limit, rules.min_n: no effect on verdicts; rules.comparison")
+    assert second.startswith("models.m.features.area.limit: no effect on verdicts")
+
+
+def test_a_baseline_without_sketches_has_no_distance_of_sagemaker(tmp_path: Path) -> None:
+    rules = {"comparison": "sagemaker-compat"}
+    assert warned(tmp_path, rules=rules) == []
+    stored = next(tmp_path.rglob("baseline.msgpack"))
+    baseline = Baseline.decode(stored.read_bytes())
+    baseline.references.clear()
+    stored.write_bytes(baseline.encode())
+    data = config("", models={"m": {"baseline": str(stored.parent)}}, rules=rules)
+    (warning,) = warnings(parse(data, tmp_path), Environment())
+    assert warning.startswith("models.m: the baseline has no sketch of 3 numeric features")

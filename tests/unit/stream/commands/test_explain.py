@@ -231,7 +231,12 @@ OTHER: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "field", [field.name for field in msgspec.structs.fields(FeatureReport) if field.name != "name"]
+    "field",
+    [
+        field.name
+        for field in msgspec.structs.fields(FeatureReport)
+        if field.name not in ("name", "sagemaker")  # the counts of this report hold no values
+    ],
 )
 def test_a_change_of_any_metric_of_a_feature_is_detected(folder: Path, field: str) -> None:
     old = getattr(report().features[0], field)
