@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 Published = WindowReport | Signal | QualityReport | ScheduleReport
 
 
+def line_of(item: Published) -> Published:
+    """Return an item as it is written as a line: of a period without its statistics.
+
+    These are large, hold values of features, and have a file of their own where they are wanted.
+    """
+    if isinstance(item, ScheduleReport):
+        return msgspec.structs.replace(item, statistics=None)
+    return item
+
+
 class ConfiguredNames(NamedTuple):
     """The names of a configuration that a sink may use at its destination.
 

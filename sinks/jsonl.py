@@ -9,16 +9,23 @@ from datetime import UTC, datetime
 from io import RawIOBase
 from itertools import groupby
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
 from detectors.faults import Fault
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
-from sinks.base import Delivery, Published, Sink
+from detectors.schedule_report import ScheduleReport
+from sinks.base import Delivery, Published, Sink, line_of
 from sinks.errors import SinkRetry
 
+NAMES: Final[dict[type[Published], str]] = {
+    WindowReport: "reports",
+    QualityReport: "quality",
+    ScheduleReport: "executions",
+}
+"""The first part of the names of files by day."""
 DISK_PAUSE_S = 5.0
 """The shortest wait after a failed write to the disk."""
 
@@ -27,7 +34,8 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
     """Appends reports and signals to files in the folder ``path``.
 
     Reports go to ``reports-YYYY-MM-DD.jsonl``, by the day (UTC) of a window's end, those on the
-    quality of a model to ``quality-YYYY-MM-DD.jsonl``, by the same day, signals to
+    quality of a model to ``quality-YYYY-MM-DD.jsonl`` and those on the periods of a schedule to
+    ``executions-YYYY-MM-DD.jsonl`` (without their statistics), by the same day, signals to
     ``signals.jsonl``. Each line is one JSON object; the counts of a report are base64 in
     ``profile`` or ``counts``. Lines are handed to the operating system before the cursor moves
     (without fsync: they survive a crash of the process, not a power failure). A line that a crash
@@ -38,7 +46,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
     full disk is retried, and a partial write is undone.
     """
 
-    takes: ClassVar = (WindowReport, Signal, QualityReport)
+    takes: ClassVar = (WindowReport, Signal, QualityReport, ScheduleReport)
 
     path: str
     """The folder that reports and signals are appended to, in files by day."""
@@ -84,7 +92,7 @@ class JsonlDelivery(Delivery):
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for name, run in groupby(items, _file_of):
-                lines = [msgspec.json.encode(item) + b"\n" for item in run]
+                lines = [msgspec.json.encode(line_of(item)) + b"\n" for item in run]
                 append(self._folder / name, b"".join(lines))
                 written += len(lines)
         except OSError as error:
@@ -150,5 +158,4 @@ def _file_of(item: Published) -> str:
     if isinstance(item, Signal):
         return "signals.jsonl"
     time_ms = item.start_ms if item.end_ms is None else item.end_ms
-    name = "reports" if isinstance(item, WindowReport) else "quality"
-    return f"{name}-{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}.jsonl"
+    return f"{NAMES[type(item)]}-{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}.jsonl"

@@ -273,13 +273,16 @@ def _print_findings(config: Config, examinations: Sequence[Examination]) -> None
 
 @main.command(short_help="Print a JSON schema.")
 @click.argument(
-    "document", type=click.Choice(["config", "report", "signal", "quality"]), default="config"
+    "document",
+    type=click.Choice(["config", "report", "signal", "quality", "schedule"]),
+    default="config",
 )
 @click.option("--markdown", is_flag=True, help="Print a page for people instead; only for config.")
 def schema(document: str, markdown: bool) -> None:
     """Print the JSON schema of the configuration, of a report, or of a signal.
 
-    `report` is the report on the data of a window, `quality` that on the quality of a model.
+    `report` is the report on the data of a window, `quality` that on the quality of a model,
+    `schedule` that on a period of a schedule.
 
     \b
     Example:

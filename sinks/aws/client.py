@@ -25,6 +25,7 @@ THROTTLED_CODES = frozenset(
         "ThrottlingException",
         "ThrottledException",
         "RequestLimitExceeded",
+        "SlowDown",
         "TooManyRequestsException",
     }
 )

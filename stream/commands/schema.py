@@ -1,4 +1,4 @@
-"""The published JSON schemas: configuration, reports on data and on quality, signal."""
+"""The published JSON schemas: configuration, reports on data, periods and quality, signal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec import inspect
 
 from detectors.quality_report import QUALITY_REPORT_VERSION, QualityReport
 from detectors.report import REPORT_VERSION, SIGNAL_VERSION, Signal, WindowReport
+from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport
 from stream.commands.descriptions import field_descriptions, summary
 from stream.config.model import Config
 
@@ -18,6 +19,7 @@ PUBLISHED: Final[dict[str, tuple[type[msgspec.Struct], int]]] = {
     "report": (WindowReport, REPORT_VERSION),
     "signal": (Signal, SIGNAL_VERSION),
     "quality": (QualityReport, QUALITY_REPORT_VERSION),
+    "schedule": (ScheduleReport, SCHEDULE_REPORT_VERSION),
 }
 """The published documents with their versions, by name."""
 

@@ -13,6 +13,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Feature
 from detectors.quality.error_detectors import error_detector_faults
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics
+from sinks.s3 import S3
 from stream.config.faults import mismatch, unknown_name
 from stream.config.label_keys import label_faults, quality_columns
 from stream.errors import ConfigFault
@@ -43,6 +44,7 @@ def key_faults(config: Config) -> list[ConfigFault]:
         *_dedupe(config),
         *label_faults(config),
         *_destinations(config),
+        *_endpoints(config),
         *_files(config),
         *_takeover(config),
     ]
@@ -188,6 +190,15 @@ def _destinations(config: Config) -> Faults:
                 reason = f"writes to the same place as {writers[destination]} ({destination})"
                 yield ConfigFault(path=path, reason=reason)
             writers.setdefault(destination, path)
+
+
+def _endpoints(config: Config) -> Faults:
+    """Faults of an endpoint's name under which several models would put the same files."""
+    for position, sink in enumerate(config.sinks):
+        if isinstance(sink, S3) and sink.endpoint and len(config.models) > 1:
+            found = f"{sink.endpoint!r} for {len(config.models)} models"
+            expected = "nothing, so that each model is an endpoint of its own"
+            yield mismatch(f"sinks[{position}].endpoint", expected, found)
 
 
 def _files(config: Config) -> Faults:

@@ -6,6 +6,21 @@ from typing import Any
 
 from detectors.report import SagemakerFigures
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport
+from detectors.statistics_file import (
+    Bucket,
+    Categorical,
+    CategoricalBucket,
+    Common,
+    Dataset,
+    FeatureStatistics,
+    Kll,
+    NumericalDistribution,
+    NumericalStatistics,
+    Sketch,
+    Statistics,
+    StringDistribution,
+    StringStatistics,
+)
 from stream.testing.reports import START_MS, calm, feature, violation
 
 HOUR_MS = 3_600_000
@@ -48,6 +63,7 @@ def schedule_report(hour: int = 0, revision: int = 0, **changes: Any) -> Schedul
         "baseline": "b0",
         "features": features,
         "violations": (violation(),),
+        "statistics": period_statistics(),
     }
     fields = {**defaults, **changes}
     parts = ("job", "model", "variant", "start_ms", "end_ms", "schedule_ms", "baseline", "revision")
@@ -56,5 +72,41 @@ def schedule_report(hour: int = 0, revision: int = 0, **changes: Any) -> Schedul
 
 def empty_hour(hour: int = 0, **changes: Any) -> ScheduleReport:
     """Hour number ``hour`` without rows."""
-    empty = {"status": "NoData", "rows": 0, "features": (), "violations": (), "baseline": "-"}
+    empty: dict[str, Any] = {
+        "status": "NoData",
+        "rows": 0,
+        "features": (),
+        "violations": (),
+        "baseline": "-",
+        "statistics": None,
+    }
     return schedule_report(hour, **{**empty, **changes})
+
+
+def period_statistics() -> Statistics:
+    """The numbers 1, 2 and 4 of four rows, and the texts a, a, b."""
+    common = Common(num_present=3, num_missing=1)
+    buckets = [
+        Bucket(lower_bound=1 + 0.3 * k, upper_bound=1 + 0.3 * (k + 1), count=float(k in (0, 3, 9)))
+        for k in range(10)
+    ]
+    amount = NumericalStatistics(
+        common=common,
+        mean=7 / 3,
+        sum=7.0,
+        std_dev=(14 / 9) ** 0.5,
+        min=1.0,
+        max=4.0,
+        distribution=NumericalDistribution(Kll(buckets, Sketch([[1.0, 2.0, 4.0]]))),
+    )
+    categories = Categorical([CategoricalBucket("a", 2), CategoricalBucket("b", 1)])
+    carrier = StringStatistics(
+        common=common, distinct_count=2.0, distribution=StringDistribution(categories)
+    )
+    return Statistics(
+        dataset=Dataset(item_count=4),
+        features=[
+            FeatureStatistics("amount", "Integral", numerical_statistics=amount),
+            FeatureStatistics("carrier", "String", string_statistics=carrier),
+        ],
+    )

@@ -5,6 +5,7 @@ The laws are in :mod:`stream.testing.sink`; what holds only for driftline's own 
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import json
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from sinks.cloudwatch import Cloudwatch
 from sinks.cloudwatch_quality import CloudwatchQuality
 from sinks.jsonl import Jsonl
 from sinks.prometheus import Prometheus, PrometheusDelivery
+from sinks.s3 import S3
 from sinks.sns import Sns
 from stream.testing.reports import START_MS
 from stream.testing.sink import SinkContract, SinkRig
@@ -141,6 +143,40 @@ class SnsRig:
         return Sns(topic_arn=self._topic, endpoint_url=f"http://127.0.0.1:{free_port()}")
 
 
+class S3Rig:
+    def __init__(self, moto: MotoServer) -> None:
+        self._s3 = moto.client("s3")
+        self._s3.create_bucket(Bucket="reports")
+        self._url = moto.url
+
+    def sink(self) -> S3:
+        return self._sink(self._url)
+
+    def unreachable(self) -> S3:
+        return self._sink(f"http://127.0.0.1:{free_port()}")
+
+    def arrived(self, delivery: Any) -> list[str]:
+        """The files of runs with their content, and each line once."""
+        seen = dict[str, None]()
+        for found in self._s3.list_objects_v2(Bucket="reports").get("Contents", []):
+            body = self._s3.get_object(Bucket="reports", Key=found["Key"])["Body"].read()
+            if found["Key"].endswith(".gz"):
+                seen |= dict.fromkeys(gzip.decompress(body).decode().splitlines())
+            else:
+                seen[f"{found['Key']} {body.decode()}"] = None
+        return sorted(seen)
+
+    def _sink(self, url: str) -> S3:
+        return S3(
+            bucket="reports",
+            prefix="monitor",
+            layout="sagemaker",
+            schedule="1h",
+            region=REGION,
+            endpoint_url=url,
+        )
+
+
 MakeRig = Callable[[pytest.FixtureRequest], SinkRig]
 RIGS: dict[str, MakeRig] = {
     "jsonl": lambda request: JsonlRig(request.getfixturevalue("tmp_path")),
@@ -150,10 +186,11 @@ RIGS: dict[str, MakeRig] = {
     "cloudwatch by schedule": lambda request: CloudwatchScheduleRig(
         request.getfixturevalue("moto")
     ),
+    "s3": lambda request: S3Rig(request.getfixturevalue("moto")),
     "sns": lambda request: SnsRig(request.getfixturevalue("moto")),
 }
 SINKS = find("sinks", Sink, "driftline.sinks")
-NEEDS_MOTO = {"cloudwatch", "cloudwatch_quality", "cloudwatch by schedule", "sns"}
+NEEDS_MOTO = {"cloudwatch", "cloudwatch_quality", "cloudwatch by schedule", "s3", "sns"}
 
 
 def test_every_sink_has_a_rig() -> None:
@@ -194,6 +231,6 @@ class TestSinks(SinkContract):
         assert sink.lossless == (not by_window)
 
 
-@pytest.mark.parametrize("sink", [Cloudwatch, Jsonl, Prometheus, Sns])
+@pytest.mark.parametrize("sink", [Cloudwatch, Jsonl, Prometheus, S3, Sns])
 def test_the_description_of_a_sink_says_what_a_repeat_does(sink: type[Sink]) -> None:
     assert "A repeat" in (sink.__doc__ or "")

@@ -22,6 +22,7 @@ from detectors.quality_report import (
 from detectors.report import (
     FeatureReport,
     Figures,
+    SagemakerFigures,
     Signal,
     SignalKind,
     SignalledFeature,
@@ -29,6 +30,7 @@ from detectors.report import (
     Verdict,
     WindowReport,
 )
+from detectors.schedule_report import ScheduleReport, Status
 from detectors.violation import BinShift, Violation
 from tests.packaging.pages import blocks_of
 from tests.support.paths import ROOT
@@ -38,8 +40,10 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Window report": WindowReport,
     "Feature report": FeatureReport,
     "Numbers of one side": Figures,
+    "SageMaker's distance": SagemakerFigures,
     "Violation": Violation,
     "Moved bin": BinShift,
+    "Schedule report": ScheduleReport,
     "Signal": Signal,
     "Signalled feature": SignalledFeature,
     "Quality report": QualityReport,
@@ -70,6 +74,7 @@ def test_the_page_has_every_field_with_its_meaning(section: str) -> None:
 
 def test_the_page_has_every_state_verdict_and_kind() -> None:
     assert set(table("Window report", "state")) == set(get_args(State))
+    assert set(table("Schedule report", "status")) == set(get_args(Status))
     named = re.findall(r"`([^`]+)`", table("Feature report", "field")["verdict"])
     assert set(named) == set(get_args(Verdict))
     assert set(re.findall(r"`(\w+)`", table("Signal", "field")["kind"])) == set(

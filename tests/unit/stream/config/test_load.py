@@ -294,6 +294,13 @@ def test_a_wrong_value_is_reported_with_the_expected_one(
     assert fault.found in fault.reason
 
 
+def test_an_endpoint_is_one_model(file: Path) -> None:
+    sink = "sinks: [{type: s3, bucket: abc, layout: sagemaker, schedule: 1h, endpoint: e}]\n"
+    fault = fault_of(file, f"{BASE}  price: {{baseline: baseline}}\n{sink}")
+    assert fault.path == "sinks[0].endpoint"
+    assert "'e' for 2 models" in fault.reason
+
+
 @pytest.mark.parametrize(
     ("line", "path", "reason"),
     [
@@ -308,6 +315,16 @@ def test_a_wrong_value_is_reported_with_the_expected_one(
             "sinks: [{type: jsonl, path: r}, {type: prometheus}, {type: jsonl, path: r/}]",
             "sinks[2]",
             "writes to the same place as sinks[0]",
+        ),
+        (
+            "sinks: [{type: s3, bucket: abc}, {type: s3, bucket: abc, prefix: /}]",
+            "sinks[1]",
+            "writes to the same place as sinks[0]",
+        ),
+        (
+            "sinks: [{type: s3, bucket: 's3://b/r', layout: driftline}]",
+            "sinks[0].bucket",
+            "`bucket: b` and `prefix: r/`",
         ),
         (
             "variant: {from: header, name: x}",
