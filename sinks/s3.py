@@ -147,7 +147,7 @@ class S3(Sink, frozen=True, tag="s3"):
         return S3Delivery(self, job, client("s3", self.region, self.endpoint_url))
 
 
-class Lines(NamedTuple):
+class LinesObject(NamedTuple):
     """Items that become one object, and the part of its key below the prefix."""
 
     key: str
@@ -234,7 +234,7 @@ class S3Delivery(Delivery):
             raise SinkRetry(error.reason) from error
 
 
-def objects(items: Iterable[Published], job: str) -> list[Lines]:
+def objects(items: Iterable[Published], job: str) -> list[LinesObject]:
     """Group items into objects, by kind and day, each group in its order.
 
     The name of an object is the time of its first item and a hash of all ids: a repeat of the same
@@ -245,7 +245,7 @@ def objects(items: Iterable[Published], job: str) -> list[Lines]:
         day = f"{utc(_time_ms(item)):%Y-%m-%d}"
         groups.setdefault(f"{KINDS[type(item)]}/job={job}/day={day}/", []).append(item)
     return [
-        Lines(f"{where}{utc(_time_ms(group[0])):%H%M%S}-{digest(_ids(group))}.jsonl.gz", group)
+        LinesObject(f"{where}{utc(_time_ms(group[0])):%H%M%S}-{digest(_ids(group))}.jsonl.gz", group)
         for where, group in groups.items()
     ]
 

@@ -35,7 +35,7 @@ from tests.packaging.conftest import driftline
 from tests.packaging.pages import PAGES, Block, blocks, blocks_of, name_of, spans
 from tests.support.paths import ROOT
 
-LANGUAGES = {"python", "yaml", "json", "sh", "toml", "promql", "mermaid", "text"}
+LANGUAGES = {"python", "yaml", "json", "sh", "sql", "toml", "promql", "mermaid", "text"}
 COMPLETE = """
 job: prices
 source: {type: jsonl, path: events.jsonl}
