@@ -245,7 +245,9 @@ def objects(items: Iterable[Published], job: str) -> list[LinesObject]:
         day = f"{utc(_time_ms(item)):%Y-%m-%d}"
         groups.setdefault(f"{KINDS[type(item)]}/job={job}/day={day}/", []).append(item)
     return [
-        LinesObject(f"{where}{utc(_time_ms(group[0])):%H%M%S}-{digest(_ids(group))}.jsonl.gz", group)
+        LinesObject(
+            f"{where}{utc(_time_ms(group[0])):%H%M%S}-{digest(_ids(group))}.jsonl.gz", group
+        )
         for where, group in groups.items()
     ]
 

@@ -14,6 +14,7 @@ import yaml
 
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from stream.commands.configuration_page import configuration_page
 from stream.commands.descriptions import field_descriptions, summary
 from stream.commands.schema import schema_of, structs_of
@@ -25,6 +26,7 @@ ROOTS: dict[str, type] = {
     "report": WindowReport,
     "signal": Signal,
     "quality": QualityReport,
+    "schedule": ScheduleReport,
 }
 EXAMPLES = sorted((ROOT / "deploy").glob("config.*.yaml"))
 
@@ -166,5 +168,6 @@ def test_a_struct_without_source_has_no_descriptions() -> None:
 
 def test_structs_are_found_in_unions_lists_mappings_and_tuples() -> None:
     names = {struct.__name__ for struct in structs_of(WindowReport)}
-    assert names == {"WindowReport", "FeatureReport", "Figures", "Violation", "BinShift"}
+    of_features = {"FeatureReport", "Figures", "SagemakerFigures"}
+    assert names == {"WindowReport", "Violation", "BinShift"} | of_features
     assert len(structs_of(Config)) == len(schema_of("config")["$defs"])
