@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from detectors.sagemaker.constraints import constraints
 from detectors.schedule_report import ScheduleReport
 from detectors.violation import Violation
 from sinks.aws.object_names import part, utc
@@ -57,6 +58,7 @@ def run_files(report: ScheduleReport) -> dict[str, bytes]:
     files = {}
     if report.statistics is not None:
         files["statistics.json"] = _encoded(report.statistics)
+        files["constraints.json"] = _encoded(constraints(report.statistics))
     if report.status in JUDGED or report.violations:
         files["constraint_violations.json"] = _encoded(violations_file(report.violations))
     files[OWN_REPORT] = _encoded(line_of(report))

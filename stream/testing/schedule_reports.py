@@ -97,7 +97,7 @@ def period_statistics() -> Statistics:
         std_dev=(14 / 9) ** 0.5,
         min=1.0,
         max=4.0,
-        distribution=NumericalDistribution(Kll(buckets, Sketch([[1.0, 2.0, 4.0]]))),
+        distribution=NumericalDistribution(Kll(buckets, Sketch(data=[[1.0, 2.0, 4.0]]))),
     )
     categories = Categorical([CategoricalBucket("a", 2), CategoricalBucket("b", 1)])
     carrier = StringStatistics(

@@ -132,6 +132,17 @@ def test_the_report_is_whole_but_for_the_statistics_and_comes_last() -> None:
     ]
 
 
+def test_the_constraints_are_those_that_the_period_suggests() -> None:
+    amount, carrier = json.loads(run_files(schedule_report())["constraints.json"])["features"]
+    assert amount == {
+        "name": "amount",
+        "inferred_type": "Integral",
+        "completeness": 0.75,
+        "num_constraints": {"is_non_negative": True},
+    }
+    assert (carrier["inferred_type"], carrier["completeness"]) == ("String", 0.75)
+
+
 @pytest.mark.parametrize(
     ("changes", "files"),
     [
@@ -148,9 +159,7 @@ def test_what_was_not_judged_has_no_file_that_says_so(
     changes: dict[str, Any], files: set[str]
 ) -> None:
     """A file with no violation would be read as a verdict."""
-    assert run_files(schedule_report(**changes)).keys() - {"constraints.json"} == {
-        "driftline-report.json"
-    } | files - {"constraints.json"}
+    assert run_files(schedule_report(**changes)).keys() == {"driftline-report.json"} | files
 
 
 def test_a_late_revision_replaces_the_files_of_its_run() -> None:
