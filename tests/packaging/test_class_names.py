@@ -8,8 +8,11 @@ from collections import defaultdict
 from tests.support.paths import ROOT
 
 FOLDERS = ("stream", "sinks", "detectors", "demo", "benchmarks")
-SHARED = {"Jsonl": {"sinks/jsonl.py", "stream/sources/jsonl/source.py"}}
-"""The source and the sink of the same ``type``, by which both are named."""
+SHARED = {
+    "Jsonl": {"sinks/jsonl.py", "stream/sources/jsonl/source.py"},
+    "S3": {"sinks/s3.py", "stream/sources/s3/source.py"},
+}
+"""A source and a sink of the same ``type``, by which both are named."""
 
 
 def public_classes() -> dict[str, list[str]]:
