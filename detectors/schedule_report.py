@@ -42,9 +42,11 @@ class ScheduleReport(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int
     """The start of the period, in milliseconds since 1970: a multiple of ``schedule_ms``."""
     end_ms: int
-    """The end of the period; earlier than the next multiple where a baseline was replaced."""
+    """The end of the period: ``start_ms + schedule_ms``."""
     revision: int
-    """0 for the first report of a period; each later one counts late events too."""
+    """0 for the first report of a period. A later one also counts late events, or begins anew after
+    the baseline or the window length was changed.
+    """
     status: Status
     """``Completed``, ``CompletedWithViolations``; ``NoData`` without rows, ``Incomplete`` where
     records are known to be missing, ``Learning`` while the baseline is not known.

@@ -103,7 +103,7 @@ class Judge:
             limits=self.limits(span.model, baseline.constraints).fingerprint,
             features=features,
             violations=tuple(violations),
-            rules={**rule_values(self.rules), "judged_features": _judged_features(window)},
+            rules=self._rules(window),
             notes=(*span.notes, *self._notes(span, window)),
             profile=profile.encode(with_values=self.rules.is_sagemaker),
             generation=self.generation,
@@ -112,11 +112,14 @@ class Judge:
     def scheduled(
         self, span: WindowSpan, schedule_ms: int, baseline: Baseline, profile: Profile
     ) -> ScheduleReport:
-        """The report on one period of a schedule, judged as one window.
+        """The report on one period of a schedule, judged as one window without its history.
 
-        ``profile`` must have the baseline's layout, and keep values. An empty one gives ``NoData``.
+        ``profile`` must have the baseline's layout, and keep values. One without rows, of records
+        that all fit the schema, gives ``NoData``, or ``Incomplete`` where records are missing.
         """
-        report = self.report(span, baseline, profile, EpisodeState())
+        empty = not (profile.rows or span.too_narrow or span.too_wide)
+        window = None if empty else self._checked(span, baseline, profile)
+        features, violations = self._judged(span, window, None) if window else ((), [])
         period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
         return ScheduleReport(
             version=SCHEDULE_REPORT_VERSION,
@@ -128,14 +131,14 @@ class Judge:
             start_ms=span.start_ms,
             end_ms=span.end_ms,
             revision=span.revision,
-            status=_status(report),
+            status=_status(span, empty, violates=bool(violations)),
             rows=profile.rows,
-            baseline=report.baseline,
-            limits=report.limits,
-            features=report.features,
-            violations=report.violations,
-            rules=report.rules,
-            notes=report.notes,
+            baseline=baseline.fingerprint,
+            limits=self.limits(span.model, baseline.constraints).fingerprint,
+            features=features,
+            violations=tuple(violations),
+            rules=self._rules(window) if window else rule_values(self.rules),
+            notes=(*span.notes, *self._notes(span, window)) if window else span.notes,
             statistics=statistics(profile) if profile.rows else None,
             generation=self.generation,
         )
@@ -208,11 +211,12 @@ class Judge:
         )
 
     def _judged(
-        self, span: WindowSpan, window: CheckedWindow, state: EpisodeState
+        self, span: WindowSpan, window: CheckedWindow, state: EpisodeState | None
     ) -> tuple[tuple[FeatureReport, ...], list[Violation]]:
         """The reports of the features, and all violations.
 
-        Change detectors judge the first revision of a window with enough rows.
+        Change detectors judge the first revision of a window with enough rows, by the windows
+        before it in ``state``; without it they do not.
         """
         violations = violations_of(window)
         features = feature_reports(
@@ -222,11 +226,14 @@ class Judge:
             window.baseline.constraints,
             window.sagemaker,
         )
-        if span.revision == 0 and self._state(span, window, violates=False) == "ok":
+        if state and span.revision == 0 and self._state(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)
             features = mark_violating(features, _features_of(changed))
             violations += changed
         return features, violations
+
+    def _rules(self, window: CheckedWindow) -> dict[str, float | int | str]:
+        return {**rule_values(self.rules), "judged_features": _judged_features(window)}
 
     def _notes(self, span: WindowSpan, window: CheckedWindow) -> list[str]:
         """What limits the verdict: how many rows the window lacks, or what was not compared."""
@@ -251,12 +258,15 @@ class Judge:
         return "violations" if violates else "ok"
 
 
-def _status(report: WindowReport) -> Status:
-    if not report.rows:
+def _status(span: WindowSpan, empty: bool, *, violates: bool) -> Status:
+    """The status of a period; an ``empty`` one has no records."""
+    if span.incomplete:
+        return "Incomplete"
+    if empty:
         return "NoData"
-    if report.state in ("incomplete", "learning"):
-        return "Incomplete" if report.state == "incomplete" else "Learning"
-    return "CompletedWithViolations" if report.violations else "Completed"
+    if span.learning:
+        return "Learning"
+    return "CompletedWithViolations" if violates else "Completed"
 
 
 def _features_of(violations: Sequence[Violation]) -> set[str]:

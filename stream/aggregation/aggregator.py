@@ -12,8 +12,9 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from stream.aggregation.closing import WindowCloser
 from stream.aggregation.labels import LabelParts, Labels
-from stream.aggregation.panes import PaneId, PaneStore
+from stream.aggregation.panes import NoPeriods, PaneId, PaneStore, PeriodStore
 from stream.aggregation.partitions import Partitions
+from stream.aggregation.schedules import Schedules
 from stream.aggregation.state import JobState, ModelState
 from stream.aggregation.variants import OTHER, NamedVariants
 from stream.dedupe.index import DEDUPE_OFF, RememberedIds
@@ -64,7 +65,7 @@ class Aggregator:
     the outputs. ``baselines`` are the ones in force, by model. A model in ``learning`` gets its
     baseline from ``learn`` once there are enough samples. ``ids`` are the ids of accepted events,
     if duplicates are to be found. ``labels`` are the parts of a job whose predictions are joined
-    with labels.
+    with labels. ``periods`` holds the sums of the schedules.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Aggregator:
         learning: Sequence[str] = (),
         ids: RememberedIds = DEDUPE_OFF,
         labels: LabelParts | None = None,
+        periods: PeriodStore | None = None,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -94,6 +96,13 @@ class Aggregator:
         for name, baseline in self.baselines.items():
             model = state.models.setdefault(name, ModelState(baseline.fingerprint))
             model.learning |= name in learning
+        self._schedules = Schedules(
+            settings=settings,
+            judge=judge,
+            state=state,
+            periods=periods or NoPeriods(),
+            windows=self._windows,
+        )
 
     def step(self, item: Item | LabelRange) -> list[Output]:  # noqa: PLR0911  # one for each kind
         """Process one item; returns the outputs to deliver once the state is committed.
@@ -142,8 +151,12 @@ class Aggregator:
 
     def close_early(self) -> list[Output]:
         """Close all open windows early, because the window length has changed."""
-        outputs = [out for model in self.baselines for out in self._windows.close_early(model)]
+        outputs = [out for model in self.baselines for out in self._close_early(model)]
         return outputs if self._labels is None else [*outputs, *self._labels.begin_anew()]
+
+    def _close_early(self, model: str) -> list[Output]:
+        """Close the open periods and windows of a model early; all its panes are dropped."""
+        return [*self._schedules.close_early(model), *self._windows.close_early(model)]
 
     def _take_partial(self, partial: Partial) -> list[Output]:
         if not self._is_acceptable(partial):
@@ -228,6 +241,7 @@ class Aggregator:
         if closed is not None and pane_ms + self.settings.every_ms <= closed:
             late = [end for end in window_ends(pane_ms, self.settings) if end <= closed]
             self.state.key_state(key).touched.update(late)
+        self._schedules.touch(key, pane_ms)
 
     def _advance_watermark(self) -> list[Output]:
         """Move the watermark, which never falls; close windows and settle panes up to it."""
@@ -240,24 +254,39 @@ class Aggregator:
             return []
         state.watermark_ms = watermark_ms
         self._ids.settle(self._partitions.ended(), watermark_ms)
-        outputs = self._windows.close_up_to(watermark_ms)
+        outputs = [*self._windows.close_up_to(watermark_ms), *self._schedules.close()]
         keep_from = self._partitions.retained_from(watermark_ms)
         if keep_from is not None:
-            outputs += self._windows.settle(min(keep_from, watermark_ms))
+            outputs += self._settle(min(keep_from, watermark_ms))
         if self._labels is not None:
             self._labels.close(outputs)
             outputs += self._labels.advance()
         return outputs
 
+    def _settle(self, before_ms: int) -> list[Output]:
+        """Drop the panes that get no more events, up to this time, and the spans of lost records
+        that lie before all windows and periods that are not settled.
+        """
+        state, settings = self.state, self.settings
+        bound_ms = before_ms // settings.every_ms * settings.every_ms
+        if state.settled_ms is not None and bound_ms <= state.settled_ms:
+            return []
+        outputs = self._schedules.finish(bound_ms)
+        outputs += self._windows.settle(bound_ms, self._schedules.keep)
+        from_ms = min(bound_ms - settings.window_ms, self._schedules.open_from() - 1)
+        state.spans = [span for span in state.spans if span.to_ms is None or span.to_ms > from_ms]
+        return outputs
+
     def _take_tick(self, tick: Tick) -> list[Output]:
         now_ms = self.state.now_ms = self._bounded_clock(tick.now_ms)
         self._partitions.follow_clock(now_ms)
-        outputs = [*self._advance_watermark(), *self._windows.revisions()]
+        outputs = [*self._advance_watermark(), *self._windows.revisions(), *self._schedules.close()]
         return outputs if self._labels is None else [*outputs, *self._labels.tick(now_ms)]
 
     def _end(self) -> list[Output]:
         """Close all windows, at the end of the input."""
         outputs = [*self._windows.close_all(), *self._windows.revisions()]
+        outputs += self._schedules.close_all()
         if self._labels is None:
             return outputs
         self._labels.close(outputs)
@@ -300,7 +329,7 @@ class Aggregator:
 
     def _install(self, name: str, baseline: Baseline, learning: bool = False) -> list[Output]:
         """Continue with another baseline: open windows are closed early, their panes dropped."""
-        outputs = self._windows.close_early(name)
+        outputs = self._close_early(name)
         self.baselines[name] = baseline
         self._windows.baselines[name] = baseline
         incomplete_before_ms = self.state.models[name].incomplete_before_ms
@@ -314,9 +343,10 @@ class Aggregator:
 
         Its reported windows stay known, so that no report id is used twice if the model returns.
         """
-        outputs = self._windows.close_early(name)
+        outputs = self._close_early(name)
         del self.baselines[name]
         self._windows.forget(name)
+        self._schedules.forget(name)
         if self._labels is not None:
             self._labels.remove(name)
         return outputs

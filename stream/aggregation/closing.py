@@ -5,20 +5,24 @@ Also reports revisions of closed windows, and silences of models.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import msgspec
 
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
+from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PaneId, PaneStore
-from stream.aggregation.partitions import began_inside
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output, WidthMismatches
 
 FOREVER_MS = 1 << 62
 """Later than every time."""
+Keep = Callable[[ModelKey, int, Profile | None, WidthMismatches], None]
+"""Takes the counts of a pane: of a model and variant, by its start."""
 
 
 class WindowCloser:
@@ -50,6 +54,18 @@ class WindowCloser:
         for pane in panes.ids():
             if pane.model in baselines:
                 self.add_pane(pane.key, pane.start_ms)
+
+    def monitored(self) -> list[ModelKey]:
+        """Return the models and variants that are monitored and ever had events, in order."""
+        return sorted(self._starts)
+
+    def held(self, key: ModelKey) -> Collection[int]:
+        """Return the starts of the panes that have events and are not dropped."""
+        return self._starts.get(key, frozenset())
+
+    def profile(self, key: ModelKey, start_ms: int) -> Profile | None:
+        """Return the counts of a pane; ``None`` if it has no rows."""
+        return self._panes.get(self._pane(key, start_ms))
 
     def add_pane(self, key: ModelKey, start_ms: int) -> None:
         """Note that a pane has events."""
@@ -132,27 +148,24 @@ class WindowCloser:
             state.active_until_ms = state.silent_ms = None
             del self._starts[key]
 
-    def settle(self, before_ms: int) -> list[Output]:
+    def settle(self, bound_ms: int, keep: Keep) -> list[Output]:
         """Report the last revisions of windows whose panes get no more events, and drop the panes.
 
-        Panes that end at or before ``before_ms`` get no more events. A pane is kept for as long as
-        another pane of one of its windows may still change.
+        Panes that end at or before ``bound_ms``, a multiple of their length, get no more events. A
+        pane is kept for as long as another pane of one of its windows may still change. ``keep`` is
+        called with each pane that is dropped.
         """
-        state = self._state
-        window_ms = self._settings.window_ms
-        bound = before_ms // self._settings.every_ms * self._settings.every_ms
-        if state.settled_ms is not None and bound <= state.settled_ms:
-            return []
         outputs: list[Output] = []
         for key, starts in sorted(self._starts.items()):
-            outputs += self._report_touched(key, bound)
-            for start in sorted(start for start in starts if start + window_ms <= bound):
+            outputs += self._report_touched(key, bound_ms)
+            for start in sorted(
+                start for start in starts if start + self._settings.window_ms <= bound_ms
+            ):
+                counted = self._state.key_state(key).width_mismatches.get(start, WidthMismatches())
+                keep(key, start, self.profile(key, start), counted)
                 self._drop(key, start)
-            self._forget_reported(key, bound)
-        state.settled_ms = bound
-        state.spans = [
-            span for span in state.spans if span.to_ms is None or span.to_ms > bound - window_ms
-        ]
+            self._forget_reported(key, bound_ms)
+        self._state.settled_ms = bound_ms
         return outputs
 
     def _close_early(self, key: ModelKey) -> list[Output]:
@@ -199,12 +212,11 @@ class WindowCloser:
     def _drop(self, key: ModelKey, start_ms: int) -> None:
         self._starts[key].discard(start_ms)
         self._state.key_state(key).width_mismatches.pop(start_ms, None)
-        pane = self._pane(key, start_ms)
-        profile = self._panes.get(pane)
+        profile = self.profile(key, start_ms)
         if profile is not None:
             self._state.ledger.rows_closed += profile.rows
             self._state.ledger.rows_in_panes -= profile.rows
-            self._panes.drop(pane)
+            self._panes.drop(self._pane(key, start_ms))
 
     def _pane(self, key: ModelKey, start_ms: int) -> PaneId:
         layout = self.baselines[key.model].layout
@@ -248,7 +260,7 @@ class WindowCloser:
         total = Profile(baseline.layout)
         starts = self._starts.get(key, ())
         for start in window_panes(end_ms, self._settings):
-            profile = self._panes.get(self._pane(key, start)) if start in starts else None
+            profile = self.profile(key, start) if start in starts else None
             if profile is not None:
                 total.merge(profile)
         return total
@@ -257,7 +269,7 @@ class WindowCloser:
         """Return the facts about a window that the judge needs in addition to its counts."""
         start_ms = end_ms - self._settings.window_ms
         model = self._state.models[key.model]
-        notes = self._incomplete_reasons(start_ms, end_ms)
+        notes = missing_reasons(self._state, start_ms, end_ms)
         if early or (
             model.incomplete_before_ms is not None and start_ms < model.incomplete_before_ms
         ):
@@ -282,26 +294,6 @@ class WindowCloser:
         for start in window_panes(end_ms, self._settings):
             total = total.plus(counted.get(start, WidthMismatches()))
         return total
-
-    def _incomplete_reasons(self, start_ms: int, end_ms: int) -> list[str]:
-        """Return the reasons why records of a window may be missing, in alphabetical order."""
-        reasons = {
-            span.reason
-            for span in self._state.spans
-            if (span.from_ms is None or span.from_ms < end_ms)
-            and (span.to_ms is None or span.to_ms >= start_ms)
-        }
-        reasons |= {
-            f"gap in {name}"
-            for name, since_ms in self._state.open_gaps.items()
-            if since_ms is None or since_ms < end_ms
-        }
-        reasons |= {
-            began_inside(name)
-            for name, began_ms in self._state.open_starts.items()
-            if began_ms is None or start_ms <= began_ms
-        }
-        return sorted(reasons)
 
     def _report_silence(self, key: ModelKey, boundary: int) -> list[Output]:
         """Report silences that begin or end before ``boundary``.

@@ -1,9 +1,9 @@
-"""The contract of the store of the panes of open windows."""
+"""The contracts of the stores of panes, and of the sums of periods."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from detectors.profiles.profile import Profile
 from stream.events import ModelKey
@@ -23,20 +23,58 @@ class PaneId(NamedTuple):
         return ModelKey(self.model, self.variant)
 
 
-class PaneStore(Protocol):
-    """Profiles by pane.
+class PeriodId(NamedTuple):
+    """One period of a schedule, of a model and variant: its length, its start, and its layout."""
+
+    model: str
+    variant: str
+    layout: str
+    schedule_ms: int
+    start_ms: int
+
+    @property
+    def key(self) -> ModelKey:
+        """The model and variant."""
+        return ModelKey(self.model, self.variant)
+
+
+Id = TypeVar("Id")
+
+
+class ProfileStore(Protocol[Id]):
+    """Profiles by their ids.
 
     A profile returned by :meth:`get` may be changed in place if it is then :meth:`put` back.
     """
 
-    def get(self, pane: PaneId) -> Profile | None:
-        """Return the profile of a pane; ``None`` if it has none."""
+    def get(self, id_: Id, /) -> Profile | None:
+        """Return the profile of an id; ``None`` if it has none."""
 
-    def put(self, pane: PaneId, profile: Profile) -> None:
-        """Store the profile of a pane."""
+    def put(self, id_: Id, profile: Profile, /) -> None:
+        """Store the profile of an id."""
 
-    def drop(self, pane: PaneId) -> None:
-        """Delete a pane; no error if it does not exist."""
+    def drop(self, id_: Id, /) -> None:
+        """Delete a profile; no error if it does not exist."""
 
-    def ids(self) -> Iterable[PaneId]:
-        """Return all panes that have a profile."""
+    def ids(self) -> Iterable[Id]:
+        """Return all ids that have a profile."""
+
+
+PaneStore: TypeAlias = ProfileStore[PaneId]
+PeriodStore: TypeAlias = ProfileStore[PeriodId]
+
+
+class NoPeriods:
+    """The store of a job without schedules."""
+
+    def get(self, id_: PeriodId, /) -> Profile | None:
+        return None
+
+    def put(self, id_: PeriodId, profile: Profile, /) -> None:
+        raise ValueError("a job with schedules needs a store of periods")
+
+    def drop(self, id_: PeriodId, /) -> None:
+        pass
+
+    def ids(self) -> Iterable[PeriodId]:
+        return ()

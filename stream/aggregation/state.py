@@ -34,6 +34,31 @@ class IncompleteSpan(msgspec.Struct, frozen=True, array_like=True):
     reason: str
 
 
+class PeriodState(msgspec.Struct):
+    """The state of one period of a schedule, of a model and variant, beside the sum of its panes.
+
+    ``revision`` is that of its last report, -1 before the first. ``changed``: late events came
+    since. ``width_mismatches`` are those of its dropped panes.
+    """
+
+    revision: int = -1
+    changed: bool = False
+    width_mismatches: WidthMismatches = WidthMismatches()
+
+
+class ScheduleState(msgspec.Struct):
+    """The state of one schedule.
+
+    Periods that end at or before ``closed_ms`` are reported, and those that end at or before
+    ``finished_ms`` do not change any more. Periods that begin before ``since_ms`` are
+    ``Incomplete``: the schedule was added when a part of their events had been counted already.
+    """
+
+    closed_ms: int | None = None
+    finished_ms: int | None = None
+    since_ms: int | None = None
+
+
 class KeyState(msgspec.Struct):
     """The state of one model and variant: reported windows, silence, and episodes.
 
@@ -42,6 +67,8 @@ class KeyState(msgspec.Struct):
     windows that late events have changed since. Up to
     ``active_until_ms`` it is settled which times had events and which were silent; ``None`` for a
     model that is no longer monitored. ``silent_ms`` is the start of a silence that continues.
+    ``periods`` are those of the schedules that are not finished, by length and start, and
+    ``newest_periods`` the start of the newest one with events, by length.
     """
 
     reported: dict[tuple[int, int], int] = {}
@@ -52,6 +79,8 @@ class KeyState(msgspec.Struct):
     active_until_ms: int | None = msgspec.field(name="heard_ms", default=None)
     silent_ms: int | None = None
     episodes: EpisodeState = EpisodeState()
+    periods: dict[tuple[int, int], PeriodState] = {}
+    newest_periods: dict[int, int] = {}
 
 
 class ModelState(msgspec.Struct):
@@ -135,8 +164,8 @@ class JobState(LogState):
     """The state of a job: its log, watermark, models, and labels.
 
     ``clock_jumps`` counts the consecutive ticks at which the clock was further ahead than one tick
-    may move it. Panes that end at or before ``settled_ms`` get no more events. ``labels`` is
-    ``None`` for a job that never had a source of labels.
+    may move it. Panes that end at or before ``settled_ms`` get no more events. ``schedules`` are by
+    the length of their periods. ``labels`` is ``None`` for a job that never had a source of labels.
     """
 
     version: int = STATE_VERSION
@@ -145,6 +174,7 @@ class JobState(LogState):
     settled_ms: int | None = None
     models: dict[str, ModelState] = {}
     keys: dict[str, KeyState] = {}
+    schedules: dict[int, ScheduleState] = {}
     labels: LabelState | None = None
 
     def key_state(self, key: ModelKey) -> KeyState:

@@ -8,6 +8,7 @@ from typing import Final
 
 from detectors.durations import duration_ms
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from stream.delivery.letter_limit import LetterLimit
 from stream.events import Output
 from stream.service.ownership import Ownership
@@ -20,6 +21,7 @@ COMMIT_FACTOR: Final = 40.0
 """The interval between commits is at least this many times the duration of a commit."""
 MOST_PENDING: Final = 2_000
 """So many outputs are not kept in memory for longer."""
+_URGENT: Final = (WindowReport, ScheduleReport, Signal)
 
 
 Watch = Callable[[Sequence[Outgoing]], None]
@@ -33,10 +35,11 @@ def ignore(_items: Sequence[Outgoing]) -> None:
 class Committer:
     """Collects outputs and commits them together with the state that produced them.
 
-    Nothing leaves before its commit. A commit is due immediately when a window was closed, a signal
-    was raised or a baseline was installed, or with ``MOST_PENDING`` outputs; otherwise after the
-    longer of ``commit_interval`` and 40 times the duration of the last commit, and in time for the
-    owner's heartbeat. ``watch`` is called with the items of each commit.
+    Nothing leaves before its commit. A commit is due immediately when a window or a period of a
+    schedule was closed, a signal was raised or a baseline was installed, or with ``MOST_PENDING``
+    outputs; otherwise after the longer of ``commit_interval`` and 40 times the duration of the last
+    commit, and in time for the owner's heartbeat. ``watch`` is called with the items of each
+    commit.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class Committer:
         self._telemetry.letters_left_out(left_out)
         self._pending += kept
         self._urgent |= urgent or len(self._pending) >= MOST_PENDING
-        self._urgent |= any(isinstance(output, WindowReport | Signal) for output in outputs)
+        self._urgent |= any(isinstance(output, _URGENT) for output in outputs)
 
     def commit_if_due(self) -> None:
         """Commit if a commit is due."""
@@ -125,6 +128,7 @@ class Committer:
             ids=job.ids,
             joins=job.stores.joins,
             quality=job.stores.panes,
+            periods=job.periods,
         )
 
     def _secure(self) -> None:

@@ -44,7 +44,7 @@ from stream.service.reconcile import (
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
 from stream.state.identity import StateIdentity
-from stream.state.panes import SqlitePanes
+from stream.state.panes import SqlitePanes, SqlitePeriods
 from stream.state.store import Store
 
 
@@ -64,6 +64,7 @@ class Job(msgspec.Struct, kw_only=True):
     store: Store
     aggregator: Aggregator
     panes: SqlitePanes
+    periods: SqlitePeriods
     ids: SqliteIds
     pending: list[Output]
     limits_changes: Sequence[LimitsChange]
@@ -76,6 +77,7 @@ class Job(msgspec.Struct, kw_only=True):
         limits = judge_of(self.config).limits(model, baseline.constraints)
         self.store.keep([baseline], [limits])
         self.panes.add_layout(baseline.layout)
+        self.periods.add_layout(baseline.layout)
         in_force = {**self.identity.limits, model: limits.fingerprint}
         self.identity = msgspec.structs.replace(self.identity, limits=in_force)
 
@@ -123,7 +125,8 @@ def _carry_out(
     config = configured.config
     replaced = replacements(plan.changes)
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
-    panes = store.panes(baseline.layout for baseline in plan.in_force.values())
+    layouts = [baseline.layout for baseline in plan.in_force.values()]
+    panes, periods = store.panes(layouts), store.periods(layouts)
     ids = store.ids()
     state.ledger.rows_in_panes = panes.rows()
     judge = judge_of(config, generation)
@@ -132,12 +135,15 @@ def _carry_out(
     pending = (
         []
         if plan.closing is None
-        else _close_windows(plan, plan.closing, judge, state, panes, _continued(labels, plan))
+        else _close_windows(
+            plan, plan.closing, judge, state, panes, periods, _continued(labels, plan)
+        )
     )
-    aggregator = _aggregator(plan, config, judge, state, panes, ids, labels)
+    aggregator = _aggregator(plan, config, judge, state, panes, periods, ids, labels)
     pending += _apply([*plan.changes, *plan.label_changes], aggregator)
     for baseline in replaced.values():
         panes.add_layout(baseline.layout)
+        periods.add_layout(baseline.layout)
     return Job(
         config=config,
         configured=configured.baselines,
@@ -145,6 +151,7 @@ def _carry_out(
         store=store,
         aggregator=aggregator,
         panes=panes,
+        periods=periods,
         ids=ids,
         pending=pending,
         limits_changes=plan.limits_changes,
@@ -160,6 +167,7 @@ def _aggregator(
     judge: Judge,
     state: JobState,
     panes: SqlitePanes,
+    periods: SqlitePeriods,
     ids: SqliteIds,
     labels: LabelParts | None,
 ) -> Aggregator:
@@ -174,6 +182,7 @@ def _aggregator(
         learning=plan.learning,
         ids=IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
         labels=labels,
+        periods=periods,
     )
 
 
@@ -201,6 +210,7 @@ def _close_windows(
     judge: Judge,
     state: JobState,
     panes: SqlitePanes,
+    periods: SqlitePeriods,
     labels: LabelParts | None,
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
@@ -212,6 +222,7 @@ def _close_windows(
         state=state,
         panes=panes,
         labels=labels,
+        periods=periods,
     ).close_early()
 
 

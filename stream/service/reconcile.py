@@ -275,11 +275,15 @@ def _closing(config: Config, stored: StoredState | None) -> JobSettings | None:
     """The settings with the window length of the state, if that differs; else ``None``."""
     if stored is None:
         return None
-    settings = settings_of(config)
-    before = msgspec.structs.replace(
-        settings, window_ms=stored.identity.window_ms, every_ms=stored.identity.every_ms
+    settings, identity = settings_of(config), stored.identity
+    if (identity.window_ms, identity.every_ms) == (settings.window_ms, settings.every_ms):
+        return None
+    return msgspec.structs.replace(
+        settings,
+        window_ms=identity.window_ms,
+        every_ms=identity.every_ms,
+        schedules_ms=tuple(sorted(stored.state.schedules)),
     )
-    return None if before == settings else before
 
 
 def _learning(config: Config, baselines: Mapping[str, Baseline]) -> tuple[str, ...]:

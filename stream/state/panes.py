@@ -1,4 +1,4 @@
-"""The store of panes in the state file, with the recently used ones cached in memory."""
+"""The stores of panes and periods in the state file, the recently used ones cached in memory."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
-from stream.aggregation.panes import PaneId
+from stream.aggregation.panes import PaneId, PeriodId
 from stream.state.sqlite_errors import reported_damage, translated_errors
 
 CACHE_BYTES: Final = 64 << 20
@@ -20,88 +20,127 @@ CACHE_BYTES: Final = 64 << 20
 
 Twice the open windows of 10 models of 200 features in 12 panes.
 """
-_SELECT: Final = (
-    "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
-)
-_DELETE: Final = "DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS panes (
+    model TEXT, variant TEXT, layout TEXT, start_ms INTEGER, body BLOB NOT NULL,
+    PRIMARY KEY (model, variant, layout, start_ms)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS periods (
+    model TEXT, variant TEXT, layout TEXT, schedule_ms INTEGER, start_ms INTEGER,
+    body BLOB NOT NULL, PRIMARY KEY (model, variant, layout, schedule_ms, start_ms)
+) WITHOUT ROWID;
+"""
+Id = TypeVar("Id", PaneId, PeriodId)
 
 
-class SqlitePanes:
-    """Panes of the given layouts, read from the store's file and cached.
+class SqliteProfiles(Generic[Id]):
+    """Profiles of the given layouts in one table, read from the store's file and cached.
 
-    Changes stay in memory until the next commit writes them.
+    ``id_type`` has the columns of the table's key, and ``what`` is one row in words. Changes stay
+    in memory until the next commit writes them.
     """
 
-    def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        db: sqlite3.Connection,
+        layouts: Iterable[Layout],
+        *,
+        table: str,
+        id_type: type[Id],
+        what: str,
+    ) -> None:
         self._path = path
         self._db = db
         self._layouts = {layout.fingerprint: layout for layout in layouts}
-        self._cache: OrderedDict[PaneId, Profile] = OrderedDict()
-        self._changed: dict[PaneId, Profile | None] = {}
+        self._id_type: type[Id] = id_type
+        self._what = what
+        names = id_type._fields
+        where = " AND ".join(f"{name} = ?" for name in names)
+        self._ids = f"SELECT {', '.join(names)} FROM {table}"  # noqa: S608  # names of constants
+        self._bodies = f"SELECT body FROM {table}"  # noqa: S608
+        self._select = f"{self._bodies} WHERE {where}"
+        self._delete = f"DELETE FROM {table} WHERE {where}"  # noqa: S608
+        marks = ", ".join("?" * (len(names) + 1))
+        self._replace = f"REPLACE INTO {table} VALUES ({marks})"  # noqa: S608
+        self._cache: OrderedDict[Id, Profile] = OrderedDict()
+        self._changed: dict[Id, Profile | None] = {}
 
     def add_layout(self, layout: Layout) -> None:
-        """Add a layout, so that panes with it can be read."""
+        """Add a layout, so that profiles with it can be read."""
         self._layouts[layout.fingerprint] = layout
 
-    def get(self, pane: PaneId) -> Profile | None:
-        if pane in self._changed:
-            return self._changed[pane]
-        if pane in self._cache:
-            self._cache.move_to_end(pane)
-            return self._cache[pane]
+    def get(self, id_: Id, /) -> Profile | None:
+        if id_ in self._changed:
+            return self._changed[id_]
+        if id_ in self._cache:
+            self._cache.move_to_end(id_)
+            return self._cache[id_]
         with translated_errors(self._path):
-            row = self._db.execute(_SELECT, pane).fetchone()
-        if row is None or pane.layout not in self._layouts:
+            row = self._db.execute(self._select, id_).fetchone()
+        if row is None or id_.layout not in self._layouts:
             return None
-        with reported_damage(self._path, f"a pane of model {pane.model!r}"):
-            self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
-        return self._cache[pane]
+        with reported_damage(self._path, f"a {self._what} of model {id_.model!r}"):
+            self._cache[id_] = Profile.decode(row[0], self._layouts[id_.layout])
+        return self._cache[id_]
 
-    def put(self, pane: PaneId, profile: Profile) -> None:
-        self._changed[pane] = profile
-        self._cache.pop(pane, None)
+    def put(self, id_: Id, profile: Profile, /) -> None:
+        self._changed[id_] = profile
+        self._cache.pop(id_, None)
 
-    def drop(self, pane: PaneId) -> None:
-        self._changed[pane] = None
-        self._cache.pop(pane, None)
+    def drop(self, id_: Id, /) -> None:
+        self._changed[id_] = None
+        self._cache.pop(id_, None)
 
-    def ids(self) -> Iterable[PaneId]:
+    def ids(self) -> Iterable[Id]:
         with translated_errors(self._path):
-            rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
-        with reported_damage(self._path, "the list of panes"):
-            panes = msgspec.convert(rows, list[PaneId])
-        stored = dict.fromkeys(panes) | dict.fromkeys(self._changed)
+            rows = self._db.execute(self._ids).fetchall()
+        with reported_damage(self._path, f"the list of {self._what}s"):
+            found = [msgspec.convert(row, self._id_type) for row in rows]
+        stored = dict.fromkeys(found) | dict.fromkeys(self._changed)
         return [
-            pane
-            for pane in stored
-            if pane.layout in self._layouts and self._changed.get(pane, True) is not None
+            id_
+            for id_ in stored
+            if id_.layout in self._layouts and self._changed.get(id_, True) is not None
         ]
 
     def rows(self) -> int:
-        """Return the rows in all panes of the file, counted from the panes."""
-        with translated_errors(self._path), reported_damage(self._path, "a pane"):
-            return sum(
-                Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes")
-            )
+        """Return the rows in all profiles of the file, counted from the profiles."""
+        with translated_errors(self._path), reported_damage(self._path, f"a {self._what}"):
+            return sum(Profile.rows_of(body) for (body,) in self._db.execute(self._bodies))
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write the changes, inside the store's transaction; returns the number of bytes."""
-        dropped = [pane for pane, profile in self._changed.items() if profile is None]
+        dropped = [key for key, profile in self._changed.items() if profile is None]
         kept = [
-            (*pane, profile.encode())
-            for pane, profile in self._changed.items()
+            (*key, profile.encode())
+            for key, profile in self._changed.items()
             if profile is not None
         ]
-        db.executemany(_DELETE, dropped)
-        db.executemany("REPLACE INTO panes VALUES (?, ?, ?, ?, ?)", kept)
+        db.executemany(self._delete, dropped)
+        db.executemany(self._replace, kept)
         return sum(len(row[-1]) for row in kept)
 
     def written(self) -> None:
         """Note that the changes are committed: they may leave memory when the cache is full."""
-        for pane, profile in self._changed.items():
+        for id_, profile in self._changed.items():
             if profile is not None:
-                self._cache[pane] = profile
+                self._cache[id_] = profile
         self._changed.clear()
         total = sum(profile.nbytes for profile in self._cache.values())
         while total > CACHE_BYTES and self._cache:
             total -= self._cache.popitem(last=False)[1].nbytes
+
+
+class SqlitePanes(SqliteProfiles[PaneId]):
+    """The panes of this store."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
+        super().__init__(path, db, layouts, table="panes", id_type=PaneId, what="pane")
+
+
+class SqlitePeriods(SqliteProfiles[PeriodId]):
+    """The sums of periods of this store."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
+        super().__init__(path, db, layouts, table="periods", id_type=PeriodId, what="period")

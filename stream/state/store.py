@@ -22,13 +22,14 @@ from stream.aggregation.state import JobState
 from stream.errors import StateUnreadable, StateUnwritable
 from stream.events import DeadLetters, Output
 from stream.state import archive, event_ids
+from stream.state import panes as profiles
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
 from stream.state.identity import StateIdentity
 from stream.state.labels import join_store, quality_panes, waiting_slice
 from stream.state.labels.join_store import JoinSizes, SqliteJoinStore
 from stream.state.labels.quality_panes import SqliteQualityPanes
-from stream.state.panes import SqlitePanes
+from stream.state.panes import SqlitePanes, SqlitePeriods
 from stream.state.sqlite_errors import reported_damage, translated_errors
 from stream.state.state_file import APPLICATION_ID, create, guarded
 from stream.state.stored import StoredState, read_stored
@@ -37,10 +38,6 @@ Outgoing = WindowReport | Signal | QualityReport | ScheduleReport | DeadLetters
 _SCHEMA: Final = (
     """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS panes (
-    model TEXT, variant TEXT, layout TEXT, start_ms INTEGER, body BLOB NOT NULL,
-    PRIMARY KEY (model, variant, layout, start_ms)
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newest (
     model TEXT, variant TEXT, start_ms INTEGER, revision INTEGER, body BLOB NOT NULL,
     PRIMARY KEY (model, variant)
@@ -54,6 +51,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 );
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
+    + profiles.SCHEMA
     + archive.SCHEMA
     + event_ids.SCHEMA
     + waiting_slice.SCHEMA
@@ -78,6 +76,16 @@ _TYPES: Final[dict[str, type[Outgoing]]] = {
     "dead": DeadLetters,
 }
 _KIND_OF: Final = {type_: kind for kind, type_ in _TYPES.items()}
+_OF_A_GENERATION: Final = (
+    "meta",
+    "panes",
+    "periods",
+    "newest",
+    "newest_quality",
+    "ids",
+    "quality_panes",
+)
+"""The tables that are emptied when a job begins anew."""
 _LAST_SEQ: Final = (1 << 63) - 1
 
 
@@ -190,7 +198,7 @@ class Store:
         Baselines and limits that reports name are kept, and so are the undelivered items.
         """
         with translated_errors(self.path), self._transaction() as db:
-            for table in ("meta", "panes", "newest", "newest_quality", "ids", "quality_panes"):
+            for table in _OF_A_GENERATION:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608  # the names are constants
             join_store.clear(db)
             row = ("generation", generation.encode())
@@ -207,6 +215,7 @@ class Store:
         ids: SqliteIds | None = None,
         joins: SqliteJoinStore | None = None,
         quality: SqliteQualityPanes | None = None,
+        periods: SqlitePeriods | None = None,
     ) -> list[OutboxItem]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
@@ -214,7 +223,7 @@ class Store:
         sink takes all). An item leaves the outbox once the cursors of all sinks that take it have
         passed it.
         """
-        parts = [part for part in (panes, ids, joins, quality) if part is not None]
+        parts = [part for part in (panes, ids, joins, quality, periods) if part is not None]
         with translated_errors(self.path), self._transaction() as db:
             encoded = state.encode()
             rows = [("identity", msgspec.msgpack.encode(identity)), ("state", encoded)]
@@ -282,6 +291,10 @@ class Store:
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
         """Open the panes of this store that have one of these layouts."""
         return SqlitePanes(self.path, self._db, layouts)
+
+    def periods(self, layouts: Iterable[Layout]) -> SqlitePeriods:
+        """Open the sums of periods of this store that have one of these layouts."""
+        return SqlitePeriods(self.path, self._db, layouts)
 
     def ids(self) -> SqliteIds:
         """Open the event ids that this store remembers."""
