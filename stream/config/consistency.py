@@ -16,6 +16,7 @@ from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from sinks.s3 import S3
 from stream.config.faults import mismatch, unknown_name
 from stream.config.label_keys import label_faults, quality_columns
+from stream.config.renamed_keys import duration_text
 from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
 from stream.formats.names import LONGEST_NAME, name_problem
@@ -43,6 +44,7 @@ def key_faults(config: Config) -> list[ConfigFault]:
         *_rules(config),
         *_dedupe(config),
         *label_faults(config),
+        *_schedules(config),
         *_destinations(config),
         *_endpoints(config),
         *_files(config),
@@ -178,6 +180,21 @@ def _dedupe(config: Config) -> Faults:
     if not config.format.has_id(dedupe.by):
         expected = "an id that the format reads (`format.id`, `format.inference_id`)"
         yield mismatch("dedupe.by", expected, dedupe.by)
+
+
+def _schedules(config: Config) -> Faults:
+    """The schedules of sinks whose periods do not consist of whole panes, or hold no window."""
+    window_ms, every_ms = duration_ms(config.window), config.every_ms
+    every = config.every or config.window
+    for position, sink in enumerate(config.sinks):
+        for schedule_ms in sink.schedules_ms() if every_ms > 0 else ():
+            path, found = f"sinks[{position}].schedule", duration_text(schedule_ms)
+            if schedule_ms < window_ms:
+                yield mismatch(path, f"a duration of at least window ({config.window})", found)
+            elif schedule_ms % every_ms:
+                yield mismatch(path, f"a multiple of every ({every})", found)
+            elif schedule_ms > duration_ms(LONGEST):
+                yield mismatch(path, f"at most {LONGEST}", found)
 
 
 def _destinations(config: Config) -> Faults:

@@ -112,14 +112,11 @@ class SqliteProfiles(Generic[Id]):
     def write(self, db: sqlite3.Connection) -> int:
         """Write the changes, inside the store's transaction; returns the number of bytes."""
         dropped = [key for key, profile in self._changed.items() if profile is None]
-        kept = [
-            (*key, profile.encode())
-            for key, profile in self._changed.items()
-            if profile is not None
-        ]
+        kept = {key: profile for key, profile in self._changed.items() if profile is not None}
+        bodies = [profile.encode() for profile in kept.values()]
         db.executemany(self._delete, dropped)
-        db.executemany(self._replace, kept)
-        return sum(len(row[-1]) for row in kept)
+        db.executemany(self._replace, map(_row, kept, bodies))
+        return sum(map(len, bodies))
 
     def written(self) -> None:
         """Note that the changes are committed: they may leave memory when the cache is full."""
@@ -130,6 +127,10 @@ class SqliteProfiles(Generic[Id]):
         total = sum(profile.nbytes for profile in self._cache.values())
         while total > CACHE_BYTES and self._cache:
             total -= self._cache.popitem(last=False)[1].nbytes
+
+
+def _row(key: PaneId | PeriodId, body: bytes) -> tuple[str | int | bytes, ...]:
+    return (*key, body)
 
 
 class SqlitePanes(SqliteProfiles[PaneId]):

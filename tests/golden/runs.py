@@ -131,6 +131,7 @@ class JobProcess:
             {SINK: 0},
             joins=job.stores.joins,
             quality=job.stores.panes,
+            periods=job.periods,
         )
         self._waiting = []
 

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.profiles.profile import Profile
-from stream.aggregation.panes import PaneId
+from stream.aggregation.panes import PaneId, PeriodId
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId
 from stream.events import SeenIds
 from stream.labels.rows import LABEL, PREDICTION, Rows
 from stream.labels.store import Slice
 
+Id = TypeVar("Id")
 
-class MemoryPanes:
-    """Panes in a dictionary."""
+
+class MemoryProfiles(Generic[Id]):
+    """Profiles in a dictionary."""
 
     def __init__(self) -> None:
-        self._profiles: dict[PaneId, Profile] = {}
+        self._profiles: dict[Id, Profile] = {}
 
-    def get(self, pane: PaneId) -> Profile | None:
-        return self._profiles.get(pane)
+    def get(self, id_: Id, /) -> Profile | None:
+        return self._profiles.get(id_)
 
-    def put(self, pane: PaneId, profile: Profile) -> None:
-        self._profiles[pane] = profile
+    def put(self, id_: Id, profile: Profile, /) -> None:
+        self._profiles[id_] = profile
 
-    def drop(self, pane: PaneId) -> None:
-        self._profiles.pop(pane, None)
+    def drop(self, id_: Id, /) -> None:
+        self._profiles.pop(id_, None)
 
-    def ids(self) -> Iterable[PaneId]:
+    def ids(self) -> Iterable[Id]:
         return list(self._profiles)
+
+
+class MemoryPanes(MemoryProfiles[PaneId]):
+    """Panes in a dictionary."""
+
+
+class MemoryPeriods(MemoryProfiles[PeriodId]):
+    """Sums of periods in a dictionary."""
 
 
 class MemoryIds:

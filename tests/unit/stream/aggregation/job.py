@@ -14,13 +14,14 @@ from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.layout import HEAD, INTEGRAL, Feature, Layout
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
+from detectors.schedule_report import ScheduleReport
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, DiscoveredPartition, Item, ModelKey, Output, Partial, Tick
 from stream.labels.rows import LabelRange
 from tests.support.records import covered_range, job_settings
-from tests.support.stores import MemoryPanes
+from tests.support.stores import MemoryPanes, MemoryPeriods
 
 LAYOUT = Layout(
     (Feature(name="x", type="Integral", kind="grid", edges=(0.5, 1.5), cells=(0, 1, 2)),)
@@ -41,6 +42,7 @@ class Job:
     learning: tuple[str, ...] = ()
     state: JobState = field(default_factory=JobState)
     panes: MemoryPanes = field(default_factory=MemoryPanes)
+    periods: MemoryPeriods = field(default_factory=MemoryPeriods)
     assigned: dict[str, Assign] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,6 +52,7 @@ class Job:
             judge=Judge("j", Rules(min_n=1)),
             state=self.state,
             panes=self.panes,
+            periods=self.periods,
             learn=lambda *_: baseline(OTHER),
             learning=self.learning,
         )
@@ -118,9 +121,14 @@ class Job:
         cover = replace(partial.covers[0], read=1, outcomes={"undecodable": 1})
         return self.step(replace(partial, covers=(cover,)))
 
-    def restarted(self) -> Job:
-        """The job after a restart, from its encoded state."""
-        job = Job(self.settings, state=JobState.decode(self.state.encode()), panes=self.panes)
+    def restarted(self, **changes: Any) -> Job:
+        """The job after a restart with these changes of its settings, from its encoded state."""
+        job = Job(
+            replace(self.settings, **changes),
+            state=JobState.decode(self.state.encode()),
+            panes=self.panes,
+            periods=self.periods,
+        )
         job.assigned = {assign.partition: assign for assign in job.aggregator.resume()}
         return job
 
@@ -177,3 +185,12 @@ def states(outputs: Sequence[Output]) -> list[str]:
 def windows(outputs: Sequence[Output]) -> list[tuple[int, int | None, int, int]]:
     """Start, end, revision and rows of the reported windows."""
     return [report[:4] for report in reports(outputs) if report.state != "no data"]
+
+
+def periods(outputs: Sequence[Output]) -> list[tuple[int, int, int, int, str]]:
+    """Schedule, start, revision, rows and status of the reported periods."""
+    return [
+        (report.schedule_ms, report.start_ms, report.revision, report.rows, report.status)
+        for report in outputs
+        if isinstance(report, ScheduleReport)
+    ]
