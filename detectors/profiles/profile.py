@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.errors import LayoutMismatch, ProfileInvalid
 from detectors.profiles import distinct
-from detectors.profiles.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, Layout
+from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, Layout
 from detectors.profiles.novel import Sample, counted, merged
 
 
@@ -118,19 +118,6 @@ class Profile:
         out = Profile(self.layout)
         out.merge(self)
         return out
-
-    @property
-    def keeps_values(self) -> bool:
-        """Whether the distinct values of all its rows are kept; true without any value."""
-        layout = self.layout
-        typed = self.counts[layout.starts[:-1, None] + np.arange(BOOLEAN, FRACTIONAL + 1)]
-        of_text = typed.sum(axis=1)
-        texts = np.array([not feature.numeric for feature in layout.features], bool)
-        expected = np.where(texts, of_text, self.finite)
-        kept = np.zeros(len(expected), np.int64)
-        for i, found in self.values.items():
-            kept[i] = found.total
-        return bool((kept == expected).all())
 
     @property
     def nbytes(self) -> int:

@@ -7,6 +7,7 @@ from typing import Final
 
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.profiles.profile import Profile
+from detectors.sagemaker.distances import keeps_all_values
 from stream.aggregation.closing import FOREVER_MS, WindowCloser
 from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PeriodId, PeriodStore
@@ -83,7 +84,7 @@ class Schedules:
         for key in self._windows.monitored():
             for start in self._windows.held(key):
                 profile = self._windows.profile(key, start)
-                if profile is not None and not profile.keeps_values:
+                if profile is not None and not keeps_all_values(profile):
                     times.append(start + settings.every_ms)
         return max(times, default=None)
 

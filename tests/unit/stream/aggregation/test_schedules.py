@@ -195,7 +195,7 @@ def test_an_added_schedule_begins_with_the_panes_that_are_held() -> None:
     job = started(lateness_ms=0, window_ms=20)
     job.send([5, 15, 35, 45, 65])
     job = job.restarted(schedules_ms=(60,))
-    with patch("detectors.profiles.profile.Profile.keeps_values", True):
+    with patch("stream.aggregation.schedules.keeps_all_values", lambda _: True):
         job = job.restarted(schedules_ms=(60,))
     assert job.state.schedules[60].closed_ms == 60
     outputs = [*job.send([75, 115, 125]), *job.send([185])]
@@ -207,7 +207,7 @@ def test_an_added_schedule_begins_with_the_panes_that_are_held() -> None:
 def test_an_added_schedule_is_complete_if_its_first_period_was_seen_whole() -> None:
     job = started(lateness_ms=50)
     job.send([65])
-    with patch("detectors.profiles.profile.Profile.keeps_values", True):
+    with patch("stream.aggregation.schedules.keeps_all_values", lambda _: True):
         job = job.restarted(schedules_ms=(60,))
     assert periods(job.send([75, 125])) == [(60, 60, 0, 2, "Completed")]
 
