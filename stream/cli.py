@@ -104,8 +104,9 @@ def run(
     items that wait, commits their progress, and exits. A second signal ends it immediately; the
     next run then resumes from the last commit.
 
-    On SIGHUP it commits, reads the configuration again, and continues with it: changed limits
-    apply from the next report. If the new configuration cannot be used, the old one stays in force.
+    Edited limits (rules, constraints.json) apply from the next report, within seconds. On SIGHUP it
+    reads the configuration again, commits, and continues with all of it. What cannot be used is
+    refused as a whole, and the log says why: the service goes on with what it had.
 
     With labels it also reads their source, and reports the quality of each window of predictions
     as labels come. A source that ends must be read to its end, and that of the labels, too.
@@ -149,9 +150,12 @@ def run(
     from stream.telemetry.log_events import VERDICTS
     from stream.telemetry.log_setup import LogSetup, style_of
 
+    context = click.get_current_context()
+
     def load_config() -> Config:
         environment = Environment()
-        keep_secret(environment)
+        with context.scope(cleanup=False):  # it reloads in another thread
+            keep_secret(environment)
         return with_earlier_state(load(config, environment, [baselines_check, quality_check]))
 
     loaded = load_config()
@@ -173,7 +177,7 @@ def run(
                 )
             )
             options = structs.replace(options, watch=view.show)
-        ending = run_service(loaded, logs, options, load_config)
+        ending = run_service(loaded, logs, options, load_config, config)
     if ending.text:
         complain(ending.text)
     sys.exit(ending.code)

@@ -188,6 +188,23 @@ class StateIncompatible(DriftlineError):
         super().__init__(text + (f". {advice}" if advice else ""))
 
 
+class ReloadRefused(DriftlineError):
+    """An edit that a running service does not apply: the ``keys`` or files, and the reason.
+
+    >>> print(ReloadRefused(["window", "sinks[0].path"], "only limits are applied"))
+    window, sinks[0].path: only limits are applied
+    """
+
+    exit_code = 2
+
+    def __init__(self, keys: Sequence[str], reason: str) -> None:
+        self.keys = tuple(keys)
+        self.reason = reason
+        more = len(keys) - LONGEST_LIST
+        names = ", ".join(keys[:LONGEST_LIST]) + (f" and {more} more" if more > 0 else "")
+        super().__init__(f"{names}: {reason}")
+
+
 class StateUnreadable(DriftlineError):
     """A state that cannot be read: damaged, another program's, or written by another version.
 

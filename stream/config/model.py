@@ -261,6 +261,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where reports and signals are delivered."""
     state: StateConfig = StateConfig()
     """Where the state is kept."""
+    reload: Literal["watch", "signal"] = "watch"
+    """When a running service reads edited limits: ``watch`` within seconds after the configuration
+    or a ``constraints.json`` has changed, and on SIGHUP; ``signal`` on SIGHUP alone.
+    """
     http: HttpConfig = HttpConfig()
     """Where the service answers HTTP."""
     dead_letters: DeadLetterConfig = DeadLetterConfig()

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -19,6 +20,8 @@ from stream.config.model import Config
 from stream.errors import DriftlineError
 from stream.service.commit import Watch, ignore
 from stream.service.ending import Ending
+from stream.service.reload import Loaded
+from stream.service.reload_thread import ReloadThread
 from stream.service.service import Service
 from stream.telemetry.log_setup import LogSetup
 
@@ -41,30 +44,40 @@ def run(
     logs: LogSetup,
     options: RunOptions | None = None,
     load: Callable[[], Config] | None = None,
+    file: Path | None = None,
 ) -> Ending:
     """Run a service until it ends or receives SIGTERM or SIGINT; returns its ending.
 
-    A second signal ends the process immediately; the last commit is safe. SIGHUP commits and begins
-    again with the configuration that ``load`` returns, or with the same one if that cannot be used.
+    A second signal ends the process immediately; the last commit is safe. On SIGHUP, and when
+    ``file`` (the configuration) or one of its baselines was edited, the service commits and begins
+    again with what ``load`` returns, or goes on if that cannot be used, see
+    :class:`~stream.service.reload_thread.ReloadThread`.
     """
     logs.set_up()
     # Otherwise a signal that arrives while Arrow parses makes the parse fail.
     pa.enable_signal_handlers(False)
-    return Process(config, logs, options or RunOptions(), load or (lambda: config)).run()
+    process = Process(config, logs, options or RunOptions(), load or (lambda: config), file)
+    return process.run()
 
 
 class Process:
     """The services that run one after the other in this process: another one after each reload."""
 
     def __init__(
-        self, config: Config, logs: LogSetup, options: RunOptions, load: Callable[[], Config]
+        self,
+        config: Config,
+        logs: LogSetup,
+        options: RunOptions,
+        load: Callable[[], Config],
+        file: Path | None = None,
     ) -> None:
         self._config = config
         self._logs = logs
         self._options = options
-        self._load = load
-        self._stopping = self._reloading = False
+        self._stopping = False
+        self._next: Loaded | None = None
         self._service = self._new_service(config)
+        self._reload = ReloadThread(config, file, load, self._in_force, self._continue_with)
         self._terminals = _terminals()
 
     def run(self) -> Ending:
@@ -72,17 +85,35 @@ class Process:
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._hang_up)
-        code = self._service.run()
-        while self._reloading and not self._stopping:
-            self._reloading = False
-            code = self._run_reloaded()
+        self._reload.start()
+        try:
+            code = self._service.run()
+            while self._next is not None and not self._stopping:
+                following, self._next = self._next, None
+                code = self._run_reloaded(following)
+        finally:
+            self._reload.end()
         return Ending(code, self._service.ending.text)
 
-    def _run_reloaded(self) -> int:
-        """Run with the configuration as it is now; with the one before if that cannot be used.
+    def _in_force(self) -> Loaded | None:
+        """What the service runs with; ``None`` while it starts, and while it is to end."""
+        service = self._service
+        if not service.begun or service.baselines is None or self._next is not None:
+            return None
+        return Loaded(self._config, service.baselines, service.quality)
+
+    def _continue_with(self, following: Loaded) -> None:
+        """End the service, and run another one with what follows."""
+        service = self._service
+        self._next = following
+        service.stop()
+
+    def _run_reloaded(self, following: Loaded) -> int:
+        """Run with what follows; with what was before if the stored state does not fit it.
 
         The one before includes its baselines and constraints, whose files may be the fault.
         """
+        before = self._config
         baselines = self._service.baselines
         gc.unfreeze()  # the service before was marked as permanent
         log = structlog.get_logger()
@@ -92,17 +123,16 @@ class Process:
         )
         service: Service | None = None
         try:
-            reloaded = self._load()
-            service = self._service = self._new_service(reloaded)
-            code = service.run()
+            service = self._service = self._new_service(following.config, following.baselines)
+            self._config = following.config
+            return service.run()
         except (DriftlineError, DetectorError) as error:
             if service is not None and service.begun:
                 raise
             log.error("reload_refused", reason=str(error))
-            self._service = self._new_service(self._config, baselines)
+            self._config = before
+            self._service = self._new_service(before, baselines)
             return self._service.run()
-        self._config = reloaded
-        return code
 
     def _new_service(
         self, config: Config, baselines: Mapping[str, Baseline] | None = None
@@ -136,8 +166,7 @@ class Process:
             _discard(gone)
             self._stop(number, frame)
             return
-        self._reloading = True
-        self._service.stop()
+        self._reload.ask()
 
 
 def _terminals() -> set[int]:

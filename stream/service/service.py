@@ -59,6 +59,7 @@ class Service:
         config, quality = with_quality_baselines(config)
         self._clock = clock
         self.baselines = baselines
+        self.quality = quality
         self._config = config
         self._watch = watch
         self.begun = False
