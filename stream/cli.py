@@ -16,6 +16,7 @@ from rich.console import Console
 
 from stream.commands.baseline_command import baseline
 from stream.commands.command_group import CommandGroup, complain, keep_secret, without_secrets
+from stream.commands.import_command import import_schedule
 from stream.commands.options import FILE
 from stream.commands.report_commands import explain, reports
 
@@ -32,6 +33,8 @@ def main() -> None:
     """Streaming drift detection and model monitoring for deployed ML models.
 
     \b
+    driftline import schedule.json --out config.yaml
+                                                   take over a SageMaker monitoring schedule
     driftline baseline train.csv --out baseline/   summarise the training data
     driftline check config.yaml --live             check configuration, source, sinks
     driftline run config.yaml                      run the service
@@ -304,6 +307,7 @@ def schema(document: str, markdown: bool) -> None:
     click.echo(configuration_page(), nl=False)
 
 
+main.add_command(import_schedule)
 main.add_command(baseline)
 main.add_command(reports)
 main.add_command(explain)
