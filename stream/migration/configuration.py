@@ -226,7 +226,8 @@ def _quality(page: Writer, of: Monitoring) -> None:
         elif stated:
             page.line(f"      {key}: {flow(stated)}", attribute)
     threshold = of.input.get("ProbabilityThresholdAttribute")
-    if isinstance(threshold, int | float) and problem == "binary":
+    by_score = problem == "binary" and not of.input.get("InferenceAttribute")
+    if isinstance(threshold, int | float) and by_score:
         page.line(f"      threshold: {threshold}")
     constraints = _place(of.baseline, "ConstraintsResource")
     if constraints is not None:

@@ -28,7 +28,10 @@ _REASONS: Final = (
     (r"DataAnalysis(Start|End)Time$", "to judge past captures, run `driftline replay`"),
     (r"(StartTimeOffset|EndTimeOffset)$", "windows are of event time, not of the time of a run"),
     (r"FeaturesAttribute$", "only bias and attribution jobs read it"),
-    (r"(Inference|Probability|ProbabilityThreshold)Attribute$", "only model quality reads it"),
+    (
+        r"(Inference|Probability|ProbabilityThreshold)Attribute$",
+        "only model quality reads it; the threshold only where there is no InferenceAttribute",
+    ),
     (r"(LocalPath|S3InputMode|S3DataDistributionType|S3UploadMode)$", "there is no container"),
     (r"BaseliningJobName$", "the files of the baseline are named instead"),
     (r"ImageUri$", "the analysis is driftline's own"),
@@ -60,7 +63,7 @@ def leftovers(monitoring: Monitoring) -> list[Leftover]:
     if monitoring.definition is not _inline(monitoring.schedule):
         documents.append(monitoring.definition)
     leaves = [leaf for document in documents for leaf in _leaves(document)]
-    found = [_leftover(path, value, monitoring.quality) for path, value in leaves]
+    found = [_leftover(path, value, monitoring) for path, value in leaves]
     return [leftover for leftover in dict.fromkeys(found) if leftover is not None]
 
 
@@ -82,11 +85,16 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _leftover(path: str, value: Any, quality: str) -> Leftover | None:
-    named = re.search(rf"(^|\.)({_DONE})", path) or (
-        quality == "ModelQuality" and re.search(_OF_QUALITY, path)
-    )
-    if named:
+def _has_counterpart(path: str, monitoring: Monitoring) -> bool:
+    if re.search(rf"(^|\.)({_DONE})", path):
+        return True
+    if monitoring.quality != "ModelQuality" or not re.search(_OF_QUALITY, path):
+        return False
+    return not (path.endswith("ThresholdAttribute") and monitoring.input.get("InferenceAttribute"))
+
+
+def _leftover(path: str, value: Any, monitoring: Monitoring) -> Leftover | None:
+    if _has_counterpart(path, monitoring):
         return None
     reasons = [reason for pattern, reason in _REASONS if re.search(pattern, path)]
     if not reasons and re.search(_STATE, path):

@@ -140,7 +140,6 @@ def test_model_quality_beside_data_quality_gives_labels_and_quality(tmp_path: Pa
         "problem": "binary",
         "prediction": "label",
         "probability": "FILL IN",
-        "threshold": 0.4,
         "baseline": "quality/",
         "judge_at": {"after": "1d"},
     }
@@ -232,7 +231,7 @@ def test_a_batch_transform_says_what_is_not_read(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[str, str]] = {
     "empty": (" \n", "is empty: write into it what this prints: aws sagemaker describe-"),
     "a table": ("---- DescribeMonitoringSchedule", "is not JSON (line 1: "),
-    "cut": ('{\n"MonitoringScheduleName":\n', "is not JSON (line 2: "),
+    "cut": ('{\n"MonitoringScheduleName":\n', "is not JSON (line 3: "),
     "a list of schedules": ('{"MonitoringScheduleSummaries": []}', "is a list of schedules"),
     "constraints": ('{"features": []}', "is a file of statistics or constraints"),
     "a capture": (json.dumps({"captureData": {}}), "is a capture"),
@@ -304,7 +303,12 @@ def test_a_completed_configuration_passes_the_check(tmp_path: Path) -> None:
     completed = out.read_text().replace(
         "baseline: baseline/", "baseline: learn\n    outputs: [label, score]\n    inputs: [age]"
     )
-    completed = completed.replace("FILL IN", "score").replace("      baseline: quality/\n", "")
+    completed = completed.replace("      baseline: quality/\n", "")
+    out.write_text(completed)
+    checked = CliRunner().invoke(main, ["check", str(out)])
+    assert checked.exit_code == 2
+    assert "quality.probability" in checked.stderr
+    completed = completed.replace("FILL IN", "score")
     out.write_text(completed)
     config = load(out)
     assert [type(sink).__name__ for sink in config.sinks] == [
@@ -352,3 +356,19 @@ def test_the_documents_of_these_tests_have_the_shapes_of_the_api(
     output = model.operation_model(operation).output_shape
     assert output is not None
     assert _shape_faults(model, output.name, document) == []
+
+
+def test_a_threshold_decides_where_there_is_only_a_probability(tmp_path: Path) -> None:
+    definition = schedules.model_quality(InferenceAttribute="")
+    model = schedules.named("churn-quality", "churn-model", "ModelQuality")
+    out = tmp_path / "config.yaml"
+    done = imported(out, file_of(tmp_path, model, definition), *CAPTURES)
+    assert read(out)["models"]["churn"]["quality"]["threshold"] == 0.4
+    assert "prediction" not in read(out)["models"]["churn"]["quality"]
+    assert "no baseline of the data is named" in done.stderr
+    assert read(out)["sinks"][1] == {
+        "type": "s3",
+        "bucket": "company-reports",
+        "prefix": "quality/",
+        "region": "eu-west-1",
+    }
