@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream.migration.documents import Document
-    from stream.migration.monitoring import Monitoring, Quality
+    from stream.migration.monitoring import MonitoringSchedule, Quality
 
 DOCUMENT: Final = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
@@ -74,7 +74,8 @@ def import_schedule(
           --job-definition-name churn-definition > definition.json
       driftline import schedule.json --definition definition.json \\
           --captures s3://b/datacapture/ --out config.yaml
-      driftline import schedule.json definition.json endpoint-config.json --out config.yaml
+      driftline import schedule.json definition.json endpoint-config.json \\
+          --out config.yaml
 
     \b
     Exit codes:
@@ -126,7 +127,7 @@ def _documents(paths: Sequence[Path]) -> list[Document]:
     return found
 
 
-def _one(found: Sequence[Monitoring], quality: Quality) -> Monitoring | None:
+def _one(found: Sequence[MonitoringSchedule], quality: Quality) -> MonitoringSchedule | None:
     fitting = [monitoring for monitoring in found if monitoring.quality == quality]
     if len(fitting) > 1:
         names = ", ".join(monitoring.name for monitoring in fitting)

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from stream.migration.documents import Document, Json
-from stream.migration.monitoring import Monitoring, Place, place_of
+from stream.migration.monitoring import MonitoringSchedule, S3Place, place_of
 
 
 class Captures(NamedTuple):
     """The folder of an endpoint's captures, ``None`` if it is unknown, and what to know of them."""
 
-    place: Place | None
+    place: S3Place | None
     notes: list[str]
 
 
 def captures_of(
-    monitoring: Monitoring, documents: Sequence[Document], given: Place | None
+    monitoring: MonitoringSchedule, documents: Sequence[Document], given: S3Place | None
 ) -> Captures:
     """Return the folder of the captures: the one given, else that of a description of the endpoint.
 
@@ -42,12 +42,12 @@ def _captures(document: Document) -> bool:
     )
 
 
-def _of_endpoint(place: Place, endpoint: str) -> Place:
+def _of_endpoint(place: S3Place, endpoint: str) -> S3Place:
     """Return the folder of one endpoint, which may have been given already."""
     names = place.folder.strip("/").split("/")
     if not endpoint or endpoint in names:
-        return Place(place.bucket, place.folder)
-    return Place(place.bucket, f"{place.folder}{endpoint}/")
+        return S3Place(place.bucket, place.folder)
+    return S3Place(place.bucket, f"{place.folder}{endpoint}/")
 
 
 def _notes(config: Json) -> list[str]:

@@ -9,7 +9,7 @@ import yaml
 
 from stream.migration.captures import Captures
 from stream.migration.leftovers import leftovers
-from stream.migration.monitoring import Monitoring, Place, place_of
+from stream.migration.monitoring import MonitoringSchedule, S3Place, place_of
 from stream.migration.times import offset_ms, period_of
 
 FILL_IN: Final = "FILL IN"
@@ -35,7 +35,7 @@ class Written(NamedTuple):
 class Writer:
     """Collects the lines of a configuration."""
 
-    def __init__(self, data: Monitoring | None, model: Monitoring | None) -> None:
+    def __init__(self, data: MonitoringSchedule | None, model: MonitoringSchedule | None) -> None:
         main = data or model
         if main is None:
             raise ValueError("there is no schedule")
@@ -80,7 +80,9 @@ def flow(value: Any) -> str:
     return str(dumped).removesuffix("\n").removesuffix("\n...")
 
 
-def written(data: Monitoring | None, model: Monitoring | None, captures: Captures) -> Written:
+def written(
+    data: MonitoringSchedule | None, model: MonitoringSchedule | None, captures: Captures
+) -> Written:
     """Return the configuration of a schedule on data quality, one on model quality, or both."""
     page = Writer(data, model)
     _head(page)
@@ -160,7 +162,7 @@ def _baseline(page: Writer) -> None:
     stated = page.data.baseline if page.data else {}
     constraints = _place(stated, "ConstraintsResource")
     statistics = _place(stated, "StatisticsResource")
-    folder = (statistics or constraints or Place("", "")).parent
+    folder = (statistics or constraints or S3Place("", "")).parent
     page.line(f"    baseline: {BASELINE}")
     if statistics is None and constraints is None:
         what = "no baseline of the data is named"
@@ -188,7 +190,7 @@ def _baseline(page: Writer) -> None:
     )
 
 
-def _place(baseline: Mapping[str, Any], key: str) -> Place | None:
+def _place(baseline: Mapping[str, Any], key: str) -> S3Place | None:
     resource = baseline.get(key)
     return place_of(resource.get("S3Uri")) if isinstance(resource, dict) else None
 
@@ -210,7 +212,7 @@ def _excluded(page: Writer) -> None:
     page.line(f"    features: {rules}", "ExcludeFeaturesAttribute")
 
 
-def _quality(page: Writer, of: Monitoring) -> None:
+def _quality(page: Writer, of: MonitoringSchedule) -> None:
     page.line("    quality:")
     problem = _PROBLEMS.get(of.problem)
     if problem is None:
@@ -294,7 +296,7 @@ def _sinks(page: Writer) -> None:
             _sinks_of(page, of)
 
 
-def _sinks_of(page: Writer, of: Monitoring) -> None:
+def _sinks_of(page: Writer, of: MonitoringSchedule) -> None:
     of_data = of.quality == "DataQuality"
     period = period_of(of.expression)
     if period.note:

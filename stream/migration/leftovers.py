@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from stream.migration.documents import Json
-from stream.migration.monitoring import Monitoring
+from stream.migration.monitoring import MonitoringSchedule
 
 LONGEST_VALUE: Final = 60
 HIDDEN: Final = "(not shown: it may be a secret)"
@@ -57,7 +57,7 @@ class Leftover(NamedTuple):
     reason: str
 
 
-def leftovers(monitoring: Monitoring) -> list[Leftover]:
+def leftovers(monitoring: MonitoringSchedule) -> list[Leftover]:
     """Return the settings of a schedule and of its definition that have no counterpart."""
     documents = [monitoring.schedule]
     if monitoring.definition is not _inline(monitoring.schedule):
@@ -85,7 +85,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _has_counterpart(path: str, monitoring: Monitoring) -> bool:
+def _has_counterpart(path: str, monitoring: MonitoringSchedule) -> bool:
     if re.search(rf"(^|\.)({_DONE})", path):
         return True
     if monitoring.quality != "ModelQuality" or not re.search(_OF_QUALITY, path):
@@ -93,7 +93,7 @@ def _has_counterpart(path: str, monitoring: Monitoring) -> bool:
     return not (path.endswith("ThresholdAttribute") and monitoring.input.get("InferenceAttribute"))
 
 
-def _leftover(path: str, value: Any, monitoring: Monitoring) -> Leftover | None:
+def _leftover(path: str, value: Any, monitoring: MonitoringSchedule) -> Leftover | None:
     if _has_counterpart(path, monitoring):
         return None
     reasons = [reason for pattern, reason in _REASONS if re.search(pattern, path)]

@@ -20,7 +20,7 @@ _CLARIFY: Final = {"ModelBias": "bias", "ModelExplainability": "attributions"}
 _URI: Final = re.compile(r"s3://([^/]+)/?(.*)", re.DOTALL)
 
 
-class Place(NamedTuple):
+class S3Place(NamedTuple):
     """A folder or object in S3."""
 
     bucket: str
@@ -37,22 +37,22 @@ class Place(NamedTuple):
         return f"s3://{self.bucket}/{self.key}"
 
     @property
-    def parent(self) -> Place:
+    def parent(self) -> S3Place:
         """The folder of an object."""
-        return Place(self.bucket, self.key.rpartition("/")[0] + "/" if "/" in self.key else "")
+        return S3Place(self.bucket, self.key.rpartition("/")[0] + "/" if "/" in self.key else "")
 
 
-def place_of(uri: object) -> Place | None:
+def place_of(uri: object) -> S3Place | None:
     """Return the place of an address; ``None`` if it is none in S3.
 
     >>> place_of("s3://b/reports"), place_of("https://b")
-    (Place(bucket='b', key='reports'), None)
+    (S3Place(bucket='b', key='reports'), None)
     """
     match = _URI.fullmatch(uri) if isinstance(uri, str) else None
-    return Place(*match.groups()) if match else None
+    return S3Place(*match.groups()) if match else None
 
 
-class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
+class MonitoringSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """One schedule with its definition.
 
     ``definition`` is the document that has the inputs, outputs and the script. It is that of the
@@ -70,9 +70,9 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Json
     app: Json
     environment: dict[str, str]
-    outputs: list[Place]
+    outputs: list[S3Place]
     kms_key_id: str
-    ground_truth: Place | None
+    ground_truth: S3Place | None
     problem: str
     schedule: Json
     definition: Json
@@ -83,7 +83,7 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.input.get("EndpointName", ""))
 
 
-def monitorings(documents: Sequence[Document]) -> list[Monitoring]:
+def monitorings(documents: Sequence[Document]) -> list[MonitoringSchedule]:
     """Return each schedule in the documents with its definition.
 
     Raises :class:`~stream.errors.DataError` if a definition is missing, is not that of a schedule,
@@ -103,7 +103,7 @@ def monitorings(documents: Sequence[Document]) -> list[Monitoring]:
     return found
 
 
-def _monitoring(document: Document, definitions: Sequence[Document]) -> Monitoring:
+def _monitoring(document: Document, definitions: Sequence[Document]) -> MonitoringSchedule:
     schedule, file = document.content, document.file
     config = _object(schedule, "MonitoringScheduleConfig", file)
     kind = str(config.get("MonitoringType") or schedule.get("MonitoringType") or "DataQuality")
@@ -135,7 +135,7 @@ def _missing_definition(kind: str, name: object, definitions: Sequence[Document]
     )
 
 
-def _of_inline(document: Document, config: Json, inline: Json) -> Monitoring:
+def _of_inline(document: Document, config: Json, inline: Json) -> MonitoringSchedule:
     inputs = inline.get("MonitoringInputs")
     first = inputs[0] if isinstance(inputs, list) and inputs else {}
     return _built(
@@ -152,7 +152,7 @@ def _of_inline(document: Document, config: Json, inline: Json) -> Monitoring:
     )
 
 
-def _of_definition(document: Document, config: Json, found: Document) -> Monitoring:
+def _of_definition(document: Document, config: Json, found: Document) -> MonitoringSchedule:
     definition = found.content
     quality: Quality = "DataQuality" if found.kind == "data quality" else "ModelQuality"
     app = _dict(definition.get(f"{quality}AppSpecification"))
@@ -170,7 +170,7 @@ def _of_definition(document: Document, config: Json, found: Document) -> Monitor
     )
 
 
-def _built(document: Document, config: Json, **parts: Any) -> Monitoring:
+def _built(document: Document, config: Json, **parts: Any) -> MonitoringSchedule:
     schedule = document.content
     inputs, outputs = _dict(parts.pop("input")), _dict(parts.pop("outputs"))
     endpoint, batch = inputs.get("EndpointInput"), inputs.get("BatchTransformInput")
@@ -180,7 +180,7 @@ def _built(document: Document, config: Json, **parts: Any) -> Monitoring:
     arn = str(schedule.get("MonitoringScheduleArn", "")).split(":")
     app = _dict(parts.pop("app"))
     environment = _dict(parts.pop("environment"))
-    return Monitoring(
+    return MonitoringSchedule(
         name=str(schedule.get("MonitoringScheduleName") or "imported"),
         region=arn[3] if len(arn) > 3 else "",
         status=str(schedule.get("MonitoringScheduleStatus", "")),
@@ -199,7 +199,7 @@ def _built(document: Document, config: Json, **parts: Any) -> Monitoring:
     )
 
 
-def _places(outputs: Json) -> list[Place]:
+def _places(outputs: Json) -> list[S3Place]:
     entries = outputs.get("MonitoringOutputs")
     found = [
         place_of(_dict(_dict(entry).get("S3Output")).get("S3Uri"))

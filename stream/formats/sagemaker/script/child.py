@@ -21,9 +21,9 @@ from stream.formats.sagemaker.script.inference_record import InferenceRecord
 from stream.formats.sagemaker.script.messages import (
     BY_COLUMN,
     BY_RECORD,
-    Chunk,
+    CaptureChunk,
     Load,
-    Loaded,
+    LoadAnswer,
     Preprocessed,
 )
 from stream.formats.sagemaker.script.results import Rows, UnusableResult, plain_row, sendable
@@ -93,7 +93,7 @@ class PerRecord:
         self._function, self._arguments = function, arguments
         self._errors, self._draws = errors, draws
 
-    def run(self, chunk: Chunk, called: memoryview) -> Preprocessed:
+    def run(self, chunk: CaptureChunk, called: memoryview) -> Preprocessed:
         """Return the rows of all records; ``called`` is set to the number of each beforehand."""
         rows_of = Rows(chunk.keys).of
         counts: list[int] = []
@@ -145,11 +145,11 @@ def main(pipe_number: int, counter_number: int) -> None:
     try:
         runner, loaded = _load(load, said)
     except _Unloadable as unusable:
-        runner, loaded = None, Loaded(fault=str(unusable), line=unusable.line)
+        runner, loaded = None, LoadAnswer(fault=str(unusable), line=unusable.line)
     pipe.send_bytes(msgspec.msgpack.encode(loaded))
     if runner is None:
         return
-    decode = msgspec.msgpack.Decoder(Chunk).decode
+    decode = msgspec.msgpack.Decoder(CaptureChunk).decode
     try:
         while True:
             answer = runner.run(decode(pipe.recv_bytes()), called)
@@ -160,7 +160,7 @@ def main(pipe_number: int, counter_number: int) -> None:
         os._exit(0)  # the reader is gone; threads of the script must not keep the process
 
 
-def _load(load: Load, said: Said) -> tuple[Any, Loaded]:
+def _load(load: Load, said: Said) -> tuple[Any, LoadAnswer]:
     """Import the script; return what runs it, and the answer."""
     logger = said.listen()
     names = _imported(load)
@@ -169,10 +169,10 @@ def _load(load: Load, said: Said) -> tuple[Any, Loaded]:
     if callable(by_column):
         from stream.formats.sagemaker.script.tables import PerColumn  # needs Arrow
 
-        return PerColumn(by_column, errors, draws), Loaded(BY_COLUMN)
+        return PerColumn(by_column, errors, draws), LoadAnswer(BY_COLUMN)
     if not callable(by_record):
         raise _Unloadable(f"it has no function {BY_RECORD}(inference_record)")
-    return PerRecord(by_record, _further_arguments(by_record, logger), errors, draws), Loaded(
+    return PerRecord(by_record, _further_arguments(by_record, logger), errors, draws), LoadAnswer(
         BY_RECORD
     )
 

@@ -23,7 +23,7 @@ class Load(msgspec.Struct, frozen=True, array_like=True):
     expose: bool
 
 
-class Loaded(msgspec.Struct, frozen=True, array_like=True):
+class LoadAnswer(msgspec.Struct, frozen=True, array_like=True):
     """The answer to :class:`Load`: the name of the function to call, or what is wrong.
 
     ``line`` is that of the fault in the script, 0 if it has none.
@@ -34,7 +34,7 @@ class Loaded(msgspec.Struct, frozen=True, array_like=True):
     line: int = 0
 
 
-class Chunk(msgspec.Struct, frozen=True, array_like=True):
+class CaptureChunk(msgspec.Struct, frozen=True, array_like=True):
     """Some records, and the keys under which a result may have the columns of their model."""
 
     keys: list[str]
@@ -42,7 +42,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Preprocessed(msgspec.Struct, frozen=True, array_like=True):
-    """The answer to :class:`Chunk`.
+    """The answer to :class:`CaptureChunk`.
 
     ``rows`` is the number of rows of each record; one without rows was dropped, unless ``faults``
     has its reason and detail. ``columns`` has the cells of each key, of all rows in the order of

@@ -18,7 +18,7 @@ import msgspec
 
 import stream
 from stream.formats.sagemaker.script.child import COUNTER
-from stream.formats.sagemaker.script.messages import Chunk, Load, Loaded, Preprocessed
+from stream.formats.sagemaker.script.messages import CaptureChunk, Load, LoadAnswer, Preprocessed
 
 START_S: Final = 60.0
 """The longest time in which a script may be imported."""
@@ -68,7 +68,7 @@ class ScriptProcess:
         self._end = weakref.finalize(self, _end, self._process, self._pipe)
         self.function = self._load(load)
 
-    def run(self, chunk: Chunk, until_s: float) -> Preprocessed:
+    def run(self, chunk: CaptureChunk, until_s: float) -> Preprocessed:
         """Return the rows of a chunk; raises :class:`ScriptLost`, after which this is of no use.
 
         The process is also ended at ``until_s`` on the monotonic clock.
@@ -108,7 +108,7 @@ class ScriptProcess:
             self._pipe.send_bytes(msgspec.msgpack.encode(load))
             if not self._pipe.poll(START_S):
                 raise ScriptUnusable(f"its import takes longer than {START_S:.0f} s")
-            loaded = msgspec.msgpack.decode(self._pipe.recv_bytes(), type=Loaded)
+            loaded = msgspec.msgpack.decode(self._pipe.recv_bytes(), type=LoadAnswer)
             if loaded.fault:
                 raise ScriptUnusable(loaded.fault, loaded.line)
         except (EOFError, OSError) as error:

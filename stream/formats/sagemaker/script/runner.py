@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from detectors.faults import Fault
 from stream.formats.faults import RecordFault
-from stream.formats.sagemaker.script.messages import BY_COLUMN, Chunk, Load, Preprocessed
+from stream.formats.sagemaker.script.messages import BY_COLUMN, CaptureChunk, Load, Preprocessed
 from stream.formats.sagemaker.script.process import (
     ScriptLost,
     ScriptProcess,
@@ -71,7 +71,9 @@ class Script:
                 faults |= dict.fromkeys(range(start, stop), fault)
                 continue
             try:
-                made = self._run_chunk(Chunk([*keys], [*values[start:stop]]), started_s + BATCH_S)
+                made = self._run_chunk(
+                    CaptureChunk([*keys], [*values[start:stop]]), started_s + BATCH_S
+                )
             except ScriptLost as lost:
                 pending += self._after_loss(lost, start, stop, faults)
             except ScriptUnusable as unusable:  # it could be imported before
@@ -83,7 +85,7 @@ class Script:
         self._keep_pace(len(values), time.monotonic() - started_s)
         return answers, faults
 
-    def _run_chunk(self, chunk: Chunk, until_s: float) -> Preprocessed:
+    def _run_chunk(self, chunk: CaptureChunk, until_s: float) -> Preprocessed:
         process, started_s = self._running(), time.monotonic()
         made = process.run(chunk, until_s)
         if self._first_s > self._limit_s:  # the first chunk says how long a first call may take

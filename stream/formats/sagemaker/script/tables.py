@@ -8,7 +8,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stream.formats.sagemaker.script.inference_record import InferenceRecord
-from stream.formats.sagemaker.script.messages import Chunk, Preprocessed
+from stream.formats.sagemaker.script.messages import CaptureChunk, Preprocessed
 from stream.formats.sagemaker.script.results import UnusableResult
 
 RECORD: Final = "_record"
@@ -35,7 +35,7 @@ class PerColumn:
     def __init__(self, function: Any, errors: Any, draws: Any) -> None:
         self._function, self._errors, self._draws = function, errors, draws
 
-    def run(self, chunk: Chunk, called: memoryview) -> Preprocessed:
+    def run(self, chunk: CaptureChunk, called: memoryview) -> Preprocessed:
         """Return the rows of all records; ``called`` is set to the number of each call."""
         faults: dict[int, tuple[str, str]] = {}
         parts: list[pa.Table] = []
