@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from detectors.errors import LayoutInvalid
 from detectors.profiles.rare_values import RareValues
 from detectors.profiles.reading import PLAIN, CellReading
+from detectors.profiles.sketch_error import SketchError
 
 MISSING: Final = 0
 BOOLEAN: Final = 1
@@ -60,6 +61,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     not list them: there such a bin ends at the next representable number.
 
     ``reading`` is how cells are read; a feature of 0.1.0 has none, and takes texts as they stand.
+    ``sketch`` is the error of baseline counts that come from a sketch, unset where they are exact.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reading: CellReading | msgspec.UnsetType = msgspec.UNSET
     singles: tuple[tuple[int, float], ...] | msgspec.UnsetType = msgspec.UNSET
     rare: RareValues | msgspec.UnsetType = msgspec.UNSET
+    sketch: SketchError | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def cell_reading(self) -> CellReading:

@@ -135,10 +135,18 @@ def levels_of(found: DistinctValues) -> list[list[float]]:
         raise TypeError("texts have no sketch")
     order = np.argsort(found.values)
     ends = row_ends(found.counts[order], found.total)
-    items, levels = plan(found.total)
-    place = np.minimum(np.searchsorted(ends, items, side="right"), len(order) - 1)
-    kept = found.values[order][place]
-    return [kept[levels == level].tolist() for level in range(len(level_sizes(found.total)))]
+    return levels_of_rows(found.values[order], ends, found.total)
+
+
+def levels_of_rows(values: Floats, ends: Floats, total: int) -> list[list[float]]:
+    """The levels of the sketch of ``total`` rows that are sorted.
+
+    ``values`` are the different ones in ascending order, ``ends`` the number of rows up to each.
+    """
+    items, levels = plan(total)
+    place = np.minimum(np.searchsorted(ends, items, side="right"), len(values) - 1)
+    kept = values[place]
+    return [kept[levels == level].tolist() for level in range(len(level_sizes(total)))]
 
 
 def distinct_items(levels: Levels) -> Weighted:

@@ -17,6 +17,7 @@ from detectors.profiles.layout import (
 )
 from detectors.profiles.profile import Profile
 from detectors.sagemaker.buckets import buckets
+from detectors.sagemaker.sketch import levels_of_rows
 from detectors.sagemaker.weighted_values import WeightedValues, weighted_values
 from detectors.statistics_file import (
     Categorical,
@@ -94,7 +95,7 @@ def _numerical_statistics(profile: Profile, i: int, common: Common) -> Numerical
     mean = min(max(total / int(profile.finite[i]), low), high)
     kll = Kll(
         buckets(weighted.values, weighted.counts.astype(np.float64), low, high),
-        Sketch(data=levels(weighted)),
+        Sketch(data=_levels(weighted)),
     )
     return NumericalStatistics(
         common,
@@ -126,17 +127,9 @@ def _moments(profile: Profile, i: int, weighted: WeightedValues) -> tuple[float,
         return total, float(np.sqrt(variance))
 
 
-def levels(weighted: WeightedValues) -> list[list[float]]:
-    """Return the levels of a sketch of these values; the weights of its items add up to the rows.
-
-    The values themselves, in rising order, up to 2,048 rows. Above that a value has an item at each
-    level whose weight is in the binary form of its count.
-    """
-    values, counts = weighted.values, weighted.counts
-    if counts.sum() <= 2048:
-        return [np.repeat(values, counts).tolist()]
-    top = int(counts.max()).bit_length()
-    return [values[(counts >> level) & 1 == 1].tolist() for level in range(top)]
+def _levels(weighted: WeightedValues) -> list[list[float]]:
+    ends = np.cumsum(weighted.counts, dtype=np.float64)
+    return levels_of_rows(weighted.values, ends, int(weighted.counts.sum()))
 
 
 def _string_statistics(profile: Profile, i: int, common: Common) -> StringStatistics:

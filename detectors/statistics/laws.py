@@ -6,6 +6,8 @@ second, which only the process that judges windows needs.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from detectors.arrays import Floats
@@ -37,18 +39,31 @@ def upper_quantile(alpha: float, dof: Floats) -> Floats:
     return np.where(np.isnan(dof), np.nan, quantiles)
 
 
+RANK_FACTOR: Final = 5.0
+"""What the variance of a rank counts in ``1/m``: 4 where the distribution function is one half, and
+more since the errors of a sketch at distant numbers are independent, unlike those of a sample."""
+
+
 def sampling_scale(pair: Pair) -> Floats:
     """``1/n + 1/m`` of each feature, for n rows in the window and m in the baseline.
 
-    NaN where a side has no rows.
+    Where the baseline comes from a sketch with rank error s, ``5 s**2`` is added: it knows its
+    distribution function as ``1 / (1/m + 5 s**2)`` rows would. NaN where a side has no rows.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return pair.where_both(1.0 / pair.n + 1.0 / pair.m)
+        scale = 1.0 / pair.n + 1.0 / pair.m + RANK_FACTOR * pair.rank_variance
+    return pair.where_both(scale)
 
 
 def chi_squared_noise(pair: Pair, alpha: float, dof: Floats) -> Floats:
-    """``(1/n + 1/m)`` times the upper chi-squared quantile: the law of PSI and its relatives."""
-    return sampling_scale(pair) * upper_quantile(alpha, dof)
+    """``(1/n + 1/m)`` times the upper chi-squared quantile: the law of PSI and its relatives.
+
+    The error of a baseline's sketch in each cell is added to ``1/m``, see
+    :attr:`~detectors.statistics.distances.base.Pair.cell_variance`.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = pair.where_both(1.0 / pair.n + 1.0 / pair.m + pair.cell_variance)
+    return scale * upper_quantile(alpha, dof)
 
 
 def freedom_with_small_rests(pair: Pair) -> Floats:

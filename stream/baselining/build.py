@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from stream.baselining import sagemaker_files
 from stream.baselining.column_scan import Choice, ColumnScan
 from stream.baselining.constraints_file import load_constraints, read_constraints
 from stream.baselining.files import json_bytes, write_files
+from stream.baselining.monitor_folder import is_monitor_folder, monitored
 from stream.baselining.training_data import Progress, TrainingData
 from stream.errors import ColumnsUnknown, ConfigError
 
@@ -154,13 +155,19 @@ def make_from_files(
     return make(chunks, predictions, text=text, numbers=numbers, missing=missing)
 
 
-def load_baseline(folder: Path) -> Baseline:
+def load_baseline(folder: Path, predictions: Collection[str] = ()) -> Baseline:
     """Read the baseline in a folder.
 
-    ``constraints.json`` takes precedence over the constraints in ``baseline.msgpack``. Raises
-    ``BaselineInvalid`` if that file is missing or damaged, and
-    :class:`~stream.errors.ConfigError` with all faults of ``constraints.json``.
+    ``constraints.json`` takes precedence over the constraints in ``baseline.msgpack``. A folder of
+    SageMaker Model Monitor without that file is a baseline by its ``statistics.json``, see
+    :func:`stream.baselining.monitor_folder.monitored`; ``predictions`` are then the columns of the
+    model's response, of which those files say nothing.
+
+    Raises ``BaselineInvalid`` if that file is missing or damaged, and
+    :class:`~stream.errors.ConfigError` with all faults of the JSON files.
     """
+    if is_monitor_folder(folder):
+        return monitored(folder, predictions).baseline
     file, advice = str(folder / FILES[2]), "make it with `driftline baseline TRAIN --out FOLDER`"
     try:
         baseline = Baseline.decode((folder / FILES[2]).read_bytes())

@@ -148,6 +148,42 @@ class Pair:
         return shares
 
     @cached_property
+    def rank_variance(self) -> Floats:
+        """The variance of the baseline's distribution function that is due to its sketch.
+
+        0 for exact counts, see :class:`~detectors.profiles.sketch_error.SketchError`.
+        """
+        return self._sketch_errors[:, 0] ** 2
+
+    @cached_property
+    def cell_variance(self) -> Floats:
+        """What the sketch of the baseline adds to ``1/m`` in statistics over the merged cells.
+
+        Their law is that of ``sum((p - q)**2 / p)``, to which a cell adds ``min(rank**2 / p,
+        weight)``: the mean over the degrees of freedom, or half of the largest one if that is more,
+        since the tail of a single one is wider. 0 for exact counts.
+        """
+        if not self._sketch_errors.any():
+            return np.zeros(len(self.layout.features))
+        cells = self.merged_cells
+        shares = np.where(cells.filled & (cells.before > 0), self.compared_p, np.inf)
+        variance, weight = self.rank_variance[cells.feature], self._sketch_errors[cells.feature, 1]
+        added = np.where(cells.filled, np.minimum(variance / shares, weight), 0.0)
+        largest = np.zeros(len(self.layout.features))
+        np.maximum.at(largest, cells.feature, added)
+        mean: Floats = cells.total(added) / np.maximum(cells.left - 1.0, 1.0)
+        return np.maximum(mean, largest / 2.0)
+
+    @cached_property
+    def _sketch_errors(self) -> Floats:
+        """``rank`` and ``weight`` of each feature's sketch, 0 for exact counts."""
+        errors = [feature.sketch for feature in self.layout.features]
+        known = [
+            (0.0, 0.0) if isinstance(e, msgspec.UnsetType) else (e.rank, e.weight) for e in errors
+        ]
+        return np.array(known).reshape(len(errors), 2)
+
+    @cached_property
     def f(self) -> Floats:
         """The baseline's distribution function at the upper end of each fine bin.
 
