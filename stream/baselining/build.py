@@ -122,8 +122,11 @@ def write(built: BuiltBaseline, folder: Path) -> None:
 def constraints_were_edited(folder: Path) -> bool:
     """Return whether the folder's ``constraints.json`` was edited after its baseline was written.
 
-    True if it cannot be used as it is; false if the folder holds no baseline.
+    True if it cannot be used as it is, and for the files of SageMaker Model Monitor; false if the
+    folder holds no baseline.
     """
+    if is_monitor_folder(folder):
+        return True
     try:
         edited = load_baseline(folder).constraints
         written = Baseline.decode((folder / FILES[2]).read_bytes()).constraints

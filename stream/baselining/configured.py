@@ -6,11 +6,12 @@ from pathlib import Path
 
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.layout import HEAD
 from stream.baselining.build import FILES, empty_baseline, load_baseline
 from stream.baselining.columns import columns_of
 from stream.baselining.constraints_shape import unread_keys
 from stream.config.consistency import baseline_faults
-from stream.config.model import Config
+from stream.config.model import Config, ModelConfig
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
 
@@ -26,7 +27,7 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     columns: dict[str, tuple[str, ...]] = {}
     for name, model in config.models.items():
         try:
-            baseline = empty_baseline() if model.learned else load_baseline(Path(model.baseline))
+            baseline = _loaded(model)
             named = columns_of(name, baseline, model.outputs, model.inputs)
         except BaselineInvalid as error:
             reason = f"{_expectation(Path(model.baseline))}{error}"
@@ -47,8 +48,31 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     return baselines
 
 
+def _loaded(model: ModelConfig) -> Baseline:
+    """The baseline of a model; its outputs are the predictions where files do not say so."""
+    if model.learned:
+        return empty_baseline()
+    return load_baseline(Path(model.baseline), model.outputs or ())
+
+
+def without_counts(baseline: Baseline) -> list[str]:
+    """Return the features with values of which the baseline has no distribution.
+
+    Files of SageMaker have none of text with many values. Such a feature has no distance.
+    """
+    layout, profile = baseline.layout, baseline.profile
+    present = profile.feature_rows - profile.missing
+    return [
+        feature.name
+        for i, feature in enumerate(layout.features)
+        if present[i] and not profile.counts[int(layout.starts[i]) + HEAD :][: feature.bins].any()
+    ]
+
+
 def _expectation(folder: Path) -> str:
     """The start of the message on a folder without a baseline; empty if it has a damaged one."""
+    if str(folder).startswith("s3:"):
+        return "fetch it with `driftline baseline s3://BUCKET/FOLDER/ --out FOLDER`; "
     return "" if (folder / FILES[2]).exists() else "expected a folder with a baseline, or `learn`; "
 
 

@@ -12,6 +12,7 @@ from detectors.sagemaker.constraints import constraints as suggested_constraints
 from detectors.sagemaker.references import references
 from detectors.statistics_file import Statistics
 from stream.baselining.constraints_file import load_constraints, read_constraints
+from stream.baselining.files import json_bytes
 from stream.baselining.sketched import sketched
 from stream.baselining.statistics_file import load_statistics
 
@@ -38,8 +39,8 @@ def monitored(folder: Path, predictions: Collection[str] = ()) -> MonitoredBasel
     Layout and counts come from the sketches (:func:`stream.baselining.sketched.sketched`). Without
     a ``constraints.json`` the constraints are those that SageMaker suggests for these statistics.
 
-    Raises :class:`~stream.errors.ConfigError` with all faults of a file. A prediction that the files
-    do not have is passed over: a model learns it.
+    Raises :class:`~stream.errors.ConfigError` with all faults of a file. A prediction that the
+    files do not have is passed over: a model learns it.
     """
     statistics = load_statistics(folder / STATISTICS)
     columns = tuple(feature.name for feature in statistics.features)
@@ -48,6 +49,12 @@ def monitored(folder: Path, predictions: Collection[str] = ()) -> MonitoredBasel
     constraints = _constraints(path, statistics, Baseline(layout, profile, Constraints(), columns))
     known = references(statistics)
     return MonitoredBaseline(Baseline(layout, profile, constraints, columns, known), notes)
+
+
+def suggested(folder: Path) -> dict[str, bytes]:
+    """Return the file of constraints that SageMaker suggests for the statistics in a folder."""
+    written = suggested_constraints(load_statistics(folder / STATISTICS))
+    return {CONSTRAINTS: json_bytes(written)}
 
 
 def _constraints(path: Path, statistics: Statistics, counted: Baseline) -> Constraints:

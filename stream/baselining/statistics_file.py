@@ -146,7 +146,8 @@ def load_statistics(path: Path) -> Statistics:
 def read_statistics(data: object) -> Statistics:
     """Return the content of a ``statistics.json``, see :func:`load_statistics`."""
     if not isinstance(data, Mapping) or any(key in data for key in QUALITY_KEYS):
-        what = "statistics of a model's quality" if isinstance(data, Mapping) else "no object"
+        of_quality = "the statistics of a model's quality, which `quality.baseline` names"
+        what = of_quality if isinstance(data, Mapping) else "no object"
         reason = f"expected the statistics of a data set, found {what}"
         raise ConfigError([ConfigFault(path="", reason=reason)])
     faults: list[ConfigFault] = []

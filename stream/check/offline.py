@@ -14,6 +14,7 @@ from stream.baselining.configured import (
     configured_baselines,
     unread_constraints,
     without_constraints,
+    without_counts,
 )
 from stream.baselining.quality.configured import configured_quality
 from stream.baselining.quality.limits import metric_rules
@@ -35,6 +36,10 @@ NO_CONSTRAINTS: Final = (
     "does not exist: the constraints that were written with the baseline apply, without later edits"
 )
 UNREAD: Final = "keys that driftline does not know are not read, and require nothing"
+NO_COUNTS: Final = (
+    "no distribution of these features, so that their drift is not judged (completeness, type and"
+    " domain are)"
+)
 NOTHING_JUDGED: Final = (
     "no metric has a limit, so nothing is judged: add `limits`, or a `baseline` that driftline"
     " baseline made with --quality"
@@ -77,6 +82,7 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     unread = [f"{path}: {UNREAD}: {', '.join(k)}" for path, k in unread_constraints(config).items()]
     sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
     baselines = configured_baselines(config)
+    lost += _without_counts(baselines)
     columns = model_warnings(config, baselines)
     limits = _limit_warnings(config, baselines)
     return [*unset, *lost, *unread, *sinks, *columns, *limits, *_without_verdicts(config)]
@@ -89,6 +95,13 @@ def _limit_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterat
         return
     yield from limit_warnings(config, baselines)
     yield from chance_warnings(config, baselines)
+
+
+def _without_counts(baselines: Mapping[str, Baseline]) -> Iterator[str]:
+    """Yield a warning for each model with features of which the baseline knows no distribution."""
+    for name, baseline in baselines.items():
+        if features := without_counts(baseline):
+            yield f"models.{name}.baseline: {NO_COUNTS}: {', '.join(map(repr, features))}"
 
 
 def _without_verdicts(config: Config) -> Iterator[str]:

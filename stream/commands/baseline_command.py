@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
 
 from detectors.quality.config import Problem
-from stream.commands.options import FILE_OR_FOLDER, FOLDER, progress_bar
+from stream.commands.options import FOLDER, progress_bar
 from stream.commands.usage import wrong_usage
 
 
+class _Training(click.Path):
+    """A file or a folder that exists, or a folder in S3."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The text of an address in S3, else an existing path."""
+        if isinstance(value, str) and value.startswith("s3://"):
+            return value
+        return super().convert(value, param, ctx)
+
+
+TRAINING: Final = _Training(exists=True, path_type=Path)
+
+
 @click.command(short_help="Make a baseline from training data, or of a model's quality.")
-@click.argument("train", type=FILE_OR_FOLDER)
+@click.argument("train", type=TRAINING)
 @click.option(
     "--out",
     type=FOLDER,
@@ -51,7 +64,12 @@ from stream.commands.usage import wrong_usage
 )
 @click.option("--label", metavar="NAME", help="With --quality: the column of the true answers.")
 @click.option(
-    "--prediction", metavar="NAME", help="With --quality: the column of the model's answers."
+    "--prediction",
+    metavar="NAME",
+    help=(
+        "With --quality: the column of the model's answers. Of Model Monitor's files: the column of"
+        " the model's response."
+    ),
 )
 @click.option(
     "--probability",
@@ -74,8 +92,12 @@ from stream.commands.usage import wrong_usage
     metavar="CLASS",
     help="With --quality binary: the positive class; 1, true or yes unless it is given.",
 )
+@click.option("--region", default="", help="Of s3://: the bucket's region.")
+@click.option(
+    "--endpoint-url", default="", metavar="URL", help="Of s3://: the service, if it is not AWS."
+)
 def baseline(
-    train: Path,
+    train: Path | str,
     out: Path | None,
     predictions: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -86,9 +108,16 @@ def baseline(
     no_header: bool,
     force: bool,
     quality: Problem | None,
+    region: str,
+    endpoint_url: str,
     **answers: Any,
 ) -> None:
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
+
+    TRAIN may also be the output of a baseline job of SageMaker Model Monitor, a folder with
+    statistics.json and constraints.json, here or in S3. Then no training data are needed: bins and
+    counts come from the sketches in statistics.json. Both files are copied unchanged, and
+    --prediction names the model's response.
 
     Prints what it understood of each column (fits: the share of the values that are of its type),
     and warns of columns that are probably not what they look like.
@@ -109,17 +138,27 @@ def baseline(
     \b
     Examples:
       driftline baseline train.csv --out baseline/ --predictions prediction
+      driftline baseline s3://b/baselining/results/ --out baseline/ --prediction y
       driftline baseline test.csv --quality binary --label churn --probability p
       driftline baseline test.csv --quality regression --label y --prediction p
     """
-    common = {
+    service = {"region": region, "endpoint_url": endpoint_url}
+    names = {
         "exclude": _names("--exclude", exclude),
         "missing": _names("--missing", missing) if missing else None,
         "columns": _names("--columns", columns),
-        "header": not no_header,
-        "force": force,
     }
     of_data = {"--predictions": predictions, "--text": text, "--number": number}
+    if isinstance(train, str) or (quality is None and is_monitor_folder(train)):
+        responses = (*predictions, *_responses(answers))
+        others = {f"--{name}": value for name, value in (answers | names).items()}
+        others |= {"--quality": quality, "--no-header": no_header or None, "--prediction": None}
+        _refuse({**of_data, **others, "--predictions": None}, "with training data")
+        _make_of_monitor(str(train), out, responses, {"force": force, **service})
+        return
+    given_service = {f"--{name.replace('_', '-')}": text or None for name, text in service.items()}
+    _refuse(given_service, "with s3://")
+    common = {**names, "header": not no_header, "force": force}
     if quality is None:
         _refuse({f"--{name}": value for name, value in answers.items()}, "with --quality")
         _make_of_data(train, out, of_data, common)
@@ -128,14 +167,40 @@ def baseline(
         _make_of_quality(train, out, quality, answers | common)
 
 
+def is_monitor_folder(train: Path) -> bool:
+    """Return whether TRAIN is a folder that SageMaker Model Monitor wrote."""
+    return train.is_dir() and (train / "statistics.json").exists()
+
+
+def _responses(answers: dict[str, Any]) -> tuple[str, ...]:
+    return (answers["prediction"],) if answers["prediction"] else ()
+
+
+def _make_of_monitor(
+    train: str, out: Path | None, responses: tuple[str, ...], given: dict[str, Any]
+) -> None:
+    from stream.commands.monitor_baseline import MonitorOptions, print_written, write_monitored
+
+    predictions = _names("--prediction", responses)
+    options = MonitorOptions(out=_required(out), predictions=predictions, **given)
+    with progress_bar() as bar:
+        made = write_monitored(train, options, bar)
+    print_written(made, Console(), Console(stderr=True))
+
+
+def _required(out: Path | None) -> Path:
+    if out is None:
+        context = click.get_current_context(silent=True)
+        raise click.MissingParameter(ctx=context, param_hint="'--out'", param_type="option")
+    return out
+
+
 def _make_of_data(
     train: Path, out: Path | None, names: dict[str, tuple[str, ...]], common: dict[str, Any]
 ) -> None:
     from stream.commands.baseline import BaselineOptions, make_baseline, print_made
 
-    if out is None:
-        context = click.get_current_context(silent=True)
-        raise click.MissingParameter(ctx=context, param_hint="'--out'", param_type="option")
+    out = _required(out)
     predictions, text, numbers = (_names(option, given) for option, given in names.items())
     options = BaselineOptions(
         out=out, predictions=predictions, text=text, numbers=numbers, **common

@@ -12,7 +12,7 @@ import msgspec
 
 from detectors.profiles.baseline import Baseline
 from detectors.quality.baseline import QualityBaseline
-from stream.baselining.configured import unread_constraints
+from stream.baselining.configured import unread_constraints, without_counts
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
@@ -185,6 +185,10 @@ class Startup:
     def _log_limits(self, job: Job) -> None:
         for path, keys in unread_constraints(self._config).items():
             self._telemetry.log.warning("constraints_unread", file=path, keys=keys)
+        for model, baseline in job.configured.items():
+            if features := without_counts(baseline):
+                log = self._telemetry.log
+                log.warning("baseline_without_counts", model=model, features=features)
         for change in job.limits_changes:
             self._telemetry.log.warning(
                 "limits_changed", model=change.model, before=change.before, after=change.after
