@@ -158,7 +158,8 @@ def _baseline(
     report: WindowReport, paths: ArtifactPaths | None, state: Path | None, folder: Path | None
 ) -> Baseline:
     folders = [folder, paths.baseline(report.model) if paths else None]
-    candidates = [load_baseline(path) for path in folders if path]
+    predictions = [feature.name for feature in report.features if feature.role == "prediction"]
+    candidates = [load_baseline(path, predictions) for path in folders if path]
     if state and (stored := read_baseline(state, report.baseline)):
         candidates.append(stored)
     for baseline in candidates:
