@@ -83,8 +83,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     baseline: str
-    """The folder that ``driftline baseline`` wrote, or ``learn``: the first events become the
-    baseline.
+    """The folder that ``driftline baseline`` wrote, or one of SageMaker Model Monitor with
+    ``statistics.json``; or ``learn``: the first events become the baseline.
     """
     outputs: list[str] | None = None
     """The columns of the model's response, in their order; without them the baseline's predictions.

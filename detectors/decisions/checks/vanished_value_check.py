@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stag
 from detectors.profiles.domains import known_bins
 from detectors.violation import BinShift, Violation
 
+SKETCH_ERRORS: Final = 4.0
+"""The number of standard errors of a sketch that may explain a count in the baseline."""
+
 
 class VanishedValueCheck(Check):
     """A known value (a word, a code, an atom) does not occur although it should be frequent.
@@ -19,8 +22,9 @@ class VanishedValueCheck(Check):
     Distances overlook small shares: a value of 2 % that vanishes has a PSI of only 0.02. The
     expected count must be above ``vanished_n``, and chance must not explain the absence: with k
     occurrences in the baseline's m rows and none in the window's n, that has the probability
-    ``(m / (n + m))**k``, compared with ``alpha`` over all cells of the layout. Reported only for a
-    feature without another violation. A check of driftline, not of SageMaker Model Monitor.
+    ``(m / (n + m))**k``, compared with ``alpha`` over all cells of the layout. Counts of a
+    sketch are first reduced by its error. Reported only for a feature without another
+    violation. A check of driftline, not of SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.REMAINDER
@@ -65,15 +69,25 @@ def _known_bins(window: CheckedWindow, i: int) -> Ints:
 
 def _expected(window: CheckedWindow, i: int, bins: Ints) -> Floats:
     """The occurrences expected in the window, by the baseline's share of each value."""
-    before = window.pair.baseline.counts[bins]
+    before = _sure_counts(window, i, bins)
     expected: Floats = before / float(window.pair.m[i]) * float(window.pair.n[i])
     return expected
+
+
+def _sure_counts(window: CheckedWindow, i: int, bins: Ints) -> Floats:
+    """The baseline's counts, less four standard errors where they come from a sketch.
+
+    An item of a sketch stands for many rows, and may be a value that occurred once.
+    """
+    error = SKETCH_ERRORS * float(np.sqrt(window.pair.rank_variance[i]) * window.pair.m[i])
+    counts: Floats = np.maximum(window.pair.baseline.counts[bins] - error, 0.0)
+    return counts
 
 
 def _vanished(window: CheckedWindow, i: int, bins: Ints, expected: Floats) -> NDArray[np.bool_]:
     """A mask of the values that are absent although they were expected, and not by chance."""
     m, n = float(window.pair.m[i]), float(window.pair.n[i])
-    before, after = window.pair.baseline.counts[bins], window.pair.window.counts[bins]
+    before, after = _sure_counts(window, i, bins), window.pair.window.counts[bins]
     level = np.log(window.rules.alpha / len(window.pair.after))
     beyond_chance = before * np.log(m / (n + m)) < level
     vanished: NDArray[np.bool_] = (

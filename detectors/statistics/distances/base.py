@@ -166,9 +166,9 @@ class Pair:
         if not self._sketch_errors.any():
             return np.zeros(len(self.layout.features))
         cells = self.merged_cells
-        shares = np.where(cells.filled & (cells.before > 0), self.compared_p, np.inf)
         variance, weight = self.rank_variance[cells.feature], self._sketch_errors[cells.feature, 1]
-        added = np.where(cells.filled, np.minimum(variance / shares, weight), 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            added = np.fmin(variance / self.compared_p, weight) * cells.filled
         largest = np.zeros(len(self.layout.features))
         np.maximum.at(largest, cells.feature, added)
         mean: Floats = cells.total(added) / np.maximum(cells.left - 1.0, 1.0)

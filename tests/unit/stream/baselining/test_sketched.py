@@ -16,7 +16,7 @@ from detectors.arrays import Floats
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.rules import Rules, rule
 from detectors.decisions.violations import violations_of
-from detectors.profiles.baseline import Baseline
+from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.fold import fold
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
@@ -194,6 +194,19 @@ def test_a_single_level_is_exact_and_adds_no_noise() -> None:
     assert (pair.rank_variance.tolist(), pair.cell_variance.tolist()) == ([0.0], [0.0])
 
 
+def test_a_rare_code_of_a_sketch_is_not_missed() -> None:
+    """One item of weight 512 may be a value that occurred once: its absence says nothing."""
+    levels = [[], [], [], [], [], [], [], [], [], [0.0] * 1_279 + [7.0]]
+    values = np.array([0.0] * (1_279 * 512) + [7.0] * 512)
+    layout, profile, _ = sketched(read_statistics(numbers_file(values, levels)))
+    baseline = Baseline(layout, profile, Constraints(), ("x",))
+    assert violations(baseline, {"x": np.zeros(100_000)}) == []
+    counted = Layout((msgspec.structs.replace(layout.features[0], sketch=msgspec.UNSET),))
+    exact = Baseline(counted, recast(profile, counted), Constraints(), ("x",))
+    (found,) = violations(exact, {"x": np.zeros(100_000)})
+    assert found.check == "vanished_value_check"
+
+
 def test_without_a_sketch_the_ten_buckets_are_compared() -> None:
     rng = np.random.default_rng(6)
     values = rng.uniform(0, 10, 1_000)
@@ -232,7 +245,7 @@ def test_text_without_counts_has_no_distance_and_keeps_its_other_checks(
     assert notes == (
         "'word' has no counts of its 3,000 different values, so its drift is not judged",
     )
-    numbers: Values = np.arange(600) % 5.0
+    numbers: Values = [float(k % 5) for k in range(600)]
     healthy: list[str | None] = [f"other {k}" for k in range(600)]
     assert violations(many_words, {"word": healthy, "n": numbers}) == []
     missing = [None if k % 3 else word for k, word in enumerate(healthy)]
@@ -311,6 +324,6 @@ def test_seventy_features_take_less_than_a_second(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     columns = {f"c{k}": [repr(x) for x in rng.normal(size=2_400).tolist()] for k in range(70)}
     from_files(tmp_path, table(**columns))
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     load_baseline(tmp_path)
-    assert time.perf_counter() - started_s < 1.0
+    assert time.process_time() - started_s < 1.0
