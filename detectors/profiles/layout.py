@@ -162,7 +162,8 @@ class Layout:
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hex digits over the features."""
-        return blake2b(msgspec.msgpack.encode(self.features), digest_size=8).hexdigest()
+        encoded = msgspec.msgpack.encode([_set_fields(feature) for feature in self.features])
+        return blake2b(encoded, digest_size=8).hexdigest()
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -255,6 +256,16 @@ class Layout:
             labels = _interval_labels(feature) if feature.numeric else _text_labels(feature)
             self._labels[i] = labels
         return self._labels[i]
+
+
+def _set_fields(feature: Feature) -> dict[str, object]:
+    """The fields of a feature that are set.
+
+    A struct of more than 15 fields is encoded with another head than one of fewer, whether they are
+    set or not; a mapping has the head of its own size.
+    """
+    fields = msgspec.structs.asdict(feature)
+    return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
 
 
 def _starts(widths: Sequence[int]) -> NDArray[np.int64]:
