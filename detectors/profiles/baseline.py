@@ -149,16 +149,17 @@ class Baseline:
 
     def encode(self) -> bytes:
         """``baseline.msgpack``: a versioned struct."""
-        wire = _Wire(
-            version=BASELINE_VERSION,
-            checksum=self.checksum,
-            features=self.layout.features,
-            profile=self.profile.encode(),
-            constraints=self.constraints,
-            columns=self.columns,
-            references=self.references or msgspec.UNSET,
-        )
-        return msgspec.msgpack.encode(wire)
+        content = {
+            "version": BASELINE_VERSION,
+            "fingerprint": self.checksum,
+            "features": [feature.set_fields for feature in self.layout.features],
+            "profile": self.profile.encode(),
+            "constraints": self.constraints,
+            "columns": self.columns,
+        }
+        if self.references:
+            content["references"] = self.references
+        return msgspec.msgpack.encode(content)
 
     @classmethod
     def decode(cls, data: bytes) -> Baseline:

@@ -82,6 +82,16 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sketch: SketchError | msgspec.UnsetType = msgspec.UNSET
 
     @property
+    def set_fields(self) -> dict[str, object]:
+        """The fields that are set, for encoding.
+
+        A struct of more than 15 fields is encoded with another head than one of fewer, also where
+        they are not set. A mapping has the head of its own size, as in 0.1.0.
+        """
+        fields = msgspec.structs.asdict(self)
+        return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+
+    @property
     def cell_reading(self) -> CellReading:
         """The reading of the cells, without markers and booleans for a feature of 0.1.0."""
         return PLAIN if isinstance(self.reading, msgspec.UnsetType) else self.reading
@@ -162,7 +172,7 @@ class Layout:
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hex digits over the features."""
-        encoded = msgspec.msgpack.encode([_set_fields(feature) for feature in self.features])
+        encoded = msgspec.msgpack.encode([feature.set_fields for feature in self.features])
         return blake2b(encoded, digest_size=8).hexdigest()
 
     @cached_property
@@ -256,16 +266,6 @@ class Layout:
             labels = _interval_labels(feature) if feature.numeric else _text_labels(feature)
             self._labels[i] = labels
         return self._labels[i]
-
-
-def _set_fields(feature: Feature) -> dict[str, object]:
-    """The fields of a feature that are set.
-
-    A struct of more than 15 fields is encoded with another head than one of fewer, whether they are
-    set or not; a mapping has the head of its own size.
-    """
-    fields = msgspec.structs.asdict(feature)
-    return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
 
 
 def _starts(widths: Sequence[int]) -> NDArray[np.int64]:
