@@ -27,6 +27,7 @@ from sinks.aws.metric_names import (
     namespace_faults,
 )
 from sinks.aws.monitor_namespaces import ENDPOINT_DATA, is_batch, is_model_monitor
+from sinks.aws.repeats import Repeats
 from sinks.base import ConfiguredNames, Delivery, Published, Sink
 from sinks.errors import SinkRejected
 
@@ -69,11 +70,14 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     calls, and only those that it refuses by themselves are left out, within a limit of 100
     refused calls a window.
 
-    A repeat after a crash puts the data of a window or period again: averages, minima and maxima
-    stay correct, ``SampleCount`` and ``Sum`` of that minute are doubled. A retry resumes after the
-    last call that succeeded. A call holds at most 1,000 data and 1 MB. CloudWatch itself rejects
-    data of more than two weeks ago or more than two hours ahead. Needs the permission
-    ``cloudwatch:PutMetricData`` for the namespace and nothing else.
+    A repeat after a crash puts the data of a window again: averages, minima and maxima stay
+    correct, ``SampleCount`` and ``Sum`` of that minute are doubled. With ``layout: sagemaker`` the
+    first periods after a start are looked up in CloudWatch, and a repeat is left out: with the
+    permission ``cloudwatch:GetMetricStatistics``, and unless the crash was less than about two
+    minutes ago, when CloudWatch may not show the data yet. A retry resumes after the last call that
+    succeeded. A call holds at most 1,000 data and 1 MB. CloudWatch itself rejects data of more than
+    two weeks ago or more than two hours ahead. Needs the permission ``cloudwatch:PutMetricData``
+    for the namespace.
     """
 
     layout: Literal["driftline", "sagemaker"] = "driftline"
@@ -276,6 +280,7 @@ class ScheduleDelivery(Delivery):
         """The ids of the pending periods."""
         self._first = Puts("", [])
         """The calls of the first pending period that have no answer yet."""
+        self._repeats = Repeats("cloudwatch", sink.into)
         self._taken_ms: dict[tuple[str, str], int] = {}
         """The end of the newest period of each model and variant."""
         self.left_out = 0
@@ -337,6 +342,7 @@ class ScheduleDelivery(Delivery):
             metrics = msgspec.json.decode(period.metrics)
             data = [{**period.common, **metric} for metric in metrics]
             self._first = Puts.of(period.id, data)
+        self._repeats.leave_out(self._aws, self._first, index)
         self._first.put(self._aws, self._sink.into, index)
         self._settle(self._first)
 

@@ -24,6 +24,7 @@ from sinks.aws.metric_names import (
     dimensions,
     namespace_faults,
 )
+from sinks.aws.repeats import Repeats
 from sinks.base import ConfiguredNames, Delivery, Published, Sink
 
 log = structlog.get_logger("driftline.sink")
@@ -70,10 +71,12 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
 
     A report moves the time, so an hour is put with the first report after its moment. If labels are
     silent, the hour is put 24 hours of event time later with what is judged. Reports of an hour
-    stay in the outbox until the hour is put: a restart neither loses nor repeats it. A repeat,
-    after a crash between the call and the next commit, puts the same values at the same time again:
-    averages, minima and maxima stay correct, ``SampleCount`` and ``Sum`` of that minute double.
-    Needs the permission ``cloudwatch:PutMetricData`` for the namespace and nothing else.
+    stay in the outbox until the hour is put: a restart neither loses nor repeats it. After a
+    crash between the call and the next commit, the first hours are looked up in CloudWatch, and a
+    repeat is left out: with the permission ``cloudwatch:GetMetricStatistics``, and unless the crash
+    was less than about two minutes ago, when CloudWatch may not show the data yet. A repeat that is
+    put leaves averages, minima and maxima correct, ``SampleCount`` and ``Sum`` of that minute
+    double. Needs the permission ``cloudwatch:PutMetricData`` for the namespace.
     """
 
     takes: ClassVar = (QualityReport,)
@@ -150,6 +153,7 @@ class CloudwatchQualityDelivery(Delivery):
         self._sink = sink
         self._job = job
         self._aws = aws
+        self._repeats = Repeats("cloudwatch_quality", sink.namespace)
         self._schedule_ms = duration_ms(sink.schedule)
         self._after_ms = duration_ms(sink.after)
         self._hours: dict[int, _Hour] = {}
@@ -175,6 +179,7 @@ class CloudwatchQualityDelivery(Delivery):
                 self._end_hours()
         while self._pending:
             hour, puts = self._pending[0]
+            self._repeats.leave_out(self._aws, puts, len(items) - 1)
             puts.put(self._aws, self._sink.namespace, len(items) - 1)
             self._settle(puts)
             self._pending.popleft()

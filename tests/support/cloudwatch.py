@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,14 @@ class Wire:
         self.responses: list[tuple[int, bytes]] = []
         self.refused: Callable[[str], bool] = lambda name: False
         """Calls that hold a metric of such a name are refused."""
+        self.known: set[str] = set()
+        """The names of the metrics that CloudWatch has a datum of, at any time."""
+        self.looked_up: list[str] = []
+        self.lookups: list[tuple[int, bytes]] = []
+        """Responses to look-ups, before those by ``known``."""
         events = delivery._aws.meta.events
+        events.register("provide-client-params.cloudwatch.GetMetricStatistics", self._look_up)
+        events.register("before-send.cloudwatch.GetMetricStatistics", self._find)
         events.register("provide-client-params.cloudwatch.PutMetricData", self._record)
         events.register("before-send.cloudwatch.PutMetricData", self._respond)
 
@@ -43,6 +51,15 @@ class Wire:
         status, text = self.responses.pop(0) if self.responses else given
         if status == 200:
             self.held += names
+        return PreparedResponse(request.url, status, text)
+
+    def _look_up(self, params: dict[str, Any], **_: Any) -> None:
+        self.looked_up.append(params["MetricName"])
+
+    def _find(self, request: Any, **_: Any) -> AWSResponse:
+        found = [{"Timestamp": 0, "SampleCount": 1.0}] if self.looked_up[-1] in self.known else []
+        answer = (200, json.dumps({"Label": self.looked_up[-1], "Datapoints": found}).encode())
+        status, text = self.lookups.pop(0) if self.lookups else answer
         return PreparedResponse(request.url, status, text)
 
     @property

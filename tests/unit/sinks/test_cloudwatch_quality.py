@@ -252,6 +252,16 @@ class Data:
         self.data += MetricData
         return {"ResponseMetadata": {}}
 
+    def get_metric_statistics(
+        self, MetricName: str, StartTime: datetime, EndTime: datetime, **_: Any
+    ) -> dict[str, Any]:
+        found = [
+            datum
+            for datum in self.data
+            if datum["MetricName"] == MetricName and StartTime <= datum["Timestamp"] < EndTime
+        ]
+        return {"Datapoints": found, "ResponseMetadata": {}}
+
     def close(self) -> None:
         """Do nothing."""
 

@@ -245,3 +245,49 @@ def test_features_whose_metrics_are_off_have_none_and_are_not_among_the_worst() 
     sent = wire(features=WorstFeatures(1))
     sent.delivery.deliver([schedule_report(features=(off, drift("on", 0.5)))])
     assert sent.names == ["feature_non_null_on", "feature_baseline_drift_on"]
+
+
+LAST = frozenset({"feature_baseline_drift_carrier"})
+"""The last metric of each call of an ordinary hour."""
+
+
+def test_what_was_put_before_a_crash_is_not_put_again() -> None:
+    """Delivered again are hours 0 to 2, of which CloudWatch has the first two."""
+    first = wire()
+    first.delivery.deliver([schedule_report(0), schedule_report(1)])
+    again = wire()
+    again.known = set(LAST)
+    again.delivery.deliver([schedule_report(0), schedule_report(1)])
+    assert again.calls == []
+    again.known = set()
+    again.delivery.deliver([schedule_report(2), schedule_report(3)])
+    assert hours(again) == [2, 3]
+    assert len(again.looked_up) == 3, "after the first hour that is not there, all are new"
+
+
+def test_only_the_calls_of_an_hour_that_are_missing_are_put() -> None:
+    wide = schedule_report(features=tuple(drift(f"f{k:04d}", 0.5) for k in range(501)))
+    sent = wire()
+    sent.known = {"feature_baseline_drift_f0499"}
+    sent.delivery.deliver([wide])
+    assert sent.names == ["feature_non_null_f0500", "feature_baseline_drift_f0500"]
+
+
+def test_without_the_permission_to_look_up_data_are_put() -> None:
+    sent = wire()
+    sent.lookups = [(400, b'{"__type": "AccessDenied", "message": "no"}')]
+    sent.delivery.deliver([schedule_report(0), schedule_report(1)])
+    assert hours(sent) == [0, 1]
+    assert len(sent.looked_up) == 1
+
+
+def test_a_look_up_that_fails_is_repeated_before_anything_is_put() -> None:
+    sent = wire()
+    sent.known = set(LAST)
+    sent.lookups = [DOWN]
+    with pytest.raises(SinkRetry):
+        sent.delivery.deliver([schedule_report(0)])
+    assert sent.delivery.needs(schedule_report(0))
+    sent.delivery.deliver([schedule_report(0)])
+    assert sent.calls == []
+    assert not sent.delivery.needs(schedule_report(0))
