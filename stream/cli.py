@@ -18,6 +18,7 @@ from stream.commands.baseline_command import baseline
 from stream.commands.command_group import CommandGroup, complain, keep_secret, without_secrets
 from stream.commands.import_command import import_schedule
 from stream.commands.options import FILE
+from stream.commands.replay.command import replay
 from stream.commands.report_commands import explain, reports
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def main() -> None:
     driftline run config.yaml                      run the service
     driftline reports config.yaml                  list windows and findings
     driftline explain --last --config config.yaml  recompute published metrics
+    driftline replay captures/ --config config.yaml  judge past captures again
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -311,6 +313,7 @@ main.add_command(import_schedule)
 main.add_command(baseline)
 main.add_command(reports)
 main.add_command(explain)
+main.add_command(replay)
 
 if __name__ == "__main__":
     main()

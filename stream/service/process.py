@@ -80,6 +80,11 @@ class Process:
         self._reload = ReloadThread(config, file, load, self._in_force, self._continue_with)
         self._terminals = _terminals()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal asked it to end."""
+        return self._stopping
+
     def run(self) -> Ending:
         """Run until a service ends that is not to be reloaded."""
         for number in STOP_SIGNALS:

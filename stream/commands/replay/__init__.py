@@ -1,0 +1,1 @@
+"""``driftline replay``: judges past captures again, beside the verdicts of Model Monitor."""

@@ -1,0 +1,62 @@
+"""Writes the verdicts of a replay as one HTML file that needs no other."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, PackageLoader
+
+from stream.commands.replay.comparison import Period
+from stream.commands.window_text import span_text
+from stream.errors import DataError
+
+
+class Heading(msgspec.Struct, frozen=True, kw_only=True):
+    """What was replayed, by which reading, and beside which reports; the last may be empty."""
+
+    source: str
+    comparison: str
+    beside: str
+    version: str
+
+
+def write_page(path: Path, heading: Heading, periods: Sequence[Period]) -> None:
+    """Write the page; a file that exists is replaced as a whole.
+
+    It holds no feature values but those in the sentences of Model Monitor. Raises
+    :class:`~stream.errors.DataError` if it cannot be written.
+    """
+    text = page(heading, periods)
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise DataError(str(path), f"cannot be written: {error.strerror}") from error
+
+
+def page(heading: Heading, periods: Sequence[Period]) -> str:
+    """Return the page as text; all names and sentences are escaped."""
+    environment = Environment(
+        loader=PackageLoader("stream.commands.replay", "."), autoescape=True, trim_blocks=True
+    )
+    environment.filters["span"] = lambda period: span_text(period.start_ms, period.end_ms)
+    kinds = Counter(finding.agreement for period in periods for finding in period.findings)
+    return environment.get_template("page.html.j2").render(
+        heading=heading,
+        periods=periods,
+        kinds=kinds,
+        agreeing=sum(period.agrees for period in periods),
+        both=sum(period.run is not None and period.report is not None for period in periods),
+    )

@@ -1,0 +1,177 @@
+"""Replays captures, compares them with the reports of Model Monitor, and shows the result."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from detectors.durations import duration_ms
+from detectors.phrases import counted
+from detectors.schedule_report import ScheduleReport
+from stream.commands.command_group import INTERRUPTED, complain
+from stream.commands.replay.comparison import compared
+from stream.commands.replay.job import Progress, Replayed, replay, replayed_config
+from stream.commands.replay.model_monitor import MonitorRun, monitor_runs
+from stream.commands.replay.page import Heading, write_page
+from stream.commands.replay.text import print_periods
+from stream.commands.usage import wrong_option
+from stream.commands.window_text import time_text
+from stream.config.model import Config
+from stream.sources.base import Source
+from stream.sources.jsonl.source import Jsonl
+from stream.sources.s3.source import S3
+
+DURATION: Final = re.compile(r"[0-9]+(\.[0-9]+)?(s|m|h|d)")
+SHORTEST_MS: Final = 60_000
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """The arguments of ``driftline replay``; empty texts where an option is not given."""
+
+    captures: str
+    since: str | None = None
+    beside: str = ""
+    schedule: str = "1h"
+    html: Path | None = None
+    model: str = ""
+    region: str = ""
+    endpoint_url: str = ""
+
+
+def show_replay(config: Config, request: Request) -> int:
+    """Replay, print the verdicts and write the page; returns the exit code.
+
+    Raises ``click.UsageError`` for wrong options, and the errors of the source, of the reports and
+    of the page.
+    """
+    config = _of_model(config, request)
+    since_ms = since(request.since, time.time())
+    runs = _runs(request)
+    if (ms := _schedule_ms(request.schedule)) % SHORTEST_MS:
+        raise wrong_option("--schedule", f"whole minutes are needed, found {ms} ms")
+    source = source_of(request, since_ms)
+    with tempfile.TemporaryDirectory(prefix="driftline-replay-") as folder, _bar() as progress:
+        job = replayed_config(config, source, request.schedule, Path(folder))
+        done = replay(job, since_ms, progress)
+    if done.interrupted:
+        complain("interrupted: nothing is shown, since the last period may lack events")
+        return INTERRUPTED
+    if not done.reports:
+        _complain_of_nothing(done, request)
+        return done.ending.code
+    _show(config, request, done, runs, since_ms)
+    return 0
+
+
+def since(text: str | None, now_s: float) -> int | None:
+    """Return the time that ``--since`` names, in milliseconds: a duration before now, or a time.
+
+    >>> since("1h", 7_200.0), since("1970-01-01T00:30", 0.0), since(None, 0.0)
+    (3600000, 1800000, None)
+    """
+    if text is None:
+        return None
+    if DURATION.fullmatch(text):
+        return round(now_s * 1000) - duration_ms(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        example = "a duration (14d) or a time (2026-11-29T17:00)"
+        raise wrong_option("--since", f"{text!r} is neither {example}") from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def source_of(request: Request, since_ms: int | None) -> Source:
+    """Return the bounded source of the captures."""
+    if not request.captures.startswith("s3://"):
+        return Jsonl(path=request.captures)
+    parts = urlsplit(request.captures)
+    return S3(
+        bucket=parts.netloc,
+        prefix=parts.path.lstrip("/"),
+        start_at=None if since_ms is None else datetime.fromtimestamp(since_ms / 1000, UTC),
+        region=request.region,
+        endpoint_url=request.endpoint_url,
+    )
+
+
+def _of_model(config: Config, request: Request) -> Config:
+    """Return the configuration with the asked model alone."""
+    if request.model and request.model not in config.models:
+        names = ", ".join(config.models)
+        raise wrong_option("--model", f"no model {request.model!r}; the models are {names}")
+    if request.beside and not request.model and len(config.models) > 1:
+        names = ", ".join(config.models)
+        raise wrong_option("--model", f"needed with --beside, since there are several: {names}")
+    return config
+
+
+def _schedule_ms(text: str) -> int:
+    if not DURATION.fullmatch(text):
+        raise wrong_option("--schedule", f"{text!r} is no duration, such as 1h")
+    return duration_ms(text)
+
+
+def _runs(request: Request) -> list[MonitorRun]:
+    if not request.beside:
+        return []
+    return monitor_runs(request.beside, request.region, request.endpoint_url)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A line on a terminal with the period that was judged last; nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with ProgressBar(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("reading captures ...")
+        rows = 0
+
+        def show(report: ScheduleReport) -> None:
+            nonlocal rows
+            rows += report.rows
+            at = time_text(report.end_ms)
+            bar.update(task, description=f"judged up to {at}, {counted(rows, 'row')}")
+
+        yield show
+
+
+def _complain_of_nothing(done: Replayed, request: Request) -> None:
+    since_then = f" since {request.since}" if request.since else ""
+    complain(done.ending.text or f"{request.captures}: no period has events{since_then}")
+
+
+def _show(
+    config: Config,
+    request: Request,
+    done: Replayed,
+    runs: Sequence[MonitorRun],
+    since_ms: int | None,
+) -> None:
+    reports = [report for report in done.reports if request.model in ("", report.model)]
+    periods = compared(reports, runs, since_ms)
+    print_periods(periods, bool(request.beside), Console())
+    if request.html is not None:
+        heading = Heading(
+            source=request.captures,
+            comparison=config.rules.comparison,
+            beside=request.beside,
+            version=version("driftline"),
+        )
+        write_page(request.html, heading, periods)
+        complain(f"wrote {request.html}")

@@ -1,0 +1,70 @@
+"""Prints the verdicts of a replay: a line for each period, and the sums."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from detectors.phrases import counted
+from stream.commands.replay.comparison import Period
+from stream.commands.window_text import span_text
+from stream.telemetry.terminal_text import printable
+
+NAMED = 3
+"""The number of features of a period that are named at most."""
+
+
+def print_periods(periods: Sequence[Period], beside: bool, console: Console) -> None:
+    """Print the periods in order of time; ``beside``: with the verdicts of Model Monitor."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("period (UTC)", "rows", "driftline", *(["Model Monitor"] if beside else [])):
+        table.add_column(title, justify="right" if title == "rows" else "left", no_wrap=True)
+    table.add_column("findings", overflow="fold")
+    for period in periods:
+        table.add_row(*_cells(period, beside), style="" if period.agrees or not beside else "red")
+    console.print(table)
+    console.print(Text(_sums(periods, beside)), soft_wrap=True)
+
+
+def _cells(period: Period, beside: bool) -> list[str]:
+    report, run = period.report, period.run
+    theirs = "no report"
+    if run is not None:
+        theirs = counted(len(run.violations), "violation") if run.violations else "Completed"
+    ours = "no data"
+    if report is not None:
+        found = report.violations
+        ours = counted(len(found), "violation") if found else report.status
+    return [
+        span_text(period.start_ms, period.end_ms),
+        f"{report.rows:,}" if report else "",
+        ours,
+        *([theirs] if beside else []),
+        _named(period, beside),
+    ]
+
+
+def _named(period: Period, beside: bool) -> str:
+    """The features on which the two systems differ, or else those that violate."""
+    shown = [each for each in period.findings if not beside or each.agreement != "both"]
+    names = list(dict.fromkeys(printable(finding.feature) for finding in shown))
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _sums(periods: Sequence[Period], beside: bool) -> str:
+    violating = sum(bool(period.report and period.report.violations) for period in periods)
+    text = f"{counted(len(periods), 'period')}, {violating} with violations"
+    if not beside:
+        return text
+    kinds = Counter(finding.agreement for period in periods for finding in period.findings)
+    agreeing = sum(period.agrees for period in periods)
+    return (
+        f"{text}; the verdict of both is the same in {agreeing}. Findings: {kinds['both']} of both,"
+        f" {kinds['only Model Monitor']} only of Model Monitor,"
+        f" {kinds['only driftline']} only of driftline. Named are those that differ"
+    )
