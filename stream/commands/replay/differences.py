@@ -40,7 +40,9 @@ def _within_limits(check: str, feature: FeatureReport, report: ScheduleReport) -
     match check:
         case "data_type_check":
             share = percent(_rule(report, "type_match"))
-            return f"{share} of the values (rules.type_match) must be of type {feature.type}, not all"
+            return (
+                f"{share} of the values (rules.type_match) must be of type {feature.type}, not all"
+            )
         case "completeness_check":
             have = percent(feature.completeness or 0.0)
             gap = percent(_rule(report, "completeness_gap"))
