@@ -62,7 +62,7 @@ def show_replay(config: Config, request: Request) -> int:
     runs = _runs(request)
     if (ms := _schedule_ms(request.schedule)) % SHORTEST_MS:
         raise wrong_option("--schedule", f"whole minutes are needed, found {ms} ms")
-    source = source_of(request)
+    source = source_of(request, since_ms)
     with tempfile.TemporaryDirectory(prefix="driftline-replay-") as folder, _bar() as progress:
         job = replayed_config(config, source, request.schedule, Path(folder))
         done = replay(job, since_ms, progress)
@@ -94,8 +94,11 @@ def since(text: str | None, now_s: float) -> int | None:
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def source_of(request: Request) -> Source:
-    """Return the bounded source of the captures."""
+def source_of(request: Request, since_ms: int | None = None) -> Source:
+    """Return the bounded source of the captures.
+
+    Of those in S3, the hours that end before ``since_ms`` are not read.
+    """
     if not request.captures.startswith("s3://"):
         return Jsonl(path=request.captures)
     parts = urlsplit(request.captures)
