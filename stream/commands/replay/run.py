@@ -36,6 +36,8 @@ from stream.sources.s3.source import S3
 
 DURATION: Final = re.compile(r"[0-9]+(\.[0-9]+)?(s|m|h|d)")
 SHORTEST_MS: Final = 60_000
+WIDTH: Final = 160
+"""The width of the table where the output is not a terminal."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +156,12 @@ def _bar() -> Iterator[Progress]:
         yield show
 
 
+def _console() -> Console:
+    """The console of stdout; wide where that is not a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
+
+
 def _complain_of_nothing(done: Replayed, request: Request) -> None:
     since_then = f" since {request.since}" if request.since else ""
     complain(done.ending.text or f"{request.captures}: no period has events{since_then}")
@@ -168,7 +176,7 @@ def _show(
 ) -> None:
     reports = [report for report in done.reports if request.model in ("", report.model)]
     periods = compared(reports, runs, since_ms)
-    print_periods(periods, bool(request.beside), Console())
+    print_periods(periods, bool(request.beside), _console())
     if request.html is not None:
         heading = Heading(
             source=request.captures,
