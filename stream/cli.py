@@ -41,7 +41,7 @@ def main() -> None:
     driftline run config.yaml                      run the service
     driftline reports config.yaml                  list windows and findings
     driftline explain --last --config config.yaml  recompute published metrics
-    driftline replay captures/ --config config.yaml  judge past captures again
+    driftline replay captures/ --config config.yaml  judge past events again
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

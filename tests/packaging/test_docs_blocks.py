@@ -295,7 +295,7 @@ def can_be_run(words: list[str], configured: bool) -> bool:
     return (
         words[0] == "driftline"
         and not {"--live", "--standby"} & set(words)
-        and not any(PLACEHOLDER.match(word) for word in words)
+        and not any(PLACEHOLDER.match(word) or word.startswith("s3://") for word in words)
         and not (configured and "run" in words)
     )
 

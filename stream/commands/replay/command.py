@@ -57,8 +57,8 @@ def replay(
     \b
     Examples:
       driftline replay captures/ --config config.yaml
-      driftline replay s3://bucket/datacapture/endpoint/AllTraffic/ --config config.yaml \\
-        --since 14d --beside s3://bucket/reports/endpoint/schedule/ --html verdicts.html
+      driftline replay s3://bucket/datacapture/endpoint/ --config config.yaml \\
+        --since 14d --beside s3://bucket/reports/endpoint/schedule/ --html v.html
 
     \b
     Exit codes:
