@@ -147,8 +147,8 @@ class Baseline:
         """The same baseline with other constraints; its fingerprint stays."""
         return Baseline(self.layout, self.profile, constraints, self.columns, self.references)
 
-    def encode(self) -> bytes:
-        """``baseline.msgpack``: a versioned struct."""
+    def encode(self, with_references: bool = True) -> bytes:
+        """``baseline.msgpack``: a versioned struct. Readers count without the references."""
         content = {
             "version": BASELINE_VERSION,
             "fingerprint": self.checksum,
@@ -157,7 +157,7 @@ class Baseline:
             "constraints": self.constraints,
             "columns": self.columns,
         }
-        if self.references:
+        if self.references and with_references:
             content["references"] = self.references
         return msgspec.msgpack.encode(content)
 

@@ -10,6 +10,7 @@ from detectors.profiles.layout import HEAD
 from stream.baselining.build import FILES, empty_baseline, load_baseline
 from stream.baselining.columns import columns_of
 from stream.baselining.constraints_shape import unread_keys
+from stream.baselining.monitor_folder import is_monitor_folder
 from stream.config.consistency import baseline_faults
 from stream.config.model import Config, ModelConfig
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
@@ -77,11 +78,14 @@ def _expectation(folder: Path) -> str:
 
 
 def without_constraints(config: Config) -> dict[str, Path]:
-    """The missing ``constraints.json`` of each model whose baseline lacks that file, by its key."""
+    """The missing ``constraints.json`` of each model whose baseline lacks that file, by its key.
+
+    A folder of SageMaker needs none: those that follow from its statistics apply.
+    """
     files = {
         f"models.{name}.baseline": Path(model.baseline) / FILES[1]
         for name, model in config.models.items()
-        if not model.learned
+        if not model.learned and not is_monitor_folder(Path(model.baseline))
     }
     return {key: path for key, path in files.items() if not path.exists()}
 

@@ -100,7 +100,9 @@ class ReaderPool:
     def use(self, baselines: Mapping[str, Baseline]) -> None:
         """Count with these baselines from the next batch on."""
         self._layouts = {name: baseline.layout for name, baseline in baselines.items()}
-        self._baselines = {name: baseline.encode() for name, baseline in baselines.items()}
+        self._baselines = {
+            name: baseline.encode(with_references=False) for name, baseline in baselines.items()
+        }
         for reader in self.readers:
             reader.use(self._baselines)
 

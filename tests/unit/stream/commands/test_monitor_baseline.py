@@ -121,6 +121,35 @@ def test_addresses_in_s3_that_are_no_folder_are_refused(
     assert expected in result.output
 
 
+CONFIG = """job: j
+source: {type: jsonl, path: captures/}
+format: {type: sagemaker}
+window: 10m
+model: {name: m}
+models:
+  m: {baseline: results/, outputs: [y]}
+sinks:
+  - {type: jsonl, path: reports/}
+"""
+
+
+def test_a_configuration_may_name_the_folder_and_check_says_what_it_lacks(
+    results: Path, tmp_path: Path
+) -> None:
+    path = results / "statistics.json"
+    content = json.loads(path.read_text())
+    text = {"common": {"num_present": 40, "num_missing": 0}, "distinct_count": 40.0}
+    content["features"].append({"name": "id", "inferred_type": "String", "string_statistics": text})
+    path.write_text(json.dumps(content))
+    (results / "constraints.json").unlink()
+    (tmp_path / "captures").mkdir()
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG)
+    result = CliRunner().invoke(main, ["check", str(config)])
+    assert f"baseline {load_baseline(results, ['y']).fingerprint}, 3 features" in result.output
+    assert "their drift is not judged (completeness, type and domain are): 'id'" in result.output
+
+
 def test_region_is_an_option_of_s3_alone(tmp_path: Path) -> None:
     train = tmp_path / "train.csv"
     train.write_text("x\n1\n")
