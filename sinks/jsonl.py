@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from io import RawIOBase
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from io import FileIO
 from itertools import groupby
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
 import msgspec
 
+from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from detectors.schedule_report import ScheduleReport
 from sinks.base import Delivery, Published, Sink, line_of
+from sinks.closed_days import ClosedDays
+from sinks.day_files import COMPRESSED, DAMAGED, DAY_MS, locked, name_of, opened, private, torn
 from sinks.errors import SinkRetry
 
 NAMES: Final[dict[type[Published], str]] = {
@@ -26,6 +27,7 @@ NAMES: Final[dict[type[Published], str]] = {
     ScheduleReport: "executions",
 }
 """The first part of the names of files by day."""
+SIGNALS: Final = "signals.jsonl"
 DISK_PAUSE_S = 5.0
 """The shortest wait after a failed write to the disk."""
 
@@ -42,6 +44,11 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
     or a full disk truncated is terminated before the next one, and is the only kind of line that is
     not valid JSON. New files can be read by the user of the service alone.
 
+    Once the newest report is an hour into the next day, the files of a day are compressed, to
+    ``reports-YYYY-MM-DD.jsonl.gz``. Later revisions are in a file without ``.gz`` beside it, and
+    are added to it a day later. With ``keep`` files of earlier days are removed. Both go by the
+    times of the reports, not by the clock. The commands of driftline read all of these files.
+
     A repeat after a crash appends the same item again: readers keep one line for each ``id``. A
     full disk is retried, and a partial write is undone.
     """
@@ -50,6 +57,12 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
 
     path: str
     """The folder that reports and signals are appended to, in files by day."""
+    keep: Duration | None = None
+    """Files of days that ended this long before the newest report are removed, such as ``30d``;
+    default: never. Signals are kept. Use a folder of its own for each job then.
+    """
+    compress: bool = True
+    """Whether the files of closed days are compressed."""
 
     def in_folder(self, folder: Path) -> Self:
         """Return the sink with ``path`` resolved below ``folder``."""
@@ -61,6 +74,8 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
             return [Fault("path", "the path of a folder is required")]
         if Path(self.path).is_file():
             return [Fault("path", f"{self.path!r} is a file; expected a folder")]
+        if self.keep is not None and duration_ms(self.keep) < DAY_MS:
+            return [Fault("keep", f"expected at least 1d, found {self.keep}")]
         return []
 
     def destinations(self) -> list[str]:
@@ -69,28 +84,35 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
 
     def has_reports_of(self, job: str) -> bool:
         """Return whether a file of the folder has a line of this job, or cannot be read."""
-        files = sorted(Path(self.path).glob("*.jsonl"))
+        folder = Path(self.path)
+        files = [*folder.glob("*.jsonl"), *folder.glob(f"*.jsonl{COMPRESSED}")]
         try:
-            return any(_names_job(file, job) for file in files if file.is_file())
-        except OSError:
+            return any(_names_job(file, job) for file in sorted(files) if file.is_file())
+        except (OSError, *DAMAGED):
             return True
 
     def open(self, job: str) -> Delivery:
         """Build the running half; the folder is created with the first item."""
-        return JsonlDelivery(Path(self.path))
+        keep_ms = None if self.keep is None else duration_ms(self.keep)
+        folder = Path(self.path)
+        return JsonlDelivery(
+            folder, ClosedDays(folder, list(NAMES.values()), keep_ms, self.compress)
+        )
 
 
 class JsonlDelivery(Delivery):
     """The running half. It opens files for each call, so that they can be rotated at any time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, closed_days: ClosedDays) -> None:
         self._folder = folder
+        self._closed_days = closed_days
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Append all items; see :class:`Jsonl`."""
         written = 0
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._closed_days.recover()
             for name, run in groupby(items, _file_of):
                 lines = [msgspec.json.encode(line_of(item)) + b"\n" for item in run]
                 append(self._folder / name, b"".join(lines))
@@ -98,6 +120,9 @@ class JsonlDelivery(Delivery):
         except OSError as error:
             reason = f"{self._folder}: {error.strerror}"
             raise SinkRetry(reason, after_s=DISK_PAUSE_S, delivered=written) from error
+        times = [_time_ms(item) for item in items if not isinstance(item, Signal)]
+        if times:
+            self._closed_days.settle(max(times))
 
     def close(self) -> None:
         """Do nothing: no file is kept open."""
@@ -110,8 +135,8 @@ class _OfJob(msgspec.Struct):
 def _names_job(path: Path, job: str) -> bool:
     """Return whether a line of the file is a report or signal of the job."""
     name = msgspec.json.encode(job)
-    with path.open("rb") as file:
-        return any(name in line and _job_of(line) == job for line in file)
+    with opened(path) as (lines, _):
+        return any(name in line and _job_of(line) == job for line in lines)
 
 
 def _job_of(line: bytes) -> str:
@@ -128,7 +153,7 @@ def append(path: Path, data: bytes) -> None:
     A partial write is truncated, because the lines will be written again. A new file can be read
     by its user alone, because labels of bins are feature values. Raises ``OSError``.
     """
-    with open(path, "ab+", buffering=0, opener=_private) as file:  # Path has no opener
+    with _to_append(path) as file:
         size = file.seek(0, 2)
         left = memoryview(data)
         try:
@@ -142,20 +167,23 @@ def append(path: Path, data: bytes) -> None:
             raise
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+@contextmanager
+def _to_append(path: Path) -> Iterator[FileIO]:
+    """Open and lock a file; a second time, if another process has just compressed and removed it.
+
+    Where the file system has no locks, the file is used without.
+    """
+    for attempt in range(2):
+        with open(path, "ab+", buffering=0, opener=private) as file:  # Path has no opener
+            if locked(file, path) or attempt == 1:
+                yield file
+                return
 
 
-def torn(file: RawIOBase) -> bool:
-    """Return whether the last line of a file opened with ``ab+`` is not terminated."""
-    if file.seek(0, 2) == 0:
-        return False
-    file.seek(-1, 2)
-    return file.read(1) != b"\n"
+def _time_ms(item: WindowReport | QualityReport | ScheduleReport) -> int:
+    """The end of the window, or the start of a silence that lasts."""
+    return item.start_ms if item.end_ms is None else item.end_ms
 
 
 def _file_of(item: Published) -> str:
-    if isinstance(item, Signal):
-        return "signals.jsonl"
-    time_ms = item.start_ms if item.end_ms is None else item.end_ms
-    return f"{NAMES[type(item)]}-{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}.jsonl"
+    return SIGNALS if isinstance(item, Signal) else name_of(NAMES[type(item)], _time_ms(item))

@@ -11,6 +11,8 @@ from rich.progress import Progress
 
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from sinks.day_files import DAMAGED, files_of, opened
+from stream.commands.command_group import complain
 from stream.commands.usage import wrong_option, wrong_usage
 from stream.config.artifact_paths import ArtifactPaths
 from stream.errors import DataError
@@ -73,14 +75,12 @@ class ReportFiles:
         self.files = [
             file
             for source in sources
-            for file in (sorted(source.glob("reports-*.jsonl")) if source.is_dir() else [source])
+            for file in (files_of(source, ["reports"]) if source.is_dir() else [source])
             if file.is_file()
         ]
         folders = [source if source.is_dir() else source.parent for source in sources]
         self._signals = [path for folder in folders if (path := folder / SIGNALS).is_file()]
-        self._quality = [
-            path for folder in folders for path in sorted(folder.glob("quality-*.jsonl"))
-        ]
+        self._quality = [path for folder in folders for path in files_of(folder, ["quality"])]
 
     @property
     def searched(self) -> str:
@@ -120,9 +120,7 @@ class ReportFiles:
 
     def load_quality(self, found: FoundReport) -> QualityReport:
         """Return a quality report that was found before."""
-        with found.file.open("rb") as file:
-            file.seek(found.offset)
-            return msgspec.json.decode(file.readline(), type=QualityReport)
+        return msgspec.json.decode(_line_at(found), type=QualityReport)
 
     def newest(self) -> list[FoundReport]:
         """Return the newest report of each window, in order of time."""
@@ -142,9 +140,7 @@ class ReportFiles:
 
     def load(self, found: FoundReport) -> WindowReport:
         """Return a report that was found before."""
-        with found.file.open("rb") as file:
-            file.seek(found.offset)
-            return msgspec.json.decode(file.readline(), type=WindowReport)
+        return msgspec.json.decode(_line_at(found), type=WindowReport)
 
     def signal(self, signal_id: str) -> Signal | None:
         """Return the signal with this id, ``dedupe_id`` or, the newest one, this episode."""
@@ -188,13 +184,24 @@ class ReportFiles:
         progress = self._progress
         task = progress.add_task("searching reports", total=size) if progress else None
         for path in files:
-            offset = 0
-            with path.open("rb") as file:
-                for line in file:
-                    if progress and task is not None:
-                        progress.advance(task, len(line))
-                    yield path, offset, line
-                    offset += len(line)
+            offset = read = 0
+            try:
+                with opened(path) as (lines, file):
+                    for line in lines:
+                        if progress and task is not None:
+                            read, before = file.tell(), read
+                            progress.advance(task, read - before)
+                        yield path, offset, line
+                        offset += len(line)
+            except DAMAGED as error:
+                complain(f"{path}: read up to where it is damaged ({error})", "warning")
+
+
+def _line_at(found: FoundReport) -> bytes:
+    """The line of a report that was found before."""
+    with opened(found.file) as (lines, _):
+        lines.seek(found.offset)
+        return lines.readline()
 
 
 def _age(head: ReportHead) -> tuple[str, int]:

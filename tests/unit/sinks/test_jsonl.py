@@ -36,7 +36,7 @@ def test_a_line_restores_the_report_or_signal_with_its_counts(tmp_path: Path) ->
 
 def test_a_file_is_named_after_the_day_of_the_windows_end(tmp_path: Path) -> None:
     ends = [MIDNIGHT_MS - 1, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS]
-    Jsonl(path=str(tmp_path)).open("job").deliver(
+    Jsonl(path=str(tmp_path), compress=False).open("job").deliver(
         [report(start_ms=end - MINUTE_MS, end_ms=end) for end in ends]
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == [

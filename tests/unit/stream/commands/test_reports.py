@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from detectors.report import Signal, WindowReport
+from sinks.day_files import compress
 from stream.commands.explain_target import find_target
 from stream.commands.live_view import Column, LiveView, Row
 from stream.commands.report_files import ReportFiles
@@ -210,3 +211,29 @@ def test_the_view_fits_its_terminal(width: int) -> None:
     long = msgspec.structs.replace(SIGNAL, reasons=(violation("y" * 70, value=2.0),))
     rows = Row(FOUND, "opened", ("1,234 min",)), Row(other, "reminder", ("2 min",))
     assert max(map(len, viewed(width, *rows, signals=(long,)))) <= width
+
+
+def test_compressed_days_are_read_like_the_others(folder: Path, tmp_path: Path) -> None:
+    """Also a day with later lines beside its compressed ones, and one whose file is damaged."""
+    before = [found.head for found in ReportFiles(None, folder).newest()]
+    report_of = ReportFiles(None, folder).report(FOUND.id)
+    (tmp_path / "reports-1.jsonl").rename(tmp_path / "reports-3.jsonl")
+    assert compress(tmp_path / "reports-3.jsonl")
+    late = window(2, generation="20260101T000000.000Z", revision=1, rows=556)
+    (tmp_path / "reports-3.jsonl").write_bytes(msgspec.json.encode(late) + b"\n")
+    files = ReportFiles(None, folder)
+    found = files.newest()
+    assert [entry.head.id for entry in found][:2] == [head.id for head in before][:2]
+    assert [files.load(entry).rows for entry in found] == [777, 100, 556, 100]
+    assert files.report(FOUND.id) == report_of
+
+
+def test_a_damaged_file_is_read_up_to_the_damage_and_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compress(tmp_path / "reports-1.jsonl")
+    archive = tmp_path / "reports-1.jsonl.gz"
+    archive.write_bytes(archive.read_bytes()[:-20])
+    found = ReportFiles(None, folder).newest()
+    assert NEXT_DAY.id in [entry.head.id for entry in found]
+    assert "reports-1.jsonl.gz: read up to where it is damaged" in capsys.readouterr().err
