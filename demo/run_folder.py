@@ -140,7 +140,11 @@ class Folder:
                 }
             },
             "rules": {"cooldown": COOLDOWN},
-            "sinks": [{"type": "prometheus"}, {"type": "jsonl", "path": self.reports.name}],
+            "sinks": [
+                {"type": "prometheus"},
+                # The demo follows the files.
+                {"type": "jsonl", "path": self.reports.name, "compress": False},
+            ],
             "http": {"host": "127.0.0.1", "port": port},
             "dead_letters": {"path": "dead-letters.jsonl"},
             "expose_values": True,

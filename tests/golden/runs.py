@@ -5,7 +5,6 @@ items, and with other readers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from stream.sources.base import Reading
 from stream.state.store import Store
 from stream.telemetry.log_setup import LogSetup
 from tests.golden.replay import START_MS, Results
+from tests.support.day_files import lines_of_days
 
 NOW = Tick(START_MS + 3_600_000)
 SINK = "golden"
@@ -43,10 +43,7 @@ def run_service(config: Config, serve: Serve = serve) -> Results:
 
 def delivered(folder: Path) -> Results:
     """Return all reports and signals that the jsonl sink has written."""
-    files = sorted(folder.glob("reports-*.jsonl"))
-    reports = chain.from_iterable(path.read_bytes().splitlines() for path in files)
-    files = sorted(folder.glob("quality-*.jsonl"))
-    quality = chain.from_iterable(path.read_bytes().splitlines() for path in files)
+    reports, quality = (lines_of_days(folder, kind) for kind in ("reports", "quality"))
     path = folder / "signals.jsonl"
     signals = path.read_bytes().splitlines() if path.exists() else []
     return Results(

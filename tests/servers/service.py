@@ -19,6 +19,7 @@ import yaml
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from tests.servers.base import LOOPBACK, free_port
+from tests.support.day_files import lines_of_days
 
 
 class RunningService:
@@ -154,15 +155,13 @@ class RunningService:
 
     def reports(self, folder: str = "reports") -> list[WindowReport]:
         """Every line of every report file, repeats included; a torn line is skipped."""
-        files = sorted((self.folder / folder).glob("reports-*.jsonl"))
-        lines = [line for file in files for line in file.read_bytes().splitlines()]
+        lines = lines_of_days(self.folder / folder, "reports")
         whole = [line for line in lines if line.endswith(b"}")]
         return [msgspec.json.decode(line, type=WindowReport) for line in whole]
 
     def quality(self, folder: str = "reports") -> list[QualityReport]:
         """Every line of every file of reports on quality, as of :meth:`reports`."""
-        files = sorted((self.folder / folder).glob("quality-*.jsonl"))
-        lines = [line for file in files for line in file.read_bytes().splitlines()]
+        lines = lines_of_days(self.folder / folder, "quality")
         whole = [line for line in lines if line.endswith(b"}")]
         return [msgspec.json.decode(line, type=QualityReport) for line in whole]
 

@@ -85,7 +85,7 @@ def config(folder: Path) -> dict[str, Any]:
         time={"unit": "ms"},
         rules={"min_n": 5},
         grace=None,
-        sinks=[{"type": "jsonl", "path": "reports"}, {"type": "prometheus"}],
+        sinks=[{"type": "jsonl", "path": "reports", "compress": False}, {"type": "prometheus"}],
     )
 
 
