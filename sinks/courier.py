@@ -294,7 +294,7 @@ class Courier(Generic[Item]):
             return "rejected", None
         except SinkRetry as error:
             self._retried += 1
-            self._log_failure(error.reason)
+            self._log_failure(error.reason, error.permission)
             if error.delivered:
                 self._settle(numbers[error.delivered - 1])
             return "retried", error.after_s
@@ -324,7 +324,7 @@ class Courier(Generic[Item]):
         if delivered and self._observer is not None:
             self._observer.delivered(self.name, delivered)
 
-    def _log_failure(self, reason: str) -> None:
+    def _log_failure(self, reason: str, permission: str = "") -> None:
         """Log the first failure of an outage immediately, and then once per minute."""
         now_s = time.monotonic()
         if self._failing_s is None:
@@ -332,7 +332,10 @@ class Courier(Generic[Item]):
             self._throttle = Throttle(RETRYING_EVERY_S)
         if self._throttle.due("retrying"):
             failing_s = round(now_s - self._failing_s, 1)
-            log.warning("sink_retrying", sink=self.name, reason=reason, failing_s=failing_s)
+            needed = {"permission": permission} if permission else {}
+            log.warning(
+                "sink_retrying", sink=self.name, reason=reason, failing_s=failing_s, **needed
+            )
 
     def _log_recovery(self) -> None:
         if self._failing_s is not None:

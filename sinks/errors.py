@@ -7,13 +7,17 @@ class SinkRetry(Exception):
     """A transient error: the items are sent again, after at least ``after_s`` seconds.
 
     With 0, only the back-off of the courier applies. The first ``delivered`` items of the call were
-    delivered and are not sent again.
+    delivered and are not sent again. ``permission`` is the one that is missing, where that is the
+    reason.
     """
 
-    def __init__(self, reason: str, after_s: float = 0.0, delivered: int = 0) -> None:
+    def __init__(
+        self, reason: str, after_s: float = 0.0, delivered: int = 0, permission: str = ""
+    ) -> None:
         self.reason = reason
         self.after_s = after_s
         self.delivered = delivered
+        self.permission = permission
         super().__init__(reason)
 
 

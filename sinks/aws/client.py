@@ -14,6 +14,7 @@ from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from detectors.faults import Fault
 from sinks.aws.faults import fault_named
+from sinks.aws.permissions import missing_permission
 from sinks.errors import ClientUnusable, SinkRejected, SinkRetry
 
 CONNECT_S, READ_S = 5, 20
@@ -139,10 +140,12 @@ def reject_truncated_body(operation_model: Any, response_dict: Mapping[str, Any]
         )
 
 
-def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
+def meaning(
+    code: str, text: str, index: int, permission: str = ""
+) -> SinkRetry | SinkRejected:
     """Return the error to raise for the item at ``index``, from the error ``code`` of a service.
 
-    All items before it were delivered. Only an invalid item is rejected. Refused or expired
+    ``permission`` is the one that the service says is missing. All items before it were delivered. Only an invalid item is rejected. Refused or expired
     credentials and a missing topic can be repaired while the items wait; throttling and faults of
     the service are transient. A throttled item is sent again after 5 s at the earliest.
 
@@ -153,7 +156,8 @@ def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
     """
     if code in PERMANENT_CODES:
         return SinkRejected(index, text)
-    return SinkRetry(code or text, THROTTLED_S if code in THROTTLED_CODES else 0.0, delivered=index)
+    after_s = THROTTLED_S if code in THROTTLED_CODES else 0.0
+    return SinkRetry(code or text, after_s, delivered=index, permission=permission)
 
 
 def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]) -> Any:
@@ -165,9 +169,9 @@ def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]
     try:
         response = operation(**arguments)
     except botocore.exceptions.ClientError as error:
-        raise meaning(
-            str(error.response.get("Error", {}).get("Code", "")), str(error), index
-        ) from error
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        permission = missing_permission(operation, error)
+        raise meaning(code, str(error), index, permission) from error
     except botocore.exceptions.ParamValidationError as error:
         raise SinkRejected(index, str(error)) from error
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:

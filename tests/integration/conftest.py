@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,27 +37,14 @@ def allowed(
 ) -> Iterator[Callable[[str], None]]:
     """``allowed(policy)`` restricts this process to the permissions of the policy."""
 
-    def enforce(free_requests: int) -> None:
-        post = urllib.request.Request(
-            f"{moto.url}/moto-api/reset-auth",
-            str(free_requests).encode(),
-            {"Content-Type": "text/plain"},
-        )
-        urllib.request.urlopen(post, timeout=10).close()
-
     def allow(policy: str) -> None:
-        iam = moto.client("iam")
-        iam.create_user(UserName="driftline")
-        iam.put_user_policy(UserName="driftline", PolicyName="state", PolicyDocument=policy)
-        key = iam.create_access_key(UserName="driftline")["AccessKey"]
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        for name, value in moto.restricted_to(policy).items():
+            monkeypatch.setenv(name, value)
         monkeypatch.delenv("AWS_SESSION_TOKEN")
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        enforce(0)
 
     yield allow
-    enforce(1_000_000_000)
+    moto.permit_everything()
 
 
 @pytest.fixture

@@ -210,5 +210,5 @@ def test_the_live_check_tells_bucket_permissions_and_cost_and_puts_nothing(
     allowed(ALLOWED)
     code, text = told(BUCKET)
     assert code == 0, text
-    assert "whether the bucket exists is unknown: 403" in text
+    assert "whether the bucket exists is unknown: AccessDenied" in text
     assert "this check needs s3:ListBucket" in text

@@ -72,6 +72,35 @@ class MotoServer:
         with urllib.request.urlopen(post, timeout=10) as response:
             response.read()
 
+    def restricted_to(self, policy: str) -> dict[str, str]:
+        """Enforce permissions from now on; return the credentials of a user with this policy.
+
+        moto checks actions and, in S3 and SQS, resources. A statement with a condition permits
+        nothing. Until :meth:`permit_everything` all other credentials are refused.
+        """
+        iam = self.client("iam")
+        iam.create_user(UserName="driftline")
+        iam.put_user_policy(UserName="driftline", PolicyName="policy", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="driftline")["AccessKey"]
+        self._enforce_after(0)
+        return {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+    def permit_everything(self) -> None:
+        """End the enforcement of permissions."""
+        self._enforce_after(1_000_000_000)
+
+    def _enforce_after(self, requests: int) -> None:
+        """Enforce permissions once this many further requests have been answered."""
+        post = urllib.request.Request(
+            f"{self.url}/moto-api/reset-auth",
+            str(requests).encode(),
+            {"Content-Type": "text/plain"},
+        )
+        urllib.request.urlopen(post, timeout=10).close()
+
     def client(self, service: str) -> Any:
         """Return a boto3 client of ``service`` for this server, with fake credentials."""
         import boto3

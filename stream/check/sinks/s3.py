@@ -21,11 +21,15 @@ FILES: Final = 4
 
 
 def live_check(sink: S3, context: CheckContext) -> list[Finding]:
-    """Check that the bucket exists, and estimate the cost of its requests; nothing is put."""
+    """Check that the bucket exists, and estimate the cost of its requests; nothing is put.
+
+    One key below the prefix is asked for, so that a permission for this prefix alone is enough.
+    """
     aws = client("s3", sink.region, sink.endpoint_url)
     subject = f"s3 s3://{sink.bucket}/{folder(sink.prefix)}"
+    listing = {"Bucket": sink.bucket, "Prefix": folder(sink.prefix), "MaxKeys": 1}
     try:
-        call(aws.head_bucket, "ResponseMetadata", 0, {"Bucket": sink.bucket})
+        call(aws.list_objects_v2, "KeyCount", 0, listing)
     except (SinkRetry, SinkRejected) as error:
         found = _refusal(subject, error.reason)
     else:
@@ -57,9 +61,9 @@ def cost_finding(sink: S3, subject: str, every_ms: int, models: int) -> Finding:
 
 
 def _refusal(subject: str, code: str) -> Finding:
-    if code in ("404", "NoSuchBucket"):
+    if code == "NoSuchBucket":
         return Finding(subject, "the bucket does not exist", "fault", "Create it, or correct it")
-    if code in ("301", "PermanentRedirect", "400"):
+    if code in ("301", "PermanentRedirect", "AuthorizationHeaderMalformed"):
         advice = "Set region to that of the bucket"
         return Finding(subject, f"the bucket is in another region ({code})", "fault", advice)
     message = f"whether the bucket exists is unknown: {code}"
