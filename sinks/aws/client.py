@@ -140,14 +140,13 @@ def reject_truncated_body(operation_model: Any, response_dict: Mapping[str, Any]
         )
 
 
-def meaning(
-    code: str, text: str, index: int, permission: str = ""
-) -> SinkRetry | SinkRejected:
+def meaning(code: str, text: str, index: int, permission: str = "") -> SinkRetry | SinkRejected:
     """Return the error to raise for the item at ``index``, from the error ``code`` of a service.
 
-    ``permission`` is the one that the service says is missing. All items before it were delivered. Only an invalid item is rejected. Refused or expired
+    All items before it were delivered. Only an invalid item is rejected. Refused or expired
     credentials and a missing topic can be repaired while the items wait; throttling and faults of
     the service are transient. A throttled item is sent again after 5 s at the earliest.
+    ``permission`` is the one that the service says is missing.
 
     >>> meaning("InvalidParameterValue", "too long", 3)
     SinkRejected('item 3: too long')

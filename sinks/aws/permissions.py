@@ -28,8 +28,8 @@ def missing_permission(operation: Any, error: Any) -> str:
         return ""
     if of_key := OF_KEY.search(str(error)):
         return of_key[1]
-    client = getattr(operation, "__self__", None)
-    if not hasattr(client, "meta"):
+    meta = getattr(getattr(operation, "__self__", None), "meta", None)
+    if meta is None:
         return ""
     name = error.operation_name
-    return f"{client.meta.service_model.service_name}:{ACTIONS.get(name, name)}"
+    return f"{meta.service_model.service_name}:{ACTIONS.get(name, name)}"
