@@ -133,10 +133,14 @@ def _sendable_rows(
     return kept
 
 
-def main(pipe_number: int, counter_number: int) -> None:
-    """Answer the messages of the pipe until it ends."""
+def main(pipe_number: int, counter_number: int, longest_s: float) -> None:
+    """Answer the messages of the pipe until it ends.
+
+    A message that takes ``longest_s`` ends the process: the reader, which ends it sooner, is gone.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, longest_s)
     os.dup2(2, 1)  # what C code prints
     pipe = Connection(pipe_number)
     called = memoryview(mmap.mmap(counter_number, COUNTER)).cast("q")
@@ -152,7 +156,10 @@ def main(pipe_number: int, counter_number: int) -> None:
     decode = msgspec.msgpack.Decoder(CaptureChunk).decode
     try:
         while True:
-            answer = runner.run(decode(pipe.recv_bytes()), called)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            message = pipe.recv_bytes()
+            signal.setitimer(signal.ITIMER_REAL, longest_s)
+            answer = runner.run(decode(message), called)
             messages, left_out = said.take()
             answer = msgspec.structs.replace(answer, said=messages, unsaid=left_out)
             pipe.send_bytes(msgspec.msgpack.encode(answer))

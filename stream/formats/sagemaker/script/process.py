@@ -22,10 +22,12 @@ from stream.formats.sagemaker.script.messages import CaptureChunk, Load, LoadAns
 
 START_S: Final = 60.0
 """The longest time in which a script may be imported."""
+LONGEST_S: Final = 75.0
+"""The longest time of any answer, after which the process ends even if the reader is gone."""
 _ROOT: Final = str(Path(stream.__file__).resolve().parent.parent)
 _MAIN: Final = (
     "import sys; sys.path.insert(0, {root!r});"
-    " from stream.formats.sagemaker.script.child import main; main({pipe}, {counter})"
+    " from stream.formats.sagemaker.script.child import main; main({pipe}, {counter}, {longest})"
 )
 
 
@@ -122,7 +124,7 @@ class ScriptProcess:
 
 def _start(pipe: int, counter: int) -> subprocess.Popen[bytes]:
     """Start the process in a group of its own, so that Ctrl-C does not reach it."""
-    command = _MAIN.format(root=_ROOT, pipe=pipe, counter=counter)
+    command = _MAIN.format(root=_ROOT, pipe=pipe, counter=counter, longest=LONGEST_S)
     return subprocess.Popen(
         [sys.executable, "-P", "-c", command],
         stdin=subprocess.DEVNULL,

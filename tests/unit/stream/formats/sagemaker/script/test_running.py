@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from stream.config.load import load
 from stream.errors import ConfigError
 from stream.formats.sagemaker.format import Sagemaker
-from stream.formats.sagemaker.script import runner
+from stream.formats.sagemaker.script import process, runner
 from stream.formats.sagemaker.script.runner import Script
 from stream.formats.sagemaker.script.script_log import ScriptLog
 from tests.unit.stream.formats.sagemaker.script.captures import (
@@ -176,6 +176,20 @@ def test_the_process_ends_with_the_script(tmp_path: Path) -> None:
     gc.collect()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_process_whose_reader_is_gone_ends_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not the reader here that ends the call: it would wait for three more seconds."""
+    monkeypatch.setattr(process, "LONGEST_S", 1.0)
+    script = """
+        def preprocess_handler(inference_record):
+            while True: pass
+    """
+    running = Script(form_with(tmp_path, script).preprocess, 4.0, False)
+    _, faults = running.run(["x"], [capture()])
+    assert faults[0].detail == "the process of the script ended: signal 14 (Alarm clock)"
 
 
 def test_a_script_is_imported_once_by_a_process(tmp_path: Path) -> None:
