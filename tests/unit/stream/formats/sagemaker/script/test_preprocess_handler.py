@@ -10,11 +10,13 @@ import pytest
 
 from stream.baselining.columns import ModelColumns
 from stream.events import Assign
+from stream.formats.base import ColumnType, DecodingPlan, Schema
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from stream.testing.format import LAYOUT, PLAN, TIME_MS, FormatContract, FormatRig, identity
 from stream.testing.records import raw_batch
+from tests.support.paths import SHARED
 from tests.support.records import NoSource, job_settings
 from tests.unit.stream.formats.sagemaker.script.captures import (
     DOCUMENTED,
@@ -284,3 +286,21 @@ def test_a_dropped_record_balances_the_ledger_and_moves_the_mark(tmp_path: Path)
     assert partial.dead_letters == []
     [(_, _, profile)] = partial.profiles
     assert profile.rows == 2
+
+
+def test_the_documented_script_reads_real_captures_like_the_format_alone(tmp_path: Path) -> None:
+    path = SHARED / "capture" / "churn_csv_capture.jsonl"
+    if not path.exists():
+        pytest.skip(f"no captures of an endpoint: {path} is missing")
+    lines = path.read_bytes().splitlines()
+    width = len(json.loads(lines[0])["captureData"]["endpointInput"]["data"].split(","))
+    inputs = tuple(f"x{k}" for k in range(width))
+    types = dict.fromkeys(("p", *inputs), ColumnType("float"))
+    plan = DecodingPlan((Schema(("p",), inputs, types),), {"m": 0})
+    alone, scripted = (
+        form.open(identity(), plan).decode([raw_batch(lines)])
+        for form in (Sagemaker(), form_with(tmp_path, DOCUMENTED))
+    )
+    assert not scripted.rejects
+    assert len(cells(scripted)["record"]) == len(lines) > 0
+    assert cells(scripted) == cells(alone)
