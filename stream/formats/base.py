@@ -6,7 +6,7 @@ a :class:`Format`, its configuration, and a :class:`Decoder`, which that configu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -73,7 +73,12 @@ class Decoder(Protocol):
 
 @runtime_checkable
 class PacedDecoder(Decoder, Protocol):
-    """A decoder that takes long for a record, and says how many it can decode in a short time."""
+    """A decoder that takes long for a record, and says how many it can decode in a short time.
+
+    Where it waits in a call, it calls ``on_wait`` at least once a second.
+    """
+
+    on_wait: Callable[[], object]
 
     @property
     def most_records(self) -> int:

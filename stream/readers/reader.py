@@ -104,6 +104,8 @@ class Reader:
         self._dedupe = dedupe
         self._assigned: dict[str, _Assigned] = {}
         self._plan: ReadingPlan | None = None
+        self.on_wait: Callable[[], object] = lambda: None
+        """Called again and again while a decoder waits, to show that the reader does not hang."""
         self._careful_records = 0
         self._skip: dict[str, Position] = {}
 
@@ -112,6 +114,8 @@ class Reader:
         self._plan = plan
         self._decoder = self._format.open(self._identity, plan.decoding)
         self._paced = self._decoder if isinstance(self._decoder, PacedDecoder) else None
+        if self._paced:
+            self._paced.on_wait = self.on_wait
         records = CELLS_PER_BATCH // max(plan.width, 1)
         self.max_records = max(MIN_RECORDS, min(MAX_RECORDS, records))
 

@@ -92,6 +92,7 @@ class _Loop:
         self._unacknowledged = self._orders = 0
         self._heartbeat = Heartbeat(0, False)
         self._heartbeat_s = 0.0
+        self._reader.on_wait = self._send_waiting
 
     def run(self) -> None:
         """Run until the owner orders ``Shutdown``; raises ``EOFError`` when it is gone."""
@@ -145,8 +146,14 @@ class _Loop:
 
     def _send_heartbeat(self) -> None:
         """Send a heartbeat if the last one is a second old or had another content."""
+        self._send_if_due(Heartbeat(self._orders, self._reading.finished))
+
+    def _send_waiting(self) -> None:
+        """Send a heartbeat while records are decoded, which are not read to their end yet."""
+        self._send_if_due(Heartbeat(self._heartbeat.orders, False))
+
+    def _send_if_due(self, heartbeat: Heartbeat) -> None:
         now_s = time.monotonic()
-        heartbeat = Heartbeat(self._orders, self._reading.finished)
         if heartbeat != self._heartbeat or now_s - self._heartbeat_s >= HEARTBEAT_S:
             self._heartbeat = heartbeat
             self._heartbeat_s = now_s

@@ -12,7 +12,7 @@ side. A side without columns in the schema is not decoded.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
@@ -214,6 +214,15 @@ class ScriptedDecoder(CaptureDecoder):
     def __init__(self, form: Sagemaker, identity: IdentityConfig, plan: DecodingPlan) -> None:
         self._script = script_of(form.preprocess, form.limit_s, identity.expose_names)
         super().__init__(form, identity, plan)
+
+    @property
+    def on_wait(self) -> Callable[[], object]:
+        """What is called while the script runs."""
+        return self._script.on_wait
+
+    @on_wait.setter
+    def on_wait(self, called: Callable[[], object]) -> None:
+        self._script.on_wait = called
 
     @property
     def most_records(self) -> int:

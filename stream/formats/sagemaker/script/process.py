@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +22,7 @@ from stream.formats.sagemaker.script.messages import CaptureChunk, Load, LoadAns
 
 START_S: Final = 60.0
 """The longest time in which a script may be imported."""
+WAIT_S: Final = 0.5
 LONGEST_S: Final = 75.0
 """The longest time of any answer, after which the process ends even if the reader is gone."""
 _ROOT: Final = str(Path(stream.__file__).resolve().parent.parent)
@@ -29,6 +30,9 @@ _MAIN: Final = (
     "import sys; sys.path.insert(0, {root!r});"
     " from stream.formats.sagemaker.script.child import main; main({pipe}, {counter}, {longest})"
 )
+
+
+OnWait = Callable[[], object]
 
 
 class ScriptUnusable(Exception):
@@ -59,7 +63,9 @@ class ScriptProcess:
     ``first_s``. Raises :class:`ScriptUnusable` if the import fails.
     """
 
-    def __init__(self, load: Load, limit_s: float, first_s: float) -> None:
+    def __init__(
+        self, load: Load, limit_s: float, first_s: float, on_wait: OnWait = lambda: None
+    ) -> None:
         self._limit_s, self._first_s = limit_s, first_s
         self._pipe, its_end = Pipe()
         with tempfile.TemporaryFile() as counter:
@@ -68,17 +74,18 @@ class ScriptProcess:
             self._process = _start(its_end.fileno(), counter.fileno())
         its_end.close()
         self._end = weakref.finalize(self, _end, self._process, self._pipe)
-        self.function = self._load(load)
+        self.function = self._load(load, on_wait)
 
-    def run(self, chunk: CaptureChunk, until_s: float) -> Preprocessed:
+    def run(self, chunk: CaptureChunk, until_s: float, on_wait: OnWait) -> Preprocessed:
         """Return the rows of a chunk; raises :class:`ScriptLost`, after which this is of no use.
 
-        The process is also ended at ``until_s`` on the monotonic clock.
+        The process is also ended at ``until_s`` on the monotonic clock. ``on_wait`` is called again
+        and again until it answers.
         """
         self._called[0] = 0
         try:
             self._pipe.send_bytes(msgspec.msgpack.encode(chunk))
-            answer = self._receive(until_s)
+            answer = self._receive(until_s, on_wait)
         except (EOFError, OSError) as error:
             self._process.wait(1.0)
             raise self._lost(timed_out=False) from error
@@ -89,10 +96,11 @@ class ScriptProcess:
         """End the process."""
         self._end()
 
-    def _receive(self, until_s: float) -> bytes:
+    def _receive(self, until_s: float, on_wait: OnWait) -> bytes:
         """Return the answer; ends the process if a call takes longer than its limit."""
         called, since_s = 0, time.monotonic()
-        while not self._pipe.poll(self._limit_s / 4):
+        while not self._pipe.poll(min(self._limit_s / 4, WAIT_S)):
+            on_wait()
             now_s = time.monotonic()
             if self._called[0] != called:
                 called, since_s = self._called[0], now_s
@@ -105,10 +113,13 @@ class ScriptProcess:
         self.close()
         return ScriptLost(self._called[0], timed_out, self._process.returncode or 0)
 
-    def _load(self, load: Load) -> str:
+    def _load(self, load: Load, on_wait: OnWait) -> str:
         try:
             self._pipe.send_bytes(msgspec.msgpack.encode(load))
-            if not self._pipe.poll(START_S):
+            until_s = time.monotonic() + START_S
+            while not self._pipe.poll(WAIT_S) and time.monotonic() < until_s:
+                on_wait()
+            if not self._pipe.poll(0):
                 raise ScriptUnusable(f"its import takes longer than {START_S:.0f} s")
             loaded = msgspec.msgpack.decode(self._pipe.recv_bytes(), type=LoadAnswer)
             if loaded.fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,8 +21,8 @@ from stream.formats.sagemaker.script.process import (
 from stream.formats.sagemaker.script.script_log import ScriptLog
 from stream.outcomes import SCRIPT_FAILED, SCRIPT_TIMED_OUT
 
-BATCH_S: Final = 10.0
-"""The longest time for one batch; a reader that is silent for 15 s is replaced."""
+BATCH_S: Final = 30.0
+"""The longest time for one batch, that of starting the process again included."""
 AIM_S: Final = 0.5
 """The time for which records are asked for at once."""
 FIRST_S: Final = 5.0
@@ -49,6 +49,7 @@ class Script:
     def __init__(self, path: str, limit_s: float, expose: bool) -> None:
         source = Path(path).read_text(encoding="utf-8-sig")
         self.most_records = FIRST_RECORDS
+        self.on_wait: Callable[[], object] = lambda: None
         self._load = Load(path, source, expose)
         self._limit_s = limit_s
         self._first_s = max(limit_s, FIRST_S)
@@ -87,7 +88,7 @@ class Script:
 
     def _run_chunk(self, chunk: CaptureChunk, until_s: float) -> Preprocessed:
         process, started_s = self._running(), time.monotonic()
-        made = process.run(chunk, until_s)
+        made = process.run(chunk, until_s, self.on_wait)
         if self._first_s > self._limit_s:  # the first chunk says how long a first call may take
             taken_s = time.monotonic() - started_s
             self._first_s = min(self._first_s, max(self._limit_s, 4 * taken_s))
@@ -97,7 +98,9 @@ class Script:
     def _running(self) -> ScriptProcess:
         if self._process is None:
             try:
-                self._process = ScriptProcess(self._load, self._limit_s, self._first_s)
+                self._process = ScriptProcess(
+                    self._load, self._limit_s, self._first_s, self.on_wait
+                )
             except OSError as error:  # no memory, too many processes
                 raise ScriptUnusable(str(error)) from error
         return self._process

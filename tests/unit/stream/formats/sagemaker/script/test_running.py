@@ -11,12 +11,19 @@ from textwrap import dedent
 import pytest
 from structlog.testing import capture_logs
 
+from stream.baselining.columns import ModelColumns
 from stream.config.load import load
 from stream.errors import ConfigError
+from stream.events import Assign
 from stream.formats.sagemaker.format import Sagemaker
 from stream.formats.sagemaker.script import process, runner
 from stream.formats.sagemaker.script.runner import Script
 from stream.formats.sagemaker.script.script_log import ScriptLog
+from stream.readers.plan import ReadingPlan
+from stream.readers.reader import Reader
+from stream.testing.format import LAYOUT, identity
+from stream.testing.records import raw_batch
+from tests.support.records import NoSource, job_settings
 from tests.unit.stream.formats.sagemaker.script.captures import (
     DOCUMENTED,
     capture,
@@ -146,6 +153,24 @@ def test_a_batch_ends_in_time_even_if_each_record_hangs(
     assert {reason for _, reason, _ in rejected(decoded)} == {"script_timed_out"}
     assert len(decoded.rejects) == 50
     assert rejected(decoded)[-1][2] == "not run: 1 s had passed"
+
+
+def test_a_reader_shows_that_it_is_alive_while_a_script_runs(tmp_path: Path) -> None:
+    script = """
+        import time
+        def preprocess_handler(inference_record):
+            time.sleep(0.9)
+            return {"x": 1}
+    """
+    form = form_with(tmp_path, script, "3s")
+    reader = Reader(NoSource(), form, identity(), job_settings())
+    waits: list[float] = []
+    reader.on_wait = lambda: waits.append(time.monotonic())
+    reader.use(ReadingPlan({"m": ModelColumns(("p",), ("x", "n", "t"), LAYOUT)}, form))
+    reader.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
+    waits.clear()
+    reader.fold([raw_batch([capture(), capture()])])
+    assert len(waits) >= 2
 
 
 def test_a_slow_script_is_asked_for_few_records(tmp_path: Path) -> None:
