@@ -56,7 +56,7 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     windows of that period, with SageMaker's own distance. In a namespace of batch transform jobs
     (``aws/sagemaker/ModelMonitoring/...``) there is no dimension ``Endpoint``. An hour without rows
     has no datum, as after a failed execution; if its baseline is replaced within it, the hour has
-    the datum of its last part. No hour is lost while CloudWatch cannot be reached, up to the two
+    the datum of the rows before. No hour is lost while CloudWatch cannot be reached, up to the two
     weeks after which CloudWatch itself refuses data; reading does not pause.
 
     A datum is timed at the end of its window or period, and put for revision 0 only. Windows and
@@ -303,15 +303,11 @@ class ScheduleDelivery(Delivery):
         self._aws.close()
 
     def _is_put(self, report: ScheduleReport) -> bool:
-        """Return whether a report has a datum that was not taken before.
-
-        A period that another baseline ended early has none: its last part has the datum.
-        """
+        """Return whether a report has a datum that was not taken before."""
         is_new = report.end_ms > self._taken_ms.get((report.model, report.variant), -1)
         return (
             is_new
             and report.schedule_ms == self._sink.schedule_ms
-            and not report.end_ms % report.schedule_ms
             and not report.revision
             and report.status not in ("NoData", "Learning")
         )

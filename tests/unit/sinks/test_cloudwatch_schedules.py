@@ -89,14 +89,10 @@ def test_a_period_without_a_verdict_has_no_datum(status: str) -> None:
     assert sent.calls == []
 
 
-def test_the_part_of_an_hour_before_a_new_baseline_has_no_datum() -> None:
-    half_ms = FIRST_MS + HOUR_MS // 2
+def test_an_hour_whose_baseline_is_replaced_has_one_datum() -> None:
     sent = wire()
     sent.delivery.deliver(
-        [
-            schedule_report(0, end_ms=half_ms, status="Incomplete"),
-            schedule_report(0, start_ms=half_ms, baseline="b1"),
-        ]
+        [schedule_report(0, status="Incomplete"), schedule_report(0, 1, baseline="b1")]
     )
     assert hours(sent) == [0]
 
