@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from sinks.cloudwatch import Cloudwatch
+from stream.testing.schedule_reports import schedule_report
 from tests.servers.moto import REGION, MotoServer
 from tests.servers.service import RunningService
 from tests.support import jobs
@@ -97,3 +101,15 @@ def test_the_sum_of_an_hour_of_constant_traffic_is_the_value(
     by_window = hours(moto, "driftline/data-metrics", "m", "feature_non_null_area")
     assert sum(point["SampleCount"] for point in by_window) == 61
     assert by_window[0]["Sum"] > 59 * 0.79, "what the alarms would have read"
+
+
+def test_the_permission_to_put_metrics_is_enough(
+    moto: MotoServer, allowed: Callable[[str], None]
+) -> None:
+    """moto checks the prefix of the endpoint (``monitoring``); AWS checks ``cloudwatch``."""
+    statement = {"Effect": "Allow", "Action": "monitoring:PutMetricData", "Resource": "*"}
+    sink = Cloudwatch(layout="sagemaker", region=REGION, endpoint_url=moto.url)
+    allowed(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    with closing(sink.open("job")) as delivery:
+        delivery.deliver([schedule_report(0), schedule_report(1)])
+        assert not delivery.needs(schedule_report(1))
