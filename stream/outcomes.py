@@ -62,7 +62,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "unknown_encoding": "The payload is neither CSV nor JSON, nor BASE64 of one of these",
     "header_row": (
         "The first row of the payload repeats the names of the columns: set `header: true` under"
-        " `format`"
+        " `format`; or pandas took a row of data for them, and counted its equal values (0, 0.1,"
+        " 0.2): read the file that is sent with `header=None`"
     ),
     "row_count": (
         "The request and the response have different numbers of rows, or a payload has no rows; of"

@@ -155,6 +155,8 @@ def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, ob
     alone = len(names) == len(lines) == 1
     if not header and not alone and len(first) == len(names) and set(first) == set(names):
         raise Rejected("header_row")
+    if len(names) > 11 and counts_equal_values(lines[0]):
+        raise Rejected("header_row")
     titles = list(names)
     if header and (set(first) & set(names) or (len(lines) > 1 and not has_data(lines[0]))):
         titles = first
@@ -166,6 +168,17 @@ def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, ob
             raise Rejected("too_few_columns" if width < len(titles) else "too_many_columns")
     rows = [dict(zip(titles, line, strict=True)) for line in lines]
     return [{name: row.get(name) for name in names} for row in rows]
+
+
+def counts_equal_values(cells: Sequence[str]) -> bool:
+    """Whether pandas made the row of one of data: all differ, and some are x.1, x.2, ... x.11."""
+    if len(set(cells)) < len(cells):
+        return False
+    for first in cells:
+        copies = [f"{first[:-2]}.{k}" for k in range(1, 12)]
+        if first.endswith(".1") and [cell for cell in cells if cell in copies] == copies:
+            return True
+    return False
 
 
 def has_data(cells: Sequence[str]) -> bool:

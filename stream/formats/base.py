@@ -44,10 +44,13 @@ class DecodingPlan(NamedTuple):
     """The distinct schemas, and the index of the schema of each model.
 
     A model that is not in ``models`` is unknown: its records are rejected as ``unknown_model``.
+    ``names_count``: a row that seems to name the columns of a CSV, where none should, counts as one
+    of data, as it does for SageMaker Model Monitor.
     """
 
     schemas: tuple[Schema, ...]
     models: dict[str, int]
+    names_count: bool = False
 
 
 class Decoder(Protocol):

@@ -27,6 +27,7 @@ from detectors.profiles.columns import (
 from detectors.profiles.layout import FRACTIONAL, MISSING, STRING
 from detectors.profiles.wide_batch import WideBatch, cut_numbers
 from stream.formats.base import ColumnType
+from stream.formats.mangled_header import COPIES, mangled_lines
 
 FEW_ROWS: Final = 200
 MANY_COLUMNS: Final = 50
@@ -52,14 +53,16 @@ class JoinedPayloads(NamedTuple):
     unsafe: NDArray[np.int64]
 
 
-def join(payloads: Sequence[str], names: Sequence[str]) -> JoinedPayloads:
+def join(
+    payloads: Sequence[str], names: Sequence[str], names_count: bool = False
+) -> JoinedPayloads:
     """Join the payloads of a table of these columns.
 
     A newline at the end of a payload does not start another row. Unsafe are a quote that neither
     encloses a whole cell nor is half of an escaped one, a carriage return outside a line end, a
     byte order mark at the start of a line (which may become the first one), an empty line in a
-    table of more than one column (Arrow reads it as missing values), and a line that may repeat the
-    names of the columns.
+    table of more than one column (Arrow reads it as missing values), and, unless ``names_count``, a
+    line that may repeat the names of the columns, or that pandas may have made of a row of data.
     """
     width = len(names)
     data = "\n".join([*payloads, ""]).encode()
@@ -77,8 +80,10 @@ def join(payloads: Sequence[str], names: Sequence[str]) -> JoinedPayloads:
         ends = np.flatnonzero(letters == ord("\n"))
     quoted = b'"' in data
     lines = _unsafe_lines(data, letters, ends, width, quoted)
-    if width > 1 or rows is not None:
+    if (width > 1 or rows is not None) and not names_count:
         lines[_header_lines(data, ends, names)] = True
+    if width > COPIES and not names_count:
+        lines[mangled_lines(data, ends, quoted)] = True
     unsafe = np.flatnonzero(lines)
     if rows is not None:
         unsafe = np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])

@@ -12,6 +12,7 @@ from typing import Final
 from detectors.profiles.columns import NUMBER
 from stream.formats.faults import MalformedRecord
 from stream.formats.json_text import BYTE_ORDER_MARK
+from stream.formats.mangled_header import COPIES, is_mangled
 
 TOO_NARROW: Final = "too_few_columns"
 TOO_WIDE: Final = "too_many_columns"
@@ -21,24 +22,39 @@ csv.field_size_limit(sys.maxsize)
 
 
 def csv_rows(
-    text: str, names: Sequence[str], header: bool, side: str
+    text: str, names: Sequence[str], header: bool, side: str, *, names_count: bool = False
 ) -> list[Sequence[str | None]]:
     """Return the rows of a payload, each with a cell for every name.
 
     An empty line is a row with one empty cell. With ``header`` a first row that names columns
     orders the cells, and names without a cell are missing; a payload without such a row is read by
-    position. Raises :class:`~stream.formats.faults.MalformedRecord`: ``undecodable``,
-    ``header_row``, ``too_few_columns``, ``too_many_columns``.
+    position. Without, a first row that names all columns is rejected; so is in any case one that
+    pandas made of a row of data (:mod:`stream.formats.mangled_header`). With ``names_count`` both
+    are rows like others.
+
+    Raises :class:`~stream.formats.faults.MalformedRecord`: ``undecodable``, ``header_row``,
+    ``too_few_columns``, ``too_many_columns``.
     """
     rows = _parsed(text.removeprefix(BYTE_ORDER_MARK), side)
-    if not header and is_header(rows[0], names, len(rows)):
-        raise MalformedRecord(HEADER_ROW, f"first row of the {side}")
+    if not names_count:
+        _reject_names(rows, names, header, side)
     named = header and _names_columns(rows[0], names, len(rows))
     width = len(rows[0]) if named else len(names)
     for number, row in enumerate(rows, 1):
         if len(row) != width:
             raise width_mismatch(len(row), width, side, number if len(rows) > 1 else 0)
     return _by_header(rows, names) if named else list(rows)
+
+
+def _reject_names(
+    rows: Sequence[Sequence[str]], names: Sequence[str], header: bool, side: str
+) -> None:
+    """Raise ``header_row`` if the first row holds names where there should be data."""
+    if not header and is_header(rows[0], names, len(rows)):
+        raise MalformedRecord(HEADER_ROW, f"first row of the {side}")
+    if len(names) > COPIES and is_mangled(rows[0]):
+        detail = f"first row of the {side}: equal values are counted, as pandas does with names"
+        raise MalformedRecord(HEADER_ROW, detail)
 
 
 def width_mismatch(cells: int, width: int, side: str, row: int = 0) -> MalformedRecord:

@@ -35,7 +35,8 @@ class RowShape(NamedTuple):
 
     ``side`` is its name in details, ``names`` are its columns, ``rows`` is the path of the rows in
     a JSON document, and ``paths`` are the dotted paths, in a row, of columns that are not under
-    their own name. ``header``: the first row of a CSV payload names the columns.
+    their own name. ``header``: the first row of a CSV payload names the columns. ``names_count``: a
+    first row that seems to name columns, where none should, counts as one of data.
     """
 
     side: str
@@ -43,6 +44,7 @@ class RowShape(NamedTuple):
     rows: Path
     paths: dict[str, str]
     header: bool
+    names_count: bool = False
 
 
 def json_rows(text: str, shape: RowShape) -> list[Row]:

@@ -71,7 +71,8 @@ def rows_of(text: str, kind: str, shape: RowShape) -> Sequence[Row]:
     """
     rows: Sequence[Row]
     if kind == "CSV":
-        rows = csv_rows(text, shape.names, shape.header, shape.side)
+        count = shape.names_count
+        rows = csv_rows(text, shape.names, shape.header, shape.side, names_count=count)
     else:
         rows = json_rows(text, shape)
     if not rows:

@@ -47,7 +47,13 @@ def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:
     """Return the plan by which readers decode and count the records of the models."""
     columns = columns_by_model(config, baselines)
     predictions = _prediction_rules(config, columns)
-    return ReadingPlan(columns, config.format, predictions, settings_of(config).keep_values)
+    return ReadingPlan(
+        columns,
+        config.format,
+        predictions,
+        keep_values=settings_of(config).keep_values,
+        names_count=config.rules.is_sagemaker,
+    )
 
 
 def _prediction_rules(

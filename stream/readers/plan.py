@@ -18,7 +18,8 @@ class ReadingPlan:
     :class:`~detectors.profiles.fold.Fold` for each schema, and ``position[model]`` is the index of
     the model's layout in the fold of its schema. ``fingerprints`` are those of the layouts.
     ``predictions`` says which predictions wait for labels, ``None`` if none do. With
-    ``keep_values``, profiles keep the distinct values of each feature.
+    ``keep_values``, profiles keep the distinct values of each feature. ``names_count``: see
+    :class:`~stream.formats.base.DecodingPlan`.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class ReadingPlan:
         record_format: Format,
         predictions: PredictionRules | None = None,
         keep_values: bool = False,
+        names_count: bool = False,
     ) -> None:
         self.models = dict(models)
         self.predictions = predictions
@@ -41,7 +43,7 @@ class ReadingPlan:
                 members.append([])
             members[schemas.index(schema)].append(name)
         schema_of = {name: s for s, names in enumerate(members) for name in names}
-        self.decoding = DecodingPlan(tuple(schemas), schema_of)
+        self.decoding = DecodingPlan(tuple(schemas), schema_of, names_count)
         self.position = {name: m for names in members for m, name in enumerate(names)}
         self.folds = [
             Fold([models[name].layout for name in names], keep_values) for names in members

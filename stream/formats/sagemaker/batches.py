@@ -204,8 +204,11 @@ class CaptureTable:
         return unsafe
 
     def _joined(self, group: PayloadGroup) -> list[JoinedPayloads]:
-        names = [self._shapes[side].names for side in group.sides]
-        return [join(payloads, of) for payloads, of in zip(group.payloads, names, strict=True)]
+        shapes = [self._shapes[side] for side in group.sides]
+        return [
+            join(payloads, shape.names, shape.names_count)
+            for payloads, shape in zip(group.payloads, shapes, strict=True)
+        ]
 
     def _read_joined(
         self,

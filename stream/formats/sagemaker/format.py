@@ -125,10 +125,12 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
         """The longest time that the script may take for a record, in seconds."""
         return duration_ms(self.preprocess_limit) / 1000
 
-    def shape(self, side: str, names: tuple[str, ...], rows: str) -> RowShape:
+    def shape(
+        self, side: str, names: tuple[str, ...], rows: str, names_count: bool = False
+    ) -> RowShape:
         """Return the shape of a side with these columns, whose rows are at the path ``rows``."""
         path = tuple(rows.split(".")) if rows else ()
-        return RowShape(side, names, path, self.columns, self.header)
+        return RowShape(side, names, path, self.columns, self.header, names_count)
 
 
 class CaptureDecoder:
@@ -143,6 +145,7 @@ class CaptureDecoder:
         self._others = PathColumns([tuple(path.split(".")) for path in paths]) if paths else None
         self._form = form
         self._skip = frozenset(form.skip)
+        self._names_count = plan.names_count
         self._tables = [self._table(number, schema) for number, schema in enumerate(plan.schemas)]
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
@@ -180,8 +183,9 @@ class CaptureDecoder:
     def _table(self, number: int, schema: Schema) -> CaptureTable | ScriptTable:
         """Return what builds batches from the records of one schema."""
         form = self._form
-        outputs = form.shape("response", schema.outputs, form.output_rows)
-        inputs = form.shape("request", schema.inputs, form.input_rows)
+        count = self._names_count
+        outputs = form.shape("response", schema.outputs, form.output_rows, count)
+        inputs = form.shape("request", schema.inputs, form.input_rows, count)
         return CaptureTable(number, schema, (outputs, inputs))
 
     def _events(
