@@ -58,7 +58,7 @@ class SagemakerFigures(msgspec.Struct, frozen=True, kw_only=True):
     uncorrected: float | None
     """The distance before the correction for small samples; null where it is not defined."""
     n: float
-    """The total weight of the window: its distinct values as long as it has at most 2,048 rows."""
+    """The total weight of the window: its distinct values as long as it has at most 2,050 rows."""
     m: float
     """The total weight of the baseline."""
     threshold: float

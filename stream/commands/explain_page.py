@@ -44,6 +44,10 @@ FORMULAS: Final = {
         "exceeded by the deciding statistic by chance, in alpha / judged_features of all windows;"
         " of a p-value that share itself"
     ),
+    "SageMaker's distance": (
+        "max |F - G| of different numbers, or max |p - q| of text; Robust and LInfinity less 1.8 *"
+        " sqrt((n + m) / (n * m)), at least 0; ChiSquared: the p-value, which violates below"
+    ),
     "asked_limit": (
         "from the configuration, or from comparison_threshold of the baseline's constraints.json"
     ),

@@ -71,6 +71,7 @@ RUN_BY_OTHER_TESTS: Final = frozenset(
         "README.md",
         "CONTRIBUTING.md",
         "docs/example-component/README.md",
+        "docs/churn-example.md",
         "docs/model-quality.md",
     }
 )

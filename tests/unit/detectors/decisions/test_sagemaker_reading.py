@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
-from detectors.profiles.baseline import Baseline, Constraint, Thresholds
+from detectors.profiles.baseline import Baseline, Constraint, Constraints, Thresholds
+from detectors.profiles.binning import text_feature
 from detectors.profiles.columns import Numbers
-from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
+from detectors.profiles.distinct import of_texts, shortened
+from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, STRING, Layout
 from detectors.profiles.profile import Profile
+from detectors.profiles.reading import CellReading
 from detectors.profiles.reference import Reference
 from detectors.report import WindowReport
 from detectors.violation import Violation
@@ -162,6 +166,21 @@ def test_the_domain_is_exact_where_a_hash_would_pass_other_values() -> None:
     report = judged({**TRAINING, "word": [*texts({"a": 100}), *others]}, base)
     (violation,) = [each for each in report.violations if each.check == "categorical_values_check"]
     assert violation.value == 0.2
+
+
+def test_a_domain_is_read_as_the_values_are_counted() -> None:
+    """Blanks around a value, other spellings of a boolean, and the end of a long text."""
+    long = "x" * 2_000
+    word = text_feature("word", "feature", {"a": 300, long: 200}, CellReading(missing=("NA",)))
+    base = Baseline(Layout((word,)), Profile(Layout((word,))), Constraints(), ("word",))
+    domain = Constraint(domains=(" a", long, "NA"))
+    kept = shortened(pa.array(["a", long, long[:-1] + "y"], pa.string()))
+    profile = window(base.layout, {"word": texts({"a": 1, long: 1, long[:-1] + "y": 1})})
+    profile.add_values(0, of_texts(kept, np.array([1, 1, 1])))
+    report = Judge("j", COMPAT).report(
+        SPAN, base.constrained(Constraints({"word": domain})), profile, EpisodeState()
+    )
+    assert [each.value for each in report.violations] == [2 / 3]
 
 
 def test_drift_has_the_distance_of_the_service_and_its_sentence() -> None:
