@@ -207,13 +207,12 @@ def check(config: Path, live: bool, alarms: bool) -> None:
     Checks keys, values, windows, baselines, and the options of source and sinks. All faults are
     reported at once, each with its line. An environment variable that is not set is a warning here,
     so that a configuration can be checked without its secrets; for --live and driftline run it is a
-    fault. A configuration without sinks is a warning.
+    fault. A configuration without sinks is a warning. The monthly bill of CloudWatch is estimated.
 
     With --live it also examines the source (permissions, retention, timestamps; from the newest
     records: columns and types against the baseline, out-of-order delay, skew, undecodable records,
     rows of a window), the labels (how many decode, how many find their event, how late they come),
-    disks, the HTTP port and AWS accounts, counts the Prometheus series, and estimates the
-    CloudWatch bill.
+    disks, the HTTP port and AWS accounts, and counts the Prometheus series.
 
     With --alarms it lists existing CloudWatch alarms that would never or always fire, or read
     other numbers than before, with this configuration.
