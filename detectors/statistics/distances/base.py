@@ -153,7 +153,7 @@ class Pair:
 
         0 for exact counts, see :class:`~detectors.profiles.sketch_error.SketchError`.
         """
-        return self._sketch_errors[:, 0] ** 2
+        return self.sketch_errors[:, 0] ** 2
 
     @cached_property
     def cell_variance(self) -> Floats:
@@ -163,10 +163,10 @@ class Pair:
         weight)``: the mean over the degrees of freedom, or half of the largest one if that is more,
         since the tail of a single one is wider. 0 for exact counts.
         """
-        if not self._sketch_errors.any():
+        if not self.sketch_errors.any():
             return np.zeros(len(self.layout.features))
         cells = self.merged_cells
-        variance, weight = self.rank_variance[cells.feature], self._sketch_errors[cells.feature, 1]
+        variance, weight = self.rank_variance[cells.feature], self.sketch_errors[cells.feature, 1]
         with np.errstate(divide="ignore", invalid="ignore"):
             added = np.fmin(variance / self.compared_p, weight) * cells.filled
         largest = np.zeros(len(self.layout.features))
@@ -175,7 +175,7 @@ class Pair:
         return np.maximum(mean, largest / 2.0)
 
     @cached_property
-    def _sketch_errors(self) -> Floats:
+    def sketch_errors(self) -> Floats:
         """``rank`` and ``weight`` of each feature's sketch, 0 for exact counts."""
         errors = [feature.sketch for feature in self.layout.features]
         known = [

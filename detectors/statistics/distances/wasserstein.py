@@ -11,7 +11,6 @@ from detectors.arrays import Floats
 from detectors.profiles.fine_bins import FineBins, fine_bins
 from detectors.profiles.profile import Profile
 from detectors.statistics.distances.base import AppliesTo, Distance, Pair, normal_shift
-from detectors.statistics.laws import sampling_scale
 
 
 class Wasserstein(Distance):
@@ -60,28 +59,53 @@ class Wasserstein(Distance):
         """``J * sqrt(1/n + 1/m) * (sqrt(2 / pi) + sqrt(2 ln(1 / alpha)))``.
 
         ``J = integral sqrt(F * (1 - F)) dx`` in baseline standard deviations: Gaussian
-        concentration around the mean of an integrated Brownian bridge.
+        concentration around the mean of an integrated Brownian bridge. Where the baseline comes
+        from a sketch, ``J**2 * (1/n + 1/m)`` is increased by the square of the integral of its
+        error, which is as large at all F: ``min(rank, sqrt(weight * min(F, 1 - F)))``.
         """
         deviations = sqrt(2.0 / pi) + sqrt(2.0 * log(1.0 / alpha))
-        return _bridge_areas(pair) * np.sqrt(sampling_scale(pair)) * deviations
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sampled = _areas(pair, _bridge(pair)) ** 2 * pair.where_both(
+                1.0 / pair.n + 1.0 / pair.m
+            )
+        if not pair.sketch_errors.any():
+            return np.sqrt(sampled) * deviations
+        noise: Floats = np.sqrt(sampled + _areas(pair, _sketch_error(pair)) ** 2) * deviations
+        return noise
 
     def equivalent(self, gap: float) -> float:
         """The shift itself: how many deviations apart two normal laws are."""
         return normal_shift(gap)
 
 
-def _bridge_areas(pair: Pair) -> Floats:
-    """``integral sqrt(F * (1 - F)) dx`` of each feature over its scale; NaN for text."""
+def _bridge(pair: Pair) -> Floats:
+    """``sqrt(F * (1 - F))`` at the upper end of each fine bin."""
+    shares = np.nan_to_num(pair.f)
+    bridge: Floats = np.sqrt(np.maximum(shares * (1.0 - shares), 0.0))
+    return bridge
+
+
+def _sketch_error(pair: Pair) -> Floats:
+    """The error of F that is due to the sketch of the baseline, at the same places."""
+    fine = fine_bins(pair.layout)
+    rank, weight = np.repeat(pair.sketch_errors[fine.features], fine.widths, axis=0).T
+    shares = np.nan_to_num(pair.f)
+    rest = np.maximum(np.minimum(shares, 1.0 - shares), 0.0)
+    error: Floats = np.minimum(rank, np.sqrt(weight * rest))
+    return error
+
+
+def _areas(pair: Pair, heights: Floats) -> Floats:
+    """The integral of ``heights`` over the fine bins of each feature, over its scale.
+
+    NaN for text.
+    """
     layout = pair.layout
     out = np.full(len(layout.features), np.nan)
     fine = fine_bins(layout)
-    if not len(fine.features):
-        return out
-    shares = np.nan_to_num(pair.f)
-    bridge = np.sqrt(np.maximum(shares * (1.0 - shares), 0.0))
     for k, i in enumerate(fine.features.tolist()):
         feature = layout.features[i]
-        inside = bridge[fine.starts[k] : fine.starts[k] + fine.widths[k] - 1]
+        inside = heights[fine.starts[k] : fine.starts[k] + fine.widths[k] - 1]
         if feature.scale > 0:
             with np.errstate(invalid="ignore", over="ignore"):
                 widths = np.diff(np.array(feature.edges)) / feature.scale

@@ -185,6 +185,20 @@ def test_healthy_windows_violate_no_more_often_than_with_exact_counts() -> None:
     assert without_error["psi"] >= 4
 
 
+def test_a_rare_flag_keeps_its_error_in_wasserstein_too() -> None:
+    """The sketch of 100,000 rows with 300 ones is off by up to an item, which stands for 64 rows."""
+    rng = np.random.default_rng(8)
+    values = (rng.permutation(100_000) < 300).astype(float)
+    layout, profile, _ = sketched(read_statistics(numbers_file(values, compacted(values, rng))))
+    exact = fold(layout, {"x": column(values, True)})
+    law = DISTANCES["wasserstein"]
+    error = float(law.distances(Pair(profile, exact))[0])
+    assert 0.0 < error < float(law.noise(Pair(profile, exact), ALPHA)[0])
+    plain = Layout((msgspec.structs.replace(layout.features[0], sketch=msgspec.UNSET),))
+    sides = recast(profile, plain), recast(exact, plain)
+    assert law.noise(Pair(*sides), ALPHA)[0] < law.noise(Pair(profile, exact), ALPHA)[0]
+
+
 def test_a_single_level_is_exact_and_adds_no_noise() -> None:
     values = np.random.default_rng(5).normal(size=2_000)
     levels = [values.tolist()]
