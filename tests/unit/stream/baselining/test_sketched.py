@@ -186,7 +186,7 @@ def test_healthy_windows_violate_no_more_often_than_with_exact_counts() -> None:
 
 
 def test_a_rare_flag_keeps_its_error_in_wasserstein_too() -> None:
-    """The sketch of 100,000 rows with 300 ones is off by up to an item, which stands for 64 rows."""
+    """The sketch of 100,000 rows with 300 ones is off by up to an item of weight 64."""
     rng = np.random.default_rng(8)
     values = (rng.permutation(100_000) < 300).astype(float)
     layout, profile, _ = sketched(read_statistics(numbers_file(values, compacted(values, rng))))
