@@ -14,6 +14,10 @@ KEYS = 12
 
 Counts = dict[tuple[str, int], list[int]]
 """Records by value, of the windows of models: model and end."""
+Period = tuple[str, int, int]
+"""Model, length of the schedule, and start of one of its periods."""
+PeriodCounts = dict[Period, list[int]]
+"""Records by value, of the periods of models."""
 
 
 class Record(NamedTuple):
@@ -111,6 +115,16 @@ class Logs:
             for k in range(1, settings.window_ms // settings.every_ms + 1):
                 window = str(record.model), pane_ms + k * settings.every_ms
                 counts.setdefault(window, [0] * 5)[record.value] += 1
+        return counts
+
+    def expected_periods(self, settings: JobSettings) -> PeriodCounts:
+        """Count each period of all schedules in plain loops."""
+        counts: PeriodCounts = {}
+        for record in self.in_time(settings):
+            for schedule_ms in settings.schedules_ms:
+                start_ms = record.time_ms - record.time_ms % schedule_ms
+                period = str(record.model), schedule_ms, start_ms
+                counts.setdefault(period, [0] * 5)[record.value] += 1
         return counts
 
     def in_time(self, settings: JobSettings) -> list[Record]:

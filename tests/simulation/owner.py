@@ -5,7 +5,7 @@ commit.
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,24 +17,31 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, State, WindowReport
+from detectors.schedule_report import ScheduleReport, Status
 from detectors.violation import Violation
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.labels import LabelParts
-from stream.aggregation.panes import PaneId
+from stream.aggregation.panes import PaneId, PeriodId
 from stream.aggregation.quality_model import LabelSettings, QualityModel
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, Item, Output, Partial
 from stream.labels.rows import LabelRange
 from tests.simulation.label_reading import LabelReader
-from tests.simulation.logs import MODELS, Counts
+from tests.simulation.logs import MODELS, Counts, Period, PeriodCounts
 from tests.simulation.reading import BASELINE, LAYOUT, Reader
-from tests.support.stores import MemoryJoinStore, MemoryPanes, MemoryQualityPanes
+from tests.support.stores import (
+    MemoryJoinStore,
+    MemoryPanes,
+    MemoryPeriods,
+    MemoryProfiles,
+    MemoryQualityPanes,
+)
 
 RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
 
-Delivered = WindowReport | Signal | QualityReport
+Delivered = WindowReport | Signal | QualityReport | ScheduleReport
 Range = tuple[str, int, int]
 """A partition, and the offsets ``[first, next)`` in it."""
 
@@ -70,6 +77,30 @@ class PlainJudge:
             violations=(_violation(profile.rows),) if violates else (),
             notes=span.notes,
             profile=np.append(counts, span.too_narrow).tobytes(),
+        )
+
+    def scheduled(
+        self, span: WindowSpan, schedule_ms: int, baseline: Baseline, profile: Profile
+    ) -> ScheduleReport:
+        """Return a report whose ``rules`` are the counts by value."""
+        counts = [*profile.counts[LAYOUT.bins(0)].tolist(), span.too_narrow]
+        period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
+        status: Status = "Completed" if any(counts) else "NoData"
+        return ScheduleReport(
+            version=1,
+            id=f"sim/{period}/{baseline.fingerprint}/{span.revision}",
+            job="sim",
+            model=span.model,
+            variant=span.variant,
+            schedule_ms=schedule_ms,
+            start_ms=span.start_ms,
+            end_ms=span.end_ms,
+            revision=span.revision,
+            status="Incomplete" if span.incomplete else status,
+            rows=profile.rows,
+            baseline=baseline.fingerprint,
+            rules={str(value): count for value, count in enumerate(counts)},
+            notes=span.notes,
         )
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
@@ -136,6 +167,7 @@ class Committed(NamedTuple):
 
     state: bytes
     panes: dict[PaneId, Profile]
+    periods: dict[PeriodId, Profile]
     outbox: tuple[Output, ...]
     cursor: int
     accepted: tuple[Range, ...]
@@ -150,6 +182,7 @@ class SharedStore:
         self.committed = Committed(
             state=JobState().encode(),
             panes={},
+            periods={},
             outbox=(),
             cursor=0,
             accepted=(),
@@ -206,6 +239,33 @@ class Sink:
             for window, report in newest.items()
         }
 
+    def scheduled(self) -> list[ScheduleReport]:
+        """Return the delivered reports on periods, in the order of period and revision."""
+        reports = [item for item in self.delivered.values() if isinstance(item, ScheduleReport)]
+        return sorted(reports, key=lambda item: (*period_of(item), item.revision))
+
+    def periods(self) -> PeriodCounts:
+        """Return the counts of each period in its last delivered revision."""
+        newest = {period_of(report): report for report in self.scheduled()}
+        return {
+            period: [int(count) for count in report.rules.values()]
+            for period, report in newest.items()
+        }
+
+
+Id = TypeVar("Id")
+
+
+def _copied(store: MemoryProfiles[Id]) -> dict[Id, Profile]:
+    """Return copies of all profiles of a store."""
+    found = {id_: store.get(id_) for id_ in store.ids()}
+    return {id_: profile.copy() for id_, profile in found.items() if profile is not None}
+
+
+def period_of(report: ScheduleReport) -> Period:
+    """Return the model, the schedule and the start of a report on a period."""
+    return report.model, report.schedule_ms, report.start_ms
+
 
 def id_of(item: Delivered) -> str:
     """Return the id by which a repeat is recognized."""
@@ -235,6 +295,7 @@ class Owner:
         self.epoch = store.take_over()
         self._committed = store.committed
         self.panes = MemoryPanes()
+        self.periods = MemoryPeriods()
         self.cursor = self._committed.cursor
         self.accepted = list(self._committed.accepted)
         self.waiting: list[Output] = []
@@ -251,6 +312,7 @@ class Owner:
             judge=judge,  # type: ignore[arg-type]
             state=state,
             panes=self.panes,
+            periods=self.periods,
             labels=None if labels is None else LabelParts(*labels, *self.stores),
         )
 
@@ -265,9 +327,11 @@ class Owner:
         self.take(list(self.aggregator.resume()))
 
     def restore(self, committed: Committed) -> None:
-        """Restore the committed panes."""
+        """Restore the committed panes, and the sums of periods."""
         for pane, profile in committed.panes.items():
             self.panes.put(pane, profile.copy())
+        for period, profile in committed.periods.items():
+            self.periods.put(period, profile.copy())
 
     def restore_labels(self, committed: Committed) -> LabelStores:
         """Return the committed stores of labels."""
@@ -309,14 +373,11 @@ class Owner:
         off = self.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
         self._require_balanced_labels()
-        panes = {
-            pane: profile.copy()
-            for pane in self.panes.ids()
-            if (profile := self.panes.get(pane)) is not None
-        }
+        self._require_open_periods()
         content = Committed(
             state=self.aggregator.state.encode(),
-            panes=panes,
+            panes=_copied(self.panes),
+            periods=_copied(self.periods),
             outbox=(*self._committed.outbox, *self.waiting),
             cursor=self.cursor,
             accepted=tuple(self.accepted),
@@ -327,6 +388,14 @@ class Owner:
         self._committed = content
         self.waiting = []
         return True
+
+    def _require_open_periods(self) -> None:
+        """Fail if there is a sum of a period that is finished, or of a removed schedule."""
+        schedules = self.aggregator.state.schedules
+        for period in self.periods.ids():
+            finished_ms = schedules[period.schedule_ms].finished_ms
+            end_ms = period.start_ms + period.schedule_ms
+            assert finished_ms is None or end_ms > finished_ms, f"{period} is finished"
 
     def _require_balanced_labels(self) -> None:
         """Fail unless the label ledger balances, and equals what is in the stores."""

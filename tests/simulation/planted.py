@@ -12,6 +12,7 @@ from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.closing import WindowCloser
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.partitions import Partitions
+from stream.aggregation.schedules import Schedules
 from stream.event_time import JobSettings, PartitionState, watermark
 from stream.events import Assign, CoveredRange, DiscoveredPartition, ModelKey, Output
 from tests.simulation import reading
@@ -135,7 +136,38 @@ def starts_end_with_the_first_range(patch: Patch) -> None:
     )
 
 
+def dropped_panes_are_in_no_period(patch: Patch) -> None:
+    patch.setattr(Schedules, "keep", lambda self, key, pane_ms, profile, mismatches: None)
+
+
+def late_events_change_no_period(patch: Patch) -> None:
+    patch.setattr(Schedules, "touch", lambda self, key, pane_ms: None)
+
+
+def periods_are_finished_when_they_are_reported(patch: Patch) -> None:
+    finish = Schedules.finish
+    patch.setattr(Schedules, "finish", lambda self, bound_ms: finish(self, bound_ms + 1_000))
+
+
+def sums_outlive_their_periods(patch: Patch) -> None:
+    patch.setattr(Schedules, "_is_finished", lambda self, period: False)
+
+
+def forgets_periods(patch: Patch) -> None:
+    restore = Owner.restore
+
+    def restore_panes_alone(self: Owner, committed: Committed) -> None:
+        restore(self, committed._replace(periods={}))
+
+    patch.setattr(Owner, "restore", restore_panes_alone)
+
+
 CHAOS: dict[str, Plant] = {
+    "panes that are dropped are in no sum of a period": dropped_panes_are_in_no_period,
+    "late events do not change a period that was reported": late_events_change_no_period,
+    "a period is finished as soon as it is reported": periods_are_finished_when_they_are_reported,
+    "sums outlive their periods": sums_outlive_their_periods,
+    "a restart forgets the sums of periods": forgets_periods,
     "windows that began before a partition was read are complete": starts_are_complete,
     "a start is settled by the size of the first range": starts_end_with_the_first_range,
     "records that are late after idle count as accepted": late_records_are_accepted,

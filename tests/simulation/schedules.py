@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from detectors.report import Signal, WindowReport
 from stream.events import EndOfInput
-from tests.simulation.owner import Delivered, id_of
+from tests.simulation.logs import Period
+from tests.simulation.owner import Delivered, id_of, period_of
 from tests.simulation.world import NEVER_MS, World
 
 
@@ -83,6 +84,7 @@ def verdict(world: World) -> str:
         or wrong_ledger(world)
         or wrong_order(world)
         or wrong_windows(world)
+        or wrong_periods(world)
         or wrong_starts(world)
     )
 
@@ -152,6 +154,34 @@ def wrong_windows(world: World) -> str:
     return "" if missing == late * panes else f"{missing} counts are missing, {late} rows were late"
 
 
+def wrong_periods(world: World) -> str:
+    """The periods of schedules equal the plain count, and their revisions follow each other; rows
+    that are late after idle are missing in each schedule.
+    """
+    reports = world.sink.scheduled()
+    revisions: dict[Period, list[int]] = {}
+    for report in reports:
+        revisions.setdefault(period_of(report), []).append(report.revision)
+    for period, found in revisions.items():
+        if found != list(range(len(found))):
+            return f"period {period} has the revisions {found}"
+    lengths = world.settings.schedules_ms
+    totals = {period: counts for period, counts in world.sink.periods().items() if any(counts)}
+    totals = {period: counts for period, counts in totals.items() if period[1] in lengths}
+    expected = world.logs.expected_periods(world.settings)
+    ledger = world.owner.aggregator.state.ledger
+    late = ledger.rows_late_after_idle + ledger.width_mismatches_late_after_idle
+    if late:
+        missing = sum(map(sum, expected.values())) - sum(map(sum, totals.values()))
+        is_right = missing == late * len(lengths)
+        return "" if is_right else f"periods lack {missing} counts, {late} rows were late"
+    periods = [
+        period for period in {*totals, *expected} if totals.get(period) != expected.get(period)
+    ]
+    wrong = [(period, totals.get(period), expected.get(period)) for period in sorted(periods)[:3]]
+    return f"periods differ (actual, expected): {wrong}" if wrong else ""
+
+
 def wrong_starts(world: World) -> str:
     """Exactly the windows that began before a partition was read are incomplete.
 
@@ -190,6 +220,11 @@ def observations(world: World) -> Counter[str]:
             "revisions": len(revisions),
             "silences": len(silences),
             "incomplete windows": sum(report.state == "incomplete" for report in reports),
+            "periods": len(world.sink.periods()),
+            "revisions of periods": sum(item.revision > 0 for item in world.sink.scheduled()),
+            "periods without events": sum(
+                item.status == "NoData" for item in world.sink.scheduled()
+            ),
             "signals": sum(isinstance(item, Signal) for item in items),
         }
     )

@@ -43,6 +43,9 @@ def test_schedules_contain_every_kind_of_fault() -> None:
         "silences": 400,
         "incomplete windows": 200,
         "signals": 200,
+        "periods": 400,
+        "revisions of periods": 25,
+        "periods without events": 100,
     }
     assert {name: seen[name] for name, count in at_least.items() if seen[name] < count} == {}
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
+from msgspec.structs import replace
+
 from stream.event_time import JobSettings
 from stream.events import DiscoveredPartition, Item, ReaderLost, Tick
 from stream.labels.rows import LabelRange
@@ -16,14 +18,17 @@ from tests.simulation.reading import Reader
 
 NEVER_MS = 10**9
 MAX_ZOMBIES = 3
+FICKLE_MS = 140
+"""The length of a schedule that comes and goes."""
 
 
 def random_settings(random: Random, prompt: bool) -> JobSettings:
-    """Return settings with panes of 10 ms and windows of up to three panes.
+    """Return settings with panes of 10 ms, windows of up to three panes, and up to two schedules.
 
     ``prompt``: no partition is ever idle.
     """
     every_ms = 10
+    schedules_ms = random.choice(((), (30,), (60,), (30, 110)))
     return JobSettings(
         every_ms=every_ms,
         window_ms=every_ms * random.choice((1, 1, 2, 3)),
@@ -31,6 +36,7 @@ def random_settings(random: Random, prompt: bool) -> JobSettings:
         grace_ms=random.choice((0, 5, 15)),
         idle_ms=NEVER_MS if prompt else random.choice((50, NEVER_MS)),
         tolerance_ms=0,
+        schedules_ms=schedules_ms,
     )
 
 
@@ -39,7 +45,8 @@ class World:
 
     A zombie is a reader that was given up but continues. In a ``prompt`` world every partition is
     discovered before any record after it is counted, and none is idle, so that no row may be
-    late after idle. ``observed`` counts the events of the schedule.
+    late after idle. In a ``fickle`` world some owners have one more schedule. ``observed`` counts
+    the events of the schedule.
     """
 
     def __init__(self, seed: int) -> None:
@@ -47,6 +54,7 @@ class World:
         self.random = Random(seed)
         self.prompt = self.random.random() < 0.5
         self.settings = random_settings(self.random, self.prompt)
+        self.fickle = self.random.random() < 0.2
         self.logs = self.write_logs()
         self.reports_children = {
             name: self.prompt or self.random.random() < 0.6 for name in self.logs.children
@@ -74,7 +82,10 @@ class World:
                     self.discover(name)
 
     def new_owner(self, readers: list[Reader]) -> Owner:
-        return Owner(self.store, self.sink, self.settings, self.random, readers)
+        settings = self.settings
+        if self.fickle and self.random.random() < 0.5:
+            settings = replace(settings, schedules_ms=(*settings.schedules_ms, FICKLE_MS))
+        return Owner(self.store, self.sink, settings, self.random, readers)
 
     def new_reader(self) -> Reader:
         return Reader(self.logs, self.settings, self.random, self.reports_children)

@@ -224,6 +224,15 @@ def test_a_removed_schedule_drops_its_sums_and_uses_no_id_twice_when_it_returns(
     assert {period[:2] for period in periods(outputs)} >= {(60, 0), (30, 60), (60, 60)}
 
 
+def test_a_schedule_that_returns_after_the_end_of_input_continues_its_revisions() -> None:
+    job = hourly(lateness_ms=500)
+    outputs = [*job.send([5, 65]), *job.step(EndOfInput())]
+    job = job.restarted(schedules_ms=()).restarted(schedules_ms=(60,))
+    outputs += [*job.send([66, 125]), *job.step(EndOfInput())]
+    assert (60, 60, 1, 2, "Incomplete") in periods(outputs)
+    assert len(set(ids(outputs))) == len(ids(outputs))
+
+
 @pytest.mark.parametrize("variant", ["v", "w"])
 def test_variants_have_periods_of_their_own(variant: str) -> None:
     job = hourly()
