@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from detectors.violation import Violation
 from sinks.throttle import Throttle
 from stream.aggregation.ledger import Ledger
@@ -24,7 +25,7 @@ DROPPED_EVERY_S: Final = 60.0
 """The time between two log events about dropped records, unless a new reason appears."""
 
 
-VERDICTS: Final = ("window_closed", "signal_raised", "quality_judged")
+VERDICTS: Final = ("window_closed", "signal_raised", "quality_judged", "schedule_reported")
 """The events of :class:`VerdictLog`."""
 
 
@@ -45,6 +46,20 @@ class VerdictLog:
             "window_closed",
             id=report.id,
             state=report.state,
+            rows=report.rows,
+            violations=len(report.violations),
+            failed_checks=_checks(report.violations),
+            **({"notes": list(report.notes)} if report.notes else {}),
+        )
+
+    def schedule(self, report: ScheduleReport) -> None:
+        """Log a report on a period of a schedule: a warning if it has violations."""
+        self._log.log(
+            logging.WARNING if report.violations else logging.INFO,
+            "schedule_reported",
+            id=report.id,
+            schedule_ms=report.schedule_ms,
+            status=report.status,
             rows=report.rows,
             violations=len(report.violations),
             failed_checks=_checks(report.violations),

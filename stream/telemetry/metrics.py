@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from sinks.courier import CourierCounts
 from stream.aggregation.state import JobState
 from stream.events import CoveredRange, Partial
@@ -86,6 +87,12 @@ class Telemetry:
             ["job", "state"],
             registry=self.registry,
         )
+        self._schedules = Counter(
+            "driftline_schedule_reports_total",
+            "Reports on periods of schedules committed by this process, by status.",
+            ["job", "status"],
+            registry=self.registry,
+        )
 
     def register(self, collector: Collector) -> None:
         """Export the metrics of a sink together with those of the service."""
@@ -144,7 +151,7 @@ class Telemetry:
         self._partitions.write(state.partitions)
 
     def log_verdicts(self, items: Iterable[object]) -> None:
-        """Log the reports and signals of a commit, and count the reports on windows of data."""
+        """Log the reports and signals of a commit, and count those on windows and periods of data."""
         for item in items:
             if isinstance(item, WindowReport):
                 self._windows.labels(self._job, item.state).inc()
@@ -153,6 +160,9 @@ class Telemetry:
                 self._verdicts.signal(item)
             elif isinstance(item, QualityReport):
                 self._verdicts.quality(item)
+            elif isinstance(item, ScheduleReport):
+                self._schedules.labels(self._job, item.status).inc()
+                self._verdicts.schedule(item)
 
     def log_dropped(self, state: JobState, dead_letters: str) -> None:
         """Log dropped records, rows of variants beyond the limit, and rejected labels.

@@ -20,6 +20,7 @@ from stream.events import CoveredRange
 from stream.telemetry.metrics import Telemetry
 from stream.testing.quality_reports import awaiting, quality_report, quality_signal
 from stream.testing.reports import START_MS, calm, feature, report, signal, silence, violation
+from stream.testing.schedule_reports import schedule_report
 
 ODD_NAME = 'of "two"\\\nlines \u00e9'
 """Quotes, a backslash, a line break and a letter that is not ASCII."""
@@ -175,7 +176,7 @@ def label_state() -> LabelState:
 
 def verdicts() -> list[Published]:
     """Reports of three models, one with an odd feature name and extreme values, and two signals;
-    the quality of one of them, judged and estimated, and a signal about it.
+    the quality of one of them, judged and estimated, and a signal about it; a period.
     """
     odd = report(
         model="odd",
@@ -191,6 +192,7 @@ def verdicts() -> list[Published]:
         quality_report(per_class={ODD_NAME: {"recall": 0.5}}),
         awaiting(1, estimates=estimates()),
         quality_signal(),
+        schedule_report(),
     ]
 
 

@@ -20,6 +20,7 @@ from stream.telemetry.log_events import DroppedLog, VariantLimitLog
 from stream.telemetry.metrics import Telemetry
 from stream.testing.quality_reports import awaiting, quality_report
 from stream.testing.reports import report, signal, violation
+from stream.testing.schedule_reports import empty_hour, schedule_report
 
 
 def test_a_window_and_a_signal_are_one_event_each_without_values() -> None:
@@ -59,6 +60,28 @@ def test_a_window_and_a_signal_are_one_event_each_without_values() -> None:
         "report": report().id,
     }
     assert "SECRET" not in json.dumps(events)
+
+
+def test_a_period_of_a_schedule_is_one_event_without_values() -> None:
+    secret = violation(description="SECRET", diagnosis="SECRET")
+    with capture_logs() as events:
+        Telemetry("sample").log_verdicts(
+            [schedule_report(violations=(secret,), notes=("a note",)), empty_hour(1)]
+        )
+    violated, empty = events
+    assert violated == {
+        "event": "schedule_reported",
+        "log_level": "warning",
+        "job": "sample",
+        "id": schedule_report().id,
+        "schedule_ms": 3_600_000,
+        "status": schedule_report().status,
+        "rows": schedule_report().rows,
+        "violations": 1,
+        "failed_checks": ["amount: baseline_drift_check"],
+        "notes": ["a note"],
+    }
+    assert (empty["log_level"], empty["status"], empty["rows"]) == ("info", "NoData", 0)
 
 
 def test_quality_is_logged_once_it_is_judged() -> None:

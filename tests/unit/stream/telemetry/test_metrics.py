@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from stream.telemetry.metrics import Telemetry
+from stream.testing.schedule_reports import empty_hour, schedule_report
 from stream.testing.reports import report, signal
 from tests.support.metrics import FullPage, covered_range
 
@@ -34,6 +35,9 @@ def test_reports_are_counted_by_state() -> None:
     telemetry.log_verdicts([report(), report(1, violations=(), state="ok"), report(2), signal()])
     assert value(telemetry, "windows_closed_total", state="violations") == 2
     assert value(telemetry, "windows_closed_total", state="ok") == 1
+    telemetry.log_verdicts([schedule_report(0), empty_hour(1), empty_hour(2)])
+    assert value(telemetry, "schedule_reports_total", status="NoData") == 2
+    assert value(telemetry, "windows_closed_total", state="violations") == 2
 
 
 def test_a_process_exports_its_start_and_its_last_iteration() -> None:
