@@ -36,7 +36,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
     """Appends reports and signals to files in the folder ``path``.
 
     Reports go to ``reports-YYYY-MM-DD.jsonl``, by the day (UTC) of a window's end, those on the
-    quality of a model to ``quality-YYYY-MM-DD.jsonl`` and those on the periods of a schedule to
+    quality of a model to ``quality-YYYY-MM-DD.jsonl`` and those on the periods of all schedules to
     ``executions-YYYY-MM-DD.jsonl`` (without their statistics), by the same day, signals to
     ``signals.jsonl``. Each line is one JSON object; the counts of a report are base64 in
     ``profile`` or ``counts``. Lines are handed to the operating system before the cursor moves
@@ -57,6 +57,8 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
 
     path: str
     """The folder that reports and signals are appended to, in files by day."""
+    schedule: Duration | None = None
+    """The length of the periods that are reported as a whole, such as ``1h``; default: none."""
     keep: Duration | None = None
     """Files of days that ended this long before the newest report are removed, such as ``30d``;
     default: never. Signals are kept. Use a folder of its own for each job then.
@@ -77,6 +79,10 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
         if self.keep is not None and duration_ms(self.keep) < DAY_MS:
             return [Fault("keep", f"expected at least 1d, found {self.keep}")]
         return []
+
+    def schedules_ms(self) -> tuple[int, ...]:
+        """Return the schedule, if there is one."""
+        return () if self.schedule is None else (duration_ms(self.schedule),)
 
     def destinations(self) -> list[str]:
         """Return the folder."""

@@ -151,7 +151,7 @@ class Telemetry:
         self._partitions.write(state.partitions)
 
     def log_verdicts(self, items: Iterable[object]) -> None:
-        """Log the reports and signals of a commit, and count those on windows and periods of data."""
+        """Log the reports and signals of a commit, and count reports on windows and periods."""
         for item in items:
             if isinstance(item, WindowReport):
                 self._windows.labels(self._job, item.state).inc()

@@ -19,6 +19,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from stream.baselining import build as baselining
 from stream.config.load import parse
 from stream.config.model import Config
@@ -31,6 +32,7 @@ WINDOW_MS = 20_000
 PANE_MS = 10_000
 GRACE_MS = 3_000
 LATENESS_MS = 20_000
+SCHEDULE_MS = 60_000
 KEYS = (("a", "blue"), ("a", "green"), ("b", "blue"), ("b", "green"))
 UNKNOWN = ("unknown", "blue")
 """The key of events whose model is not configured."""
@@ -102,6 +104,20 @@ def plain_rows(arrived: Iterable[Planted]) -> Counter[Window]:
     return rows
 
 
+def plain_periods(arrived: Iterable[Planted]) -> Counter[Window]:
+    """Count the rows of each period in plain loops: each event that is in time counts once."""
+    rows: Counter[Window] = Counter()
+    mark_ms = 0
+    for event in arrived:
+        if event.time_ms is None:
+            continue
+        mark_ms = max(mark_ms, event.time_ms)
+        pane_ms = event.time_ms // PANE_MS * PANE_MS
+        if event.row and pane_ms + PANE_MS + GRACE_MS + LATENESS_MS > mark_ms:
+            rows[(*event.key, event.time_ms // SCHEDULE_MS * SCHEDULE_MS + SCHEDULE_MS)] += 1
+    return rows
+
+
 def write_baseline(folder: Path) -> None:
     """Write the baseline of both models."""
     training = pa.table(events.values(3_000, 4))
@@ -133,7 +149,7 @@ def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Co
         "lateness": "20s",
         "idle": "10m",
         "rules": {"min_n": 60},
-        "sinks": [{"type": "jsonl", "path": "reports"}],
+        "sinks": [{"type": "jsonl", "path": "reports", "schedule": "1m"}],
         "http": {"port": 0},
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,6 +162,21 @@ class Results(NamedTuple):
     reports: list[WindowReport]
     signals: list[Signal]
     quality: list[QualityReport] = []
+    schedules: list[ScheduleReport] = []
+
+    @property
+    def newest_periods(self) -> dict[Window, ScheduleReport]:
+        """The last revision of each period; fails if two reports with the same id differ."""
+        by_id: dict[str, ScheduleReport] = {}
+        newest: dict[Window, ScheduleReport] = {}
+        for report in self.schedules:
+            assert by_id.setdefault(report.id, report) == report, (
+                f"{report.id} has two different contents"
+            )
+            period = report.model, report.variant, report.end_ms
+            if period not in newest or report.revision > newest[period].revision:
+                newest[period] = report
+        return newest
 
     @property
     def first_ids(self) -> set[str]:
@@ -187,6 +218,22 @@ def assert_equal_windows(actual: Results, expected: Results, baseline: Baseline)
     assert actual.newest.keys() == expected.newest.keys()
     for window, report in expected.newest.items():
         assert_equal_reports(actual.newest[window], report, baseline)
+    assert_equal_periods(actual, expected)
+
+
+def assert_equal_periods(actual: Results, expected: Results) -> None:
+    """Compare the last revisions of all periods of schedules, but for the number of the revision.
+
+    ``statistics.json`` is compared as well where both have it: lines of files lack it.
+    """
+    newest = actual.newest_periods
+    assert newest.keys() == expected.newest_periods.keys()
+    for period, report in expected.newest_periods.items():
+        both = [newest[period], report]
+        if not all(each.statistics for each in both):
+            both = [replace(each, statistics=None) for each in both]
+        content, expected_content = (to_builtins(replace(each, id="", revision=0)) for each in both)
+        assert_close(content, expected_content, report.id)
 
 
 def assert_equal_reports(actual: WindowReport, expected: WindowReport, baseline: Baseline) -> None:

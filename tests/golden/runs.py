@@ -12,6 +12,7 @@ import msgspec
 
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from stream.aggregation.label_ledger import LabelLedger
 from stream.config.model import Config
 from stream.events import Assign, EndOfInput, Gap, Item, Output, Tick
@@ -43,13 +44,16 @@ def run_service(config: Config, serve: Serve = serve) -> Results:
 
 def delivered(folder: Path) -> Results:
     """Return all reports and signals that the jsonl sink has written."""
-    reports, quality = (lines_of_days(folder, kind) for kind in ("reports", "quality"))
+    reports, quality, schedules = (
+        lines_of_days(folder, kind) for kind in ("reports", "quality", "executions")
+    )
     path = folder / "signals.jsonl"
     signals = path.read_bytes().splitlines() if path.exists() else []
     return Results(
         [msgspec.json.decode(line, type=WindowReport) for line in reports],
         [msgspec.json.decode(line, type=Signal) for line in signals],
         [msgspec.json.decode(line, type=QualityReport) for line in quality],
+        [msgspec.json.decode(line, type=ScheduleReport) for line in schedules],
     )
 
 
@@ -143,6 +147,7 @@ class JobProcess:
             [item for item in items if isinstance(item, WindowReport)],
             [item for item in items if isinstance(item, Signal)],
             [item for item in items if isinstance(item, QualityReport)],
+            [item for item in items if isinstance(item, ScheduleReport)],
         )
 
     def _step(self, item: Item | LabelRange) -> None:

@@ -4,6 +4,7 @@ readers, in other batches, and in other files.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.golden.replay import (
     assert_equal_windows,
     config,
     distribute,
+    plain_periods,
     plain_rows,
     planted,
     write_baseline,
@@ -59,6 +61,13 @@ def test_the_run_without_crashes_counts_every_event_and_has_results_of_every_kin
     straight: Results,
 ) -> None:
     assert straight.rows == plain_rows(planted())
+    periods = {period: report.rows for period, report in straight.newest_periods.items()}
+    assert Counter(periods) == plain_periods(planted())
+    assert any(report.revision for report in straight.schedules)
+    assert {report.status for report in straight.schedules} == {
+        "Completed",
+        "CompletedWithViolations",
+    }
     assert {signal.kind for signal in straight.signals} >= {"opened", "recovered"}
     assert any(report.revision for report in straight.reports)
     assert {(report.model, report.variant) for report in straight.reports} == set(KEYS)
@@ -79,7 +88,7 @@ def test_crashes_do_not_change_the_results(
     job = config(tmp_path, folder / "baseline", distribute(planted(), folder, 1))
     results, processes = run_with_crashes(job, turns)
     assert processes > 40 // turns
-    ids = [report.id for report in results.reports]
+    ids = [report.id for report in results.reports] + [item.id for item in results.schedules]
     assert len(set(ids)) == len(ids), "each id is committed once"
     assert_equal_windows(results, straight, baseline)
 

@@ -256,6 +256,19 @@ def test_a_misspelt_required_key_is_one_fault(file: Path) -> None:
         ("rules: {overwhelming_alpha: 1e-9}", "rules.overwhelming_alpha", "a number", "'1e-9'"),
         ("sinks: jsonl", "sinks", "a list", "'jsonl'"),
         ("sinks: [{type: jsonl, path: 3}]", "sinks[0].path", "text", "3"),
+        *(
+            (
+                f"window: 20m\nevery: 10m\nsinks: [{{type: jsonl, path: p, schedule: {schedule}}}]",
+                "sinks[0].schedule",
+                expected,
+                schedule,
+            )
+            for schedule, expected in (
+                ("10m", "at least window (20m)"),
+                ("25m", "a multiple of every (10m)"),
+                ("400d", "at most 366d"),
+            )
+        ),
         ("expose_values: 1", "expose_values", "true or false", "1"),
         ("learn: {events: true}", "learn.events", "a whole number", "true"),
         ("readers: null", "readers", "a whole number >= 1", "nothing"),

@@ -12,8 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from stream.telemetry.metrics import Telemetry
-from stream.testing.schedule_reports import empty_hour, schedule_report
 from stream.testing.reports import report, signal
+from stream.testing.schedule_reports import empty_hour, schedule_report
 from tests.support.metrics import FullPage, covered_range
 
 
