@@ -101,6 +101,7 @@ def test_monotonic_metrics_are_counters_in_both_exposition_formats(format_: str)
             "records_read",
             "bytes_read",
             "windows_closed",
+            "schedule_reports",
             "readers_replaced",
             "sink_items_delivered",
             "sink_items_rejected",
