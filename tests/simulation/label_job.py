@@ -17,7 +17,8 @@ from detectors.report import Signal
 from stream.aggregation.quality_model import LabelSettings, QualityModel
 from stream.labels.classes import LabelledModel
 from stream.labels.resolve import JoinRule
-from tests.simulation.owner import RULES, LabelJob
+from tests.simulation.judging import RULES
+from tests.simulation.owner import LabelJob
 
 
 class PlainQualityJudge:

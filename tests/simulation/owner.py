@@ -9,16 +9,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from detectors.decisions.episodes import EpisodeState, advance
-from detectors.decisions.judge import WindowSpan
 from detectors.decisions.quality_judge import QualityJudge
-from detectors.decisions.rules import Rules
-from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.quality_report import QualityReport
-from detectors.report import Signal, State, WindowReport
-from detectors.schedule_report import ScheduleReport, Status
-from detectors.violation import Violation
+from detectors.report import Signal, WindowReport
+from detectors.schedule_report import ScheduleReport
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.labels import LabelParts
@@ -28,9 +23,10 @@ from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, Item, Output, Partial
 from stream.labels.rows import LabelRange
+from tests.simulation.judging import PlainJudge
 from tests.simulation.label_reading import LabelReader
 from tests.simulation.logs import MODELS, Counts, Period, PeriodCounts
-from tests.simulation.reading import BASELINE, LAYOUT, Reader
+from tests.simulation.reading import BASELINE, Reader
 from tests.support.stores import (
     MemoryJoinStore,
     MemoryPanes,
@@ -39,109 +35,9 @@ from tests.support.stores import (
     MemoryQualityPanes,
 )
 
-RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
-
 Delivered = WindowReport | Signal | QualityReport | ScheduleReport
 Range = tuple[str, int, int]
 """A partition, and the offsets ``[first, next)`` in it."""
-
-
-class PlainJudge:
-    """Reports plain counts, because the protocol is under test and not the statistics.
-
-    A window violates if the value 3 has the majority.
-    """
-
-    job = "sim"
-    rules = RULES
-
-    def report(
-        self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
-    ) -> WindowReport:
-        counts = profile.counts[LAYOUT.bins(0)]
-        violates = profile.rows > 0 and counts[3] * 2 > profile.rows
-        window = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}"
-        return WindowReport(
-            version=1,
-            id=f"sim/{window}/{baseline.fingerprint}/{span.revision}",
-            job="sim",
-            model=span.model,
-            variant=span.variant,
-            start_ms=span.start_ms,
-            end_ms=span.end_ms,
-            revision=span.revision,
-            state=_state(span, violates),
-            rows=profile.rows,
-            baseline=baseline.fingerprint,
-            layout="l",
-            violations=(_violation(profile.rows),) if violates else (),
-            notes=span.notes,
-            profile=np.append(counts, span.too_narrow).tobytes(),
-        )
-
-    def scheduled(
-        self, span: WindowSpan, schedule_ms: int, baseline: Baseline, profile: Profile
-    ) -> ScheduleReport:
-        """Return a report whose ``rules`` are the counts by value."""
-        counts = [*profile.counts[LAYOUT.bins(0)].tolist(), span.too_narrow]
-        period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
-        status: Status = "Completed" if any(counts) else "NoData"
-        return ScheduleReport(
-            version=1,
-            id=f"sim/{period}/{baseline.fingerprint}/{span.revision}",
-            job="sim",
-            model=span.model,
-            variant=span.variant,
-            schedule_ms=schedule_ms,
-            start_ms=span.start_ms,
-            end_ms=span.end_ms,
-            revision=span.revision,
-            status="Incomplete" if span.incomplete else status,
-            rows=profile.rows,
-            baseline=baseline.fingerprint,
-            rules={str(value): count for value, count in enumerate(counts)},
-            notes=span.notes,
-        )
-
-    def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
-        revision = int(end_ms is not None)
-        return WindowReport(
-            version=1,
-            id=f"sim/{model}/{variant}/{start_ms}/silence/{revision}",
-            job="sim",
-            model=model,
-            variant=variant,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            revision=revision,
-            state="no data",
-            rows=0,
-            baseline="-",
-            layout="-",
-        )
-
-    def advance(
-        self, state: EpisodeState, report: WindowReport, baseline: Baseline
-    ) -> tuple[EpisodeState, list[Signal]]:
-        return advance(state, report, RULES)
-
-
-def _state(span: WindowSpan, violates: bool) -> State:
-    if span.incomplete:
-        return "incomplete"
-    return "violations" if violates else "ok"
-
-
-def _violation(rows: int) -> Violation:
-    return Violation(
-        feature="x",
-        check="baseline_drift_check",
-        statistic="psi",
-        value=1.0,
-        limit=0.1,
-        n=rows,
-        description="",
-    )
 
 
 class LabelStores(NamedTuple):
