@@ -19,7 +19,7 @@ from stream.commands.command_group import CommandGroup, complain, keep_secret, w
 from stream.commands.import_command import import_schedule
 from stream.commands.options import FILE
 from stream.commands.replay.command import replay
-from stream.commands.report_commands import explain, reports
+from stream.commands.report_commands import explain, reports, windows
 
 if TYPE_CHECKING:
     from stream.check.findings import Finding
@@ -40,6 +40,7 @@ def main() -> None:
     driftline check config.yaml --live             check configuration, source, sinks
     driftline run config.yaml                      run the service
     driftline reports config.yaml                  list windows and findings
+    driftline windows config.yaml --since 24h      list executions by status, also as JSON
     driftline explain --last --config config.yaml  recompute published metrics
     driftline replay captures/ --config config.yaml  judge past events again
     """
@@ -311,6 +312,7 @@ def schema(document: str, markdown: bool) -> None:
 main.add_command(import_schedule)
 main.add_command(baseline)
 main.add_command(reports)
+main.add_command(windows)
 main.add_command(explain)
 main.add_command(replay)
 

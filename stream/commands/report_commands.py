@@ -1,4 +1,4 @@
-"""The commands about published reports: ``driftline reports`` and ``driftline explain``."""
+"""The commands about published reports: ``driftline reports``, ``windows`` and ``explain``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def reports(
 
     Each window is listed once, with its newest revision, and with the quality of the model where it
     is measured. The findings are the worst features first; without violations, those closest to
-    their limits.
+    their limits. `driftline windows` lists the same windows for programs, and the periods of
+    schedules, with the statuses of Model Monitor.
 
     \b
     Example:
@@ -54,6 +55,85 @@ def reports(
     wanted = ReportsFilter(model=model, violations=violations, last=last)
     with progress_bar() as bar:
         list_reports(config or named_config, reports, wanted, Console(), bar)
+
+
+@click.command(short_help="List windows, or periods of a schedule, by their status.")
+@click.argument("config", type=FILE, required=False)
+@click.option("--config", "named_config", type=FILE, help="The same as the argument CONFIG.")
+@click.option(
+    "--reports", type=FILE_OR_FOLDER, help="Folder or file with reports of the jsonl sink."
+)
+@click.option(
+    "--since",
+    help="Only what ended since then: a duration before now (24h) or a time (2026-11-29T17:00).",
+)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    help="Only this state (violations, no-data) or status (CompletedWithViolations); repeatable.",
+)
+@click.option(
+    "--schedule",
+    is_flag=False,
+    flag_value="all",
+    default="",
+    help="The periods of a schedule, such as 1h, instead of windows; without a value: of all.",
+)
+@click.option("--model", default="", help="Only this model.")
+@click.option("--variant", default="", help="Only this variant.")
+@click.option(
+    "--last",
+    type=click.IntRange(min=0),
+    help="Number of executions; 0: all. Default: all with --since, else 20.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def windows(
+    config: Path | None,
+    named_config: Path | None,
+    reports: Path | None,
+    since: str | None,
+    states: tuple[str, ...],
+    schedule: str,
+    model: str,
+    variant: str,
+    last: int | None,
+    as_json: bool,
+) -> None:
+    """List executions as Model Monitor would: with status, violations, and the worst of them.
+
+    An execution is a window, or with --schedule a period whose windows were judged as a whole.
+    Each is listed once, with its newest revision, the newest last; times are UTC. `driftline
+    reports` shows people more of each window: its findings, the quality of the model, signals.
+
+    \b
+    Status                  state of a window
+      Completed               ok
+      CompletedWithViolations violations; no inputs
+      NoData                  no data
+      Incomplete              incomplete
+      Insufficient            insufficient
+      Learning                learning
+
+    \b
+    Examples:
+      driftline windows config.yaml --since 24h --state violations
+      driftline windows config.yaml --schedule 1h --json | jq -r .status
+
+    \b
+    Exit codes:
+      0  listed, also if nothing matches
+      2  the reports cannot be found or read
+    """
+    from stream.commands.windows import WindowsRequest, list_windows
+
+    request = WindowsRequest(
+        model=model, variant=variant, since=since, states=states, schedule=schedule, last=last
+    )
+    with progress_bar() as bar:
+        list_windows(
+            config or named_config, reports, request, Console(), as_json=as_json, progress=bar
+        )
 
 
 @click.command(short_help="Recompute the published metrics of a feature.")

@@ -81,6 +81,8 @@ class ReportFiles:
         folders = [source if source.is_dir() else source.parent for source in sources]
         self._signals = [path for folder in folders if (path := folder / SIGNALS).is_file()]
         self._quality = [path for folder in folders for path in files_of(folder, ["quality"])]
+        self.executions = [path for folder in folders for path in files_of(folder, ["executions"])]
+        """The files of reports on the periods of schedules."""
 
     @property
     def searched(self) -> str:
@@ -90,7 +92,7 @@ class ReportFiles:
     def report(self, report_id: str) -> WindowReport:
         """Return the report with this id; raises :class:`~stream.errors.DataError` without one."""
         quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
-        for _, _, line in self._lines(self.files):
+        for _, _, line in self.lines(self.files):
             if quoted_id in line:
                 report = _decoded(line, WindowReport)
                 if report is not None and report.id == report_id:
@@ -100,7 +102,7 @@ class ReportFiles:
     def quality_report(self, report_id: str) -> QualityReport | None:
         """Return the quality report with this id; ``None`` without one."""
         quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
-        for _, _, line in self._lines(self._quality):
+        for _, _, line in self.lines(self._quality):
             if quoted_id in line:
                 report = _decoded(line, QualityReport)
                 if report is not None and report.id == report_id:
@@ -129,7 +131,7 @@ class ReportFiles:
 
     def _newest(self, files: Sequence[Path]) -> dict[tuple[object, ...], FoundReport]:
         newest: dict[tuple[object, ...], FoundReport] = {}
-        for file, offset, line in self._lines(files):
+        for file, offset, line in self.lines(files):
             head = _decoded(line, ReportHead)
             if head is None:
                 continue
@@ -152,7 +154,7 @@ class ReportFiles:
 
     def signals(self) -> list[Signal]:
         """Return all signals, in the order in which they were written."""
-        lines = (line for _, _, line in self._lines(self._signals))
+        lines = (line for _, _, line in self.lines(self._signals))
         return [signal for line in lines if (signal := _decoded(line, Signal)) is not None]
 
     def since_ms(self, report: WindowReport) -> int | None:
@@ -179,7 +181,8 @@ class ReportFiles:
                 del since[signal.episode]
         return max((first for first in since.values() if first <= report.start_ms), default=None)
 
-    def _lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:
+    def lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:
+        """Yield each line with its file and its place in it, and show the progress."""
         size = sum(path.stat().st_size for path in files)
         progress = self._progress
         task = progress.add_task("searching reports", total=size) if progress else None

@@ -32,6 +32,7 @@ from detectors.report import (
 )
 from detectors.schedule_report import ScheduleReport, Status
 from detectors.violation import BinShift, Violation
+from stream.commands.executions import STATUSES, Execution, Worst
 from tests.packaging.pages import blocks_of
 from tests.support.paths import ROOT
 
@@ -44,6 +45,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Violation": Violation,
     "Moved bin": BinShift,
     "Schedule report": ScheduleReport,
+    "Execution": Execution,
+    "Worst violation": Worst,
     "Signal": Signal,
     "Signalled feature": SignalledFeature,
     "Quality report": QualityReport,
@@ -75,6 +78,8 @@ def test_the_page_has_every_field_with_its_meaning(section: str) -> None:
 def test_the_page_has_every_state_verdict_and_kind() -> None:
     assert set(table("Window report", "state")) == set(get_args(State))
     assert set(table("Schedule report", "status")) == set(get_args(Status))
+    statuses = re.findall(r"`([A-Z]\w+)`", table("Execution", "field")["status"])
+    assert set(statuses) == set(STATUSES)
     named = re.findall(r"`([^`]+)`", table("Feature report", "field")["verdict"])
     assert set(named) == set(get_args(Verdict))
     assert set(re.findall(r"`(\w+)`", table("Signal", "field")["kind"])) == set(

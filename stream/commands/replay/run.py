@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from stream.commands.replay.job import Progress, Replayed, replay, replayed_conf
 from stream.commands.replay.model_monitor import MonitorRun, monitor_runs
 from stream.commands.replay.page import Heading, write_page
 from stream.commands.replay.text import print_periods
+from stream.commands.time_options import DURATION, since
 from stream.commands.usage import wrong_option
 from stream.commands.window_text import time_text
 from stream.config.model import Config
@@ -34,7 +34,6 @@ from stream.sources.base import Source
 from stream.sources.jsonl.source import Jsonl
 from stream.sources.s3.source import S3
 
-DURATION: Final = re.compile(r"[0-9]+(\.[0-9]+)?(s|m|h|d)")
 SHORTEST_MS: Final = 60_000
 WIDTH: Final = 160
 """The width of the table where the output is not a terminal."""
@@ -76,24 +75,6 @@ def show_replay(config: Config, request: Request) -> int:
         return done.ending.code
     _show(config, request, done, runs, since_ms)
     return 0
-
-
-def since(text: str | None, now_s: float) -> int | None:
-    """Return the time that ``--since`` names, in milliseconds: a duration before now, or a time.
-
-    >>> since("1h", 7_200.0), since("1970-01-01T00:30", 0.0), since(None, 0.0)
-    (3600000, 1800000, None)
-    """
-    if text is None:
-        return None
-    if DURATION.fullmatch(text):
-        return round(now_s * 1000) - duration_ms(text)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        example = "a duration (14d) or a time (2026-11-29T17:00)"
-        raise wrong_option("--since", f"{text!r} is neither {example}") from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def source_of(request: Request, since_ms: int | None = None) -> Source:
