@@ -37,6 +37,7 @@ def key_faults(config: Config) -> list[ConfigFault]:
     return [
         *_longest_durations(config),
         *_windows(config),
+        *_grace(config),
         *_origin("model", config.model, config),
         *_origin("variant", config.variant, config),
         *_models(config),
@@ -75,6 +76,15 @@ def _longest_durations(config: Config) -> Faults:
         text = getattr(config, key)
         if text is not None and duration_ms(text) > duration_ms(LONGEST):
             yield mismatch(key, f"at most {LONGEST}", text)
+
+
+def _grace(config: Config) -> Faults:
+    """The fault of a source that finds events when they are too late for a silent partition."""
+    found_ms = config.source.found_after_ms
+    if config.grace_ms < found_ms:
+        found = config.grace or f"the default {config.source.default_grace}"
+        expected = f"at least {found_ms // 1000}s, after which this source finds an event"
+        yield mismatch("grace", expected, found)
 
 
 def _windows(config: Config) -> Faults:

@@ -112,7 +112,8 @@ class ReaderPool:
         Gaps are returned by :meth:`read`.
         """
         if assigns:
-            self._reading.assigned_elsewhere([assign.partition for assign in assigns])
+            positions = {assign.partition: assign.next for assign in assigns}
+            self._reading.assigned_elsewhere(positions)
         orders: dict[WorkerHandle, list[Assign]] = {}
         for assign in assigns:
             if not self._awaits_replacement(assign.partition):

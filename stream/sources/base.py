@@ -61,8 +61,8 @@ class Reading(Protocol):
         determined in time, a later :meth:`poll` returns the gap.
         """
 
-    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
-        """Note that other readings read these partitions.
+    def assigned_elsewhere(self, partitions: Mapping[str, Position]) -> None:
+        """Note that other readings read these partitions, from these positions on.
 
         Called before they are assigned there. Partitions that :meth:`discover` finds afterwards are
         new, and start at their first record, regardless of ``start``.
@@ -162,6 +162,14 @@ class Source(
     """True if the arrival of a record is its own, false if all records of a file share one."""
     default_grace: ClassVar[str] = "2s"
     """The default of ``grace``: the usual out-of-order delay of this source."""
+
+    @property
+    def found_after_ms(self) -> int:
+        """The longest usual time from an event until the source finds it; at most ``grace``.
+
+        By default 0: the source finds a record when the log takes it.
+        """
+        return 0
 
     @property
     def identity(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
@@ -37,7 +37,7 @@ class CombinedReading(Reading):
             gaps += self._readings[assign.partition].assign([assign])
         return gaps
 
-    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Mapping[str, Position]) -> None:
         """Pass the partitions on to all readings."""
         for reading in self._readings.values():
             reading.assigned_elsewhere(partitions)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ class PlantedReading(Reading):
     def discover(self) -> list[DiscoveredPartition]:
         return self._inner.discover()
 
-    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Mapping[str, Position]) -> None:
         self._inner.assigned_elsewhere(partitions)
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:

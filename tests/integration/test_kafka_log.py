@@ -233,7 +233,7 @@ def test_new_partitions_start_at_their_first_record_while_others_are_assigned_el
     kafka.produce(topic, [(number, None, b"x", [], OLD_MS) for number in (0, 1)])
     reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, start="latest").open("owner")
     assert starts(reading) == [1, 1]
-    reading.assigned_elsewhere([f"{topic}-0"])
+    reading.assigned_elsewhere({f"{topic}-0": 0})
     assert starts(reading) == [0, 0]
     reading.close()
 

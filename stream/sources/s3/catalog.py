@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
 from stream.events import DiscoveredPartition, Position
 from stream.sources.s3.client import ObjectInfo
 from stream.sources.s3.keys import HOUR_MS, Partition, hour_folder, partition_named, partition_of
-from stream.sources.s3.position import ObjectMemory, ObjectPlace, encode
+from stream.sources.s3.position import ObjectMemory, ObjectPlace, decode, encode
 
 OLDEST: Final[Position] = ("", 0)
 """The start of a partition: nothing is read."""
@@ -53,12 +53,22 @@ class Catalog:
     Partitions that the job knows, from its state or because they were discovered, are *known*. The
     hours of a root end and expire in their order, and the latest one never ends, so that every hour
     before the first known one was read, or was before the start: those are never discovered. Only
-    of a root that is new to the job, hours before the first known one may still appear.
+    as long as an hour with which a root began is not read to its end, no hour of it expires, and
+    hours before it may still appear.
     ``horizon_ms`` is how long after its hour an object may appear. ``since_ms`` is where roots
     begin that are new to the job; with ``latest``, after a restart, where the job has got to.
+    ``clock`` is the time in milliseconds.
     """
 
-    def __init__(self, horizon_ms: int, since_ms: int, latest: bool, follow: bool) -> None:
+    def __init__(
+        self,
+        horizon_ms: int,
+        since_ms: int,
+        latest: bool,
+        follow: bool,
+        clock: Callable[[], int] = lambda: int(time.time() * 1000),
+    ) -> None:
+        self.clock = clock
         self.changed = threading.Condition()
         self.horizon_ms = horizon_ms
         self.follow = follow
@@ -66,7 +76,7 @@ class Catalog:
         self._latest = latest
         self._folders: dict[str, KnownObjects] = {}
         self._known: dict[str, set[int]] = {}
-        self._new_roots: set[str] = set()
+        self._first_hours: dict[str, set[int]] = {}
         self._ended: set[str] = set()
         self._offered: dict[str, DiscoveredPartition] = {}
         self.listed_ms: int | None = None
@@ -80,14 +90,24 @@ class Catalog:
         with self.changed:
             return self._folder(partition_named(name))
 
-    def note_known(self, names: Iterable[str]) -> None:
-        """Note partitions that the job knows."""
+    def note_known(self, partitions: Mapping[str, Position]) -> None:
+        """Note partitions that the job knows, with their positions."""
         with self.changed:
-            for name in names:
+            for name in partitions:
                 self._note_known(partition_named(name))
-            hours = [hour_ms for known in self._known.values() for hour_ms in known]
-            if self._latest and hours and self.listed_ms is None:
-                self._since_ms = min(self._since_ms, max(hours))
+            if self.listed_ms is None:
+                self._note_state(partitions)
+
+    def _note_state(self, partitions: Mapping[str, Position]) -> None:
+        """Note what a stored state says about its roots and its progress."""
+        for name, position in partitions.items():
+            partition = partition_named(name)
+            is_oldest = partition.hour_ms == min(self._known[partition.root], default=0)
+            if is_oldest and decode(position).memory.first:
+                self._first_hours.setdefault(partition.root, set()).add(partition.hour_ms or 0)
+        hours = [hour_ms for known in self._known.values() for hour_ms in known]
+        if self._latest and hours:
+            self._since_ms = min(self._since_ms, max(hours))
 
     def note_ended(self, names: Iterable[str]) -> None:
         """Note partitions that were read to their ends; their objects are forgotten."""
@@ -169,7 +189,7 @@ class Catalog:
             for name in names:
                 partition = partition_named(name)
                 self._known[partition.root].discard(partition.hour_ms or 0)
-                self._new_roots.discard(partition.root)
+                self._first_hours.get(partition.root, set()).discard(partition.hour_ms or 0)
                 self._ended.discard(name)
                 self._offered.pop(name, None)
             return names
@@ -223,11 +243,14 @@ class Catalog:
         since_ms = self._since_ms // HOUR_MS * HOUR_MS
         if not known:
             return since_ms or None
-        if root not in self._new_roots:
-            return min(known)
-        now_ms = max(int(time.time() * 1000), self.listed_ms or 0)
-        still_open_ms = (now_ms - self.horizon_ms) // HOUR_MS * HOUR_MS
-        return max(min(*known, still_open_ms), since_ms)
+        if self._is_new(root):
+            return min(*known, since_ms) if since_ms else None
+        return min(known)
+
+    def _is_new(self, root: str) -> bool:
+        """Return whether an hour of a root is not read to its end with which the root began."""
+        first = self._first_hours.get(root, ())
+        return any(hour_folder(root, hour_ms) not in self._ended for hour_ms in first)
 
     def _hours(self) -> dict[str, list[int]]:
         """Return the hours of each root of which objects or the state are known, in order."""
@@ -264,20 +287,26 @@ class Catalog:
         if name not in self._offered:
             self._offered[name] = self._new_partition(partition, parents)
             self._folder(partition)
-        if partition.root not in self._known:
-            self._new_roots.add(partition.root)
         self._note_known(partition)
 
     def _new_partition(self, partition: Partition, parents: tuple[str, ...]) -> DiscoveredPartition:
         """Return a partition at its start; if the job begins inside, without earlier objects."""
-        hour_ms = partition.hour_ms
-        since_ms = self._since_ms
-        if not since_ms or (hour_ms is not None and hour_ms > since_ms):
-            return DiscoveredPartition(partition.name, OLDEST, parents)
-        start = encode(ObjectPlace(memory=ObjectMemory(floor_ms=since_ms)))
-        return DiscoveredPartition(partition.name, start, parents, inside=True)
+        hour_ms, since_ms = partition.hour_ms, self._since_ms
+        inside = since_ms > 0 and (hour_ms is None or hour_ms <= since_ms)
+        known = self._known.get(partition.root)
+        first = hour_ms is not None and (
+            not known or (hour_ms < min(known) and self._is_new(partition.root))
+        )
+        if first:
+            self._first_hours.setdefault(partition.root, set()).add(hour_ms or 0)
+        memory = ObjectMemory(floor_ms=since_ms if inside else 0, first=first)
+        return DiscoveredPartition(
+            partition.name, encode(ObjectPlace(memory=memory)), parents, inside
+        )
 
     def _expired_of(self, root: str, ended: Collection[str]) -> list[str]:
+        if self._is_new(root):
+            return []
         hours = sorted(self._known[root])
         names: list[str] = []
         for hour_ms, later_ms in pairwise(hours):

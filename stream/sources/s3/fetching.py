@@ -43,7 +43,8 @@ class Fetch:
         self.lines = ObjectLines(offset, begins)
         self.loss = ""
         self.error: SourceUnavailable | None = None
-        self.size = info.size if info.size > 0 else CHUNK_BYTES
+        # At least one request finds out what is there now.
+        self.size = max(info.size if info.size > 0 else CHUNK_BYTES, begins + 1)
         self._next = begins
         self._arrived: deque[tuple[bytes, bool]] = deque()
         self.busy = False

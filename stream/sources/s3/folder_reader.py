@@ -89,7 +89,7 @@ class FolderReader:
             self._resume(ObjectInfo(self._key, self._memory.etag, 0, 0))
             self._fetches[0].loss = "no_object"
         for info in found[self._synced :]:
-            self._take_object(info)
+            self._take_object(self.folder.objects[info.key])
         self._synced = len(found)
 
     def wanted(self) -> list[Fetch]:

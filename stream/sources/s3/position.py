@@ -24,7 +24,8 @@ class ObjectMemory(msgspec.Struct, frozen=True, array_like=True):
     ``etag`` is that of the object at the place, if only a part of it was read. ``read`` has a hash
     of the key and of the ETag of each object that was read to its end, in base64. All objects that
     S3 took up to ``floor_ms`` were read, and those with a key before ``after``. ``plain``: the
-    object at the place is known not to be compressed.
+    object at the place is known not to be compressed. ``first``: before this hour none of its root
+    was read to its end, so that earlier ones may still appear.
     """
 
     etag: str = ""
@@ -32,6 +33,7 @@ class ObjectMemory(msgspec.Struct, frozen=True, array_like=True):
     floor_ms: int = 0
     after: str = ""
     plain: bool = False
+    first: bool = False
 
 
 class ObjectPlace(msgspec.Struct, frozen=True):

@@ -76,6 +76,10 @@ class NoticeQueue:
             objects += self._take(message)
         return objects, len(messages) == AT_ONCE
 
+    def peek(self) -> None:
+        """Try to receive a message, which is available again at once. Raises :class:`S3Error`."""
+        self._call("receive_message", "ReceiveMessage", MaxNumberOfMessages=1, VisibilityTimeout=0)
+
     def delete_done(self, keys: Iterable[str]) -> None:
         """Delete the messages whose objects are all done. Raises :class:`S3Error`."""
         receipts: list[str] = []

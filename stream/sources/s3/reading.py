@@ -69,7 +69,7 @@ class S3Reading(Reading):
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
         """Read the partitions from their positions on; a lost position is a gap."""
-        self._catalog.note_known(assign.partition for assign in assigns)
+        self._catalog.note_known({assign.partition: assign.next for assign in assigns})
         if not self._informed:
             self._watch.start()
             self._catalog.wait_for_listing(SETTLE_S)
@@ -85,7 +85,7 @@ class S3Reading(Reading):
                 gaps.append(gap)
         return gaps
 
-    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Mapping[str, Position]) -> None:
         """Note partitions that other readings read, and tell all that is known of them."""
         self._catalog.note_known(partitions)
         for name in partitions:

@@ -113,7 +113,7 @@ class Watch:
     def _step(self) -> None:
         now_s = time.monotonic()
         if now_s >= self._next_list_s:
-            self._list()
+            self.list_once()
         elif self.queue is not None:
             self._receive(self.queue)
         elif self.catalog.follow:
@@ -121,8 +121,9 @@ class Watch:
         else:
             self._closed.wait()
 
-    def _list(self) -> None:
-        began_s, began_ms = time.monotonic(), int(time.time() * 1000)
+    def list_once(self) -> None:
+        """List the prefix, and take what is there. Raises :class:`S3Error`."""
+        began_s, began_ms = time.monotonic(), self.catalog.clock()
         self.listings += 1
         objects = list(self.listing())
         if self._closed.is_set():
