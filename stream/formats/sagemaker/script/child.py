@@ -10,6 +10,7 @@ import sys
 import types
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from traceback import extract_tb
@@ -32,6 +33,9 @@ from stream.formats.sagemaker.script.said import Said
 Function = Callable[..., Any]
 COUNTER: Final = 8
 """The bytes of the shared counter of calls."""
+MOST_ROWS: Final = 20_000
+"""An answer ends with the record that reaches this number of rows."""
+OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
 
 
 _WITHOUT_VALUES: Final = (AttributeError, ImportError, NameError)
@@ -94,7 +98,11 @@ class PerRecord:
         self._errors, self._draws = errors, draws
 
     def run(self, chunk: CaptureChunk, called: memoryview) -> Preprocessed:
-        """Return the rows of all records; ``called`` is set to the number of each beforehand."""
+        """Return the rows of the first records, of all of them unless they are very many.
+
+        ``called`` is set to the number of each record beforehand, and to their number at the end:
+        what ends the process then may be the fault of any.
+        """
         rows_of = Rows(chunk.keys).of
         counts: list[int] = []
         rows: list[list[Any]] = []
@@ -110,27 +118,36 @@ class PerRecord:
                 faults[k], of_record = ("script_failed", self._errors.describe(error)), []
             counts.append(len(of_record))
             rows += of_record
+            if len(rows) >= MOST_ROWS:
+                break
+        called[0] = len(chunk.values)
         if not sendable(rows):
-            rows = _sendable_rows(rows, counts, chunk.keys, faults)
+            rows = self._sendable_rows(rows, counts, chunk.keys, faults)
         columns = [list(cells) for cells in zip(*rows, strict=True)]
         return Preprocessed(counts, faults, columns)
 
-
-def _sendable_rows(
-    rows: list[list[Any]], counts: list[int], keys: list[str], faults: dict[int, tuple[str, str]]
-) -> list[list[Any]]:
-    """Return the rows with plain cells, without those of records for which there are none."""
-    kept: list[list[Any]] = []
-    start = 0
-    for k, count in enumerate(counts):
-        of_record = rows[start : start + count]
-        start += count
-        try:
-            kept += [plain_row(row, keys) for row in of_record]
-        except UnusableResult as unusable:
-            faults[k] = unusable.reason, unusable.detail
-            counts[k] = 0
-    return kept
+    def _sendable_rows(
+        self,
+        rows: list[list[Any]],
+        counts: list[int],
+        keys: list[str],
+        faults: dict[int, tuple[str, str]],
+    ) -> list[list[Any]]:
+        """Return the rows with plain cells, without those of records for which there are none."""
+        kept: list[list[Any]] = []
+        start = 0
+        for k, count in enumerate(counts):
+            of_record = rows[start : start + count]
+            start += count
+            try:
+                kept += [plain_row(row, keys) for row in of_record]
+            except UnusableResult as unusable:
+                faults[k] = unusable.reason, unusable.detail
+                counts[k] = 0
+            except BaseException as error:  # noqa: BLE001  # of the cell's own code
+                faults[k] = "script_failed", self._errors.describe(error)
+                counts[k] = 0
+        return kept
 
 
 def main(pipe_number: int, counter_number: int, longest_s: float) -> None:
@@ -142,7 +159,9 @@ def main(pipe_number: int, counter_number: int, longest_s: float) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.setitimer(signal.ITIMER_REAL, longest_s)
     os.dup2(2, 1)  # what C code prints
-    pipe = Connection(pipe_number)
+    with suppress(OSError):
+        OOM_SCORE.write_text("1000")  # where memory runs out, this process ends and no other
+    pipe, process = Connection(pipe_number), os.getpid()
     called = memoryview(mmap.mmap(counter_number, COUNTER)).cast("q")
     said = Said()
     load = msgspec.msgpack.decode(pipe.recv_bytes(), type=Load)
@@ -150,7 +169,7 @@ def main(pipe_number: int, counter_number: int, longest_s: float) -> None:
         runner, loaded = _load(load, said)
     except _Unloadable as unusable:
         runner, loaded = None, LoadAnswer(fault=str(unusable), line=unusable.line)
-    pipe.send_bytes(msgspec.msgpack.encode(loaded))
+    _send(pipe, process, loaded)
     if runner is None:
         return
     decode = msgspec.msgpack.Decoder(CaptureChunk).decode
@@ -162,9 +181,16 @@ def main(pipe_number: int, counter_number: int, longest_s: float) -> None:
             answer = runner.run(decode(message), called)
             messages, left_out = said.take()
             answer = msgspec.structs.replace(answer, said=messages, unsaid=left_out)
-            pipe.send_bytes(msgspec.msgpack.encode(answer))
+            _send(pipe, process, answer)
     except (EOFError, OSError):
         os._exit(0)  # the reader is gone; threads of the script must not keep the process
+
+
+def _send(pipe: Connection, process: int, answer: LoadAnswer | Preprocessed) -> None:
+    """Send an answer; a process that the script forked ends here, and answers nothing."""
+    if os.getpid() != process:
+        os._exit(0)
+    pipe.send_bytes(msgspec.msgpack.encode(answer))
 
 
 def _load(load: Load, said: Said) -> tuple[Any, LoadAnswer]:

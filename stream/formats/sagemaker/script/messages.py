@@ -45,9 +45,10 @@ class Preprocessed(msgspec.Struct, frozen=True, array_like=True):
     """The answer to :class:`CaptureChunk`.
 
     ``rows`` is the number of rows of each record; one without rows was dropped, unless ``faults``
-    has its reason and detail. ``columns`` has the cells of each key, of all rows in the order of
-    the records. ``tables`` replace them where the script returns columns: Arrow IPC streams.
-    ``said`` are log messages, each with its level, and ``unsaid`` is the number left out.
+    has its reason and detail. If it is shorter than the chunk, the records after it were not run.
+    ``columns`` has the cells of each key, of all rows in the order of the records. ``tables``
+    replace them where the script returns columns: Arrow IPC streams. ``said`` are log messages,
+    each with its level, and ``unsaid`` is the number left out.
     """
 
     rows: list[int]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import mmap
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -145,7 +148,10 @@ def _start(pipe: int, counter: int) -> subprocess.Popen[bytes]:
 
 
 def _end(process: subprocess.Popen[bytes], pipe: Connection) -> None:
+    """End the process, and those that the script started, which are in its group."""
     pipe.close()
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
 

@@ -82,6 +82,8 @@ class Script:
                 faults |= dict.fromkeys(range(start, stop), RecordFault(SCRIPT_FAILED, detail))
             else:
                 answers.append(Answer(start, made))
+                if (after := start + len(made.rows)) < stop:
+                    pending.append((after, stop))
                 faults |= {start + k: RecordFault(*fault) for k, fault in made.faults.items()}
         self._keep_pace(len(values), time.monotonic() - started_s)
         return answers, faults
@@ -110,15 +112,17 @@ class Script:
     ) -> list[tuple[int, int]]:
         """Note the fault of the record that ended the process; return what is still to be run.
 
-        Which record it was is unknown for a call of several; then both halves are.
+        Which record it was is unknown for a call of several, and where the process ended after the
+        last one; then both halves are.
         """
         self._process = None
         fault = self._fault_of(lost)
         self._log.warn(fault)
-        if self._by_column and stop - start > 1:
+        unknown = self._by_column or lost.called >= stop - start
+        if unknown and stop - start > 1:
             middle = (start + stop) // 2
             return [(middle, stop), (start, middle)]
-        at = start if self._by_column else start + lost.called
+        at = start if unknown else start + lost.called
         faults[at] = fault
         return [bounds for bounds in ((at + 1, stop), (start, at)) if bounds[0] < bounds[1]]
 

@@ -304,3 +304,24 @@ def test_the_documented_script_reads_real_captures_like_the_format_alone(tmp_pat
     assert not scripted.rejects
     assert len(cells(scripted)["record"]) == len(lines) > 0
     assert cells(scripted) == cells(alone)
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"), [("Unprintable()", "KeyError at NAME:4"), ("10 ** 5000", "ValueError")]
+)
+def test_a_cell_that_has_no_text_rejects_its_record_alone(
+    tmp_path: Path, value: str, detail: str
+) -> None:
+    script = f"""
+        class Unprintable:
+            def __str__(self):
+                raise KeyError("text")
+        def preprocess_handler(inference_record):
+            data = inference_record.endpoint_input.data
+            return {{"x": {value} if data == "2" else data}}
+    """
+    form = form_with(tmp_path, "\n".join(script.splitlines()[1:]))
+    decoded = decoded_by(form, *[capture(str(k)) for k in range(1, 4)])
+    name = Path(form.preprocess).name
+    assert rejected(decoded) == [(1, "script_failed", detail.replace("NAME:4", f"{name}:3"))]
+    assert cells(decoded)["x"] == [1, 3]

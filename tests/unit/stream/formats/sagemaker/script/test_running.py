@@ -228,3 +228,77 @@ def test_a_script_is_imported_once_by_a_process(tmp_path: Path) -> None:
     for _ in range(3):
         assert cells(decoded_by(form, capture()))["x"] == [1]
     assert (tmp_path / "imports").read_text() == "once\n"
+
+
+def test_a_script_that_forks_is_answered_by_its_own_process_alone(tmp_path: Path) -> None:
+    """Otherwise the answer of the fork would be taken for that on the next records."""
+    script = """
+        import os
+        def preprocess_handler(inference_record):
+            os.fork()
+            return {"x": inference_record.endpoint_input.data}
+    """
+    running = Script(form_with(tmp_path, script).preprocess, 1.0, False)
+    for value in ("1", "2", "3", "4"):
+        [answer], faults = running.run(["x"], [capture(value)])
+        assert answer.made.columns == [[value]]
+        assert not faults
+
+
+def test_what_a_script_starts_ends_with_it(tmp_path: Path) -> None:
+    script = """
+        import subprocess
+        def preprocess_handler(inference_record):
+            return {"x": subprocess.Popen(["sleep", "600"]).pid}
+    """
+    running = Script(form_with(tmp_path, script).preprocess, 1.0, False)
+    [answer], _ = running.run(["x"], [capture()])
+    pid = answer.made.columns[0][0]
+    os.kill(pid, 0)
+    del running
+    gc.collect()
+    until_s = time.monotonic() + 5.0
+    while _runs(pid) and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert not _runs(pid)
+
+
+def test_records_of_very_many_rows_are_answered_in_parts(tmp_path: Path) -> None:
+    """One answer with all rows would take longer than a call may, and no record would be read."""
+    script = """
+        def preprocess_handler(inference_record):
+            return [{"x": k} for k in range(9_000)]
+    """
+    running = Script(form_with(tmp_path, script).preprocess, 1.0, False)
+    answers, faults = running.run(["x"], [capture()] * 7)
+    assert not faults
+    assert [(answer.start, answer.made.rows) for answer in answers] == [
+        (0, [9_000] * 3),
+        (3, [9_000] * 3),
+        (6, [9_000]),
+    ]
+
+
+def test_a_process_that_ends_after_its_last_call_costs_the_record_at_fault_alone(
+    tmp_path: Path,
+) -> None:
+    script = """
+        import os
+        def preprocess_handler(inference_record):
+            if inference_record.endpoint_input.data == "1":
+                os.closerange(3, 100)
+            return {"x": inference_record.endpoint_input.data}
+    """
+    running = Script(form_with(tmp_path, script).preprocess, 1.0, False)
+    answers, faults = running.run(["x"], [capture(str(k)) for k in range(4)])
+    assert list(faults) == [1]
+    assert faults[1].reason == "script_failed"
+    assert sorted(x for answer in answers for x in answer.made.columns[0]) == ["0", "2", "3"]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
