@@ -290,24 +290,7 @@ def test_the_policy_of_the_page_is_enough_and_each_of_its_permissions_is_needed(
 
 
 def allowed_again(moto: MotoServer, statements: list[Any]) -> None:
-    """Replace the policy of the user, with the credentials of the owner of the account."""
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    reset(moto, 1_000_000_000)
-    moto.client("iam").put_user_policy(
-        UserName="driftline", PolicyName="state", PolicyDocument=document
-    )
-    reset(moto, 0)
-
-
-def reset(moto: MotoServer, free_requests: int) -> None:
-    import urllib.request
-
-    post = urllib.request.Request(
-        f"{moto.url}/moto-api/reset-auth",
-        str(free_requests).encode(),
-        {"Content-Type": "text/plain"},
-    )
-    urllib.request.urlopen(post, timeout=10).close()
+    moto.replace_policy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
 
 def test_the_live_check_samples_the_newest_object_of_each_variant(

@@ -88,6 +88,13 @@ class MotoServer:
             "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
         }
 
+    def replace_policy(self, policy: str) -> None:
+        """Give the user of :meth:`restricted_to` another policy."""
+        self.permit_everything()
+        iam = self.client("iam")
+        iam.put_user_policy(UserName="driftline", PolicyName="policy", PolicyDocument=policy)
+        self._enforce_after(0)
+
     def permit_everything(self) -> None:
         """End the enforcement of permissions."""
         self._enforce_after(1_000_000_000)
