@@ -30,6 +30,7 @@ from detectors.profiles.reference import Reference
 from detectors.report import SagemakerFigures
 from detectors.sagemaker.chi_squared import p_value
 from detectors.sagemaker.sketch import MOST_ROWS, Weighted, highest_items, plan, row_ends
+from detectors.sagemaker.weighted_values import sampled_rows
 
 NOISE: Final = 1.8
 """The multiple of the sampling error that ``Robust`` subtracts: ``sqrt(-ln(0.003 / 2) / 2)``."""
@@ -103,12 +104,24 @@ def window_steps(found: DistinctValues) -> Steps:
         values = np.sort(found.values)
         return Steps(values, np.arange(len(values) + 1) / max(len(values), 1), float(len(values)))
     order = np.argsort(found.values)
-    ranks, levels = plan(found.total)
-    ends = row_ends(found.counts[order], found.total)
+    return _sketched(found.values[order], row_ends(found.counts[order], found.total), found.total)
+
+
+def _sketched(values: Floats, ends: Floats, total: int) -> Steps:
+    """The same of ``total`` rows: values in rising order, and the number of rows up to each."""
+    ranks, levels = plan(total)
     starts = np.concatenate(([0], below(ends[:-1], ranks), [len(ranks)]))
     kept = np.flatnonzero(starts[1:] > starts[:-1])
     highest = WEIGHTS[np.maximum.reduceat(levels, starts[kept])]
-    return steps(Weighted(found.values[order][kept], highest))
+    return steps(Weighted(values[kept], highest))
+
+
+def _steps_of(window: Profile, i: int, found: DistinctValues) -> Steps:
+    """The distribution function of a feature; of a sample, as its bins weigh it."""
+    if found.complete:
+        return window_steps(found)
+    rows = sampled_rows(window, i)
+    return _sketched(rows.values, rows.ends, found.total)
 
 
 def below(ours: Floats, theirs: Floats) -> Ints:
@@ -190,7 +203,8 @@ def _figures(
         method = _chosen(thresholds.comparison_method, "Robust")
         if found is None or isinstance(found.values, pa.Array):
             return _undefined(method, side.total, thresholds.comparison_threshold)
-        return _of_numbers(method, window_steps(found), side, thresholds.comparison_threshold)
+        ours = _steps_of(window, i, found)
+        return _of_numbers(method, ours, side, thresholds.comparison_threshold)
     limit = thresholds.categorical_comparison_threshold
     limit = thresholds.comparison_threshold if limit is None else limit
     method = _chosen(thresholds.categorical_drift_method, "LInfinity")

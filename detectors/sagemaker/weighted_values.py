@@ -36,26 +36,49 @@ def weighted_values(profile: Profile, i: int) -> WeightedValues:
         numbers = np.asarray(kept.values, np.float64)
         order = np.argsort(numbers)
         return WeightedValues(numbers[order], kept.counts[order], True)
+    sampled = sampled_rows(profile, i)
+    counts = np.diff(np.rint(sampled.ends), prepend=0.0).astype(np.int64)
+    counted = counts > 0
+    return WeightedValues(sampled.values[counted], counts[counted], False)
+
+
+class SampledRows(NamedTuple):
+    """Different numbers in rising order, and how many rows are at or below each."""
+
+    values: Floats
+    ends: Floats
+
+
+def sampled_rows(profile: Profile, i: int) -> SampledRows:
+    """Return the rows for which a sample of numbers stands; see :func:`weighted_values`."""
+    kept = profile.values.get(i)
     feature = profile.layout.features[i]
     in_bins = profile.counts[profile.layout.bins(i)]
     sampled = np.empty(0) if kept is None else np.asarray(kept.values, np.float64)
     counts = np.empty(0) if kept is None else kept.counts.astype(np.float64)
-    bins = np.searchsorted(np.array(feature.edges), sampled, side="right")
-    empty = np.flatnonzero((in_bins > 0) & (np.bincount(bins, minlength=feature.bins) == 0))
-    middles = _middles(feature, float(profile.low[i]), float(profile.high[i]))[empty]
-    numbers = np.concatenate((sampled, middles))
-    weights = np.concatenate((counts, np.ones(len(empty))))
-    return _scaled(numbers, weights, np.concatenate((bins, empty)), in_bins)
+    order = np.argsort(sampled)
+    numbers, counts = sampled[order], counts[order]
+    places = np.searchsorted(numbers, feature.edges)
+    places = np.concatenate(([0], places, [len(numbers)]))
+    empty = np.flatnonzero((in_bins > 0) & (places[1:] == places[:-1]))
+    if len(empty):
+        middles = _middles(feature, float(profile.low[i]), float(profile.high[i]))[empty]
+        numbers = np.insert(numbers, places[empty], middles)
+        counts = np.insert(counts, places[empty], 1.0)
+        places += np.searchsorted(empty, np.arange(len(places)))
+    return SampledRows(numbers, _scaled_ends(counts, places, in_bins))
 
 
-def _scaled(numbers: Floats, weights: Floats, bins: Ints, in_bins: Ints) -> WeightedValues:
-    """The weights of each bin scaled to its count, and rounded so that the sums stay."""
-    totals = np.bincount(bins, weights=weights, minlength=len(in_bins))
-    order = np.lexsort((numbers, bins))
-    shares = weights[order] * in_bins[bins[order]] / totals[bins[order]]
-    counts = np.diff(np.rint(np.cumsum(shares)), prepend=0.0).astype(np.int64)
-    counted = counts > 0
-    return WeightedValues(numbers[order][counted], counts[counted], False)
+def _scaled_ends(counts: Floats, places: Ints, in_bins: Ints) -> Floats:
+    """The running sum of the counts, those of each bin scaled to its rows.
+
+    Bin ``b`` has the numbers ``[places[b], places[b + 1])``.
+    """
+    running = np.concatenate(([0.0], np.cumsum(counts)))
+    totals = np.diff(running[places])
+    factors = in_bins / np.where(totals > 0, totals, 1.0)
+    ends: Floats = np.cumsum(counts * np.repeat(factors, np.diff(places)))
+    return ends
 
 
 def _middles(feature: Feature, low: float, high: float) -> Floats:

@@ -4,12 +4,16 @@ from math import sqrt
 from time import process_time
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.arrays import Floats
 from detectors.profiles.baseline import Baseline, Constraints, Thresholds
+from detectors.profiles.columns import Numbers
 from detectors.profiles.distinct import of_numbers
+from detectors.profiles.fold import Fold
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from detectors.profiles.reference import Reference
@@ -17,6 +21,7 @@ from detectors.report import SagemakerFigures
 from detectors.sagemaker.chi_squared import p_value
 from detectors.sagemaker.distances import below, figures, largest_gap, robust, steps, window_steps
 from detectors.sagemaker.sketch import highest_items, levels_of
+from stream.baselining.build import make
 from tests.unit.detectors.sagemaker.oracle import corrected, numerical_gap
 from tests.unit.detectors.sagemaker.profiles import (
     Column,
@@ -264,3 +269,30 @@ def _seconds(of: Baseline, profile: Profile) -> float:
     start = process_time()
     figures(of, profile)
     return process_time() - start
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, 2.5, -3.0])
+def test_a_frequent_value_weighs_the_same_whether_it_is_in_the_sample_or_not(
+    constant: float,
+) -> None:
+    generator = np.random.default_rng(8)
+    before, after = (_half_constant(generator, constant, rows) for rows in (3_000, 20_000))
+    training = pa.table({"x": pa.array(map(str, before.tolist()), pa.string())})
+    of = make(lambda: [training]).baseline
+    profile = Fold([of.layout], keep_values=True).fold(
+        {"x": Numbers(after)}, [0], np.array([0, len(after)])
+    )[0]
+    (found,) = figures(of, profile)
+    assert found is not None
+    assert not profile.values[0].complete
+    all_values = highest_items([sorted(after.tolist())])
+    assert found.n == pytest.approx(10_001, rel=0.03)
+    assert found.uncorrected == pytest.approx(
+        largest_gap(steps(all_values), steps(highest_items(of.references["x"].levels))), abs=0.03
+    )
+
+
+def _half_constant(generator: np.random.Generator, constant: float, rows: int) -> Floats:
+    values = generator.lognormal(size=rows)
+    values[::2] = constant
+    return values
