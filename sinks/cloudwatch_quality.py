@@ -24,6 +24,7 @@ from sinks.aws.metric_names import (
     dimensions,
     namespace_faults,
 )
+from sinks.aws.monitor_namespaces import is_batch
 from sinks.aws.repeats import Repeats
 from sinks.base import ConfiguredNames, Delivery, Published, Sink
 
@@ -67,7 +68,8 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
 
     Dimensions ``Endpoint`` (``endpoint``, else the model's name) and ``MonitoringSchedule``
     (``schedule_name``, else the job's name); a variant other than ``AllTraffic`` is added as
-    ``Variant``. Names are replaced as by the sink ``cloudwatch``.
+    ``Variant``. In a namespace of batch transform jobs (``aws/sagemaker/ModelMonitoring/...``)
+    there is no dimension ``Endpoint``. Names are replaced as by the sink ``cloudwatch``.
 
     A report moves the time, so an hour is put with the first report after its moment. If labels are
     silent, the hour is put 24 hours of event time later with what is judged. Reports of an hour
@@ -109,7 +111,7 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
     def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:
         """Return the names that CloudWatch does not accept, and the names that stand for them."""
         used = [
-            *([] if self.endpoint else names.models),
+            *([] if self.endpoint or is_batch(self.namespace) else names.models),
             *([] if self.schedule_name else [names.job]),
             *([names.variant] if names.variant else []),
         ]
@@ -247,7 +249,8 @@ class CloudwatchQualityDelivery(Delivery):
     def _data(self, hour: _Hour) -> Iterator[dict[str, Any]]:
         time = datetime.fromtimestamp((hour.end_ms + self._after_ms) / 1000, UTC)
         for (model, variant), reports in sorted(hour.reports.items()):
-            endpoint = self._sink.endpoint or model
+            batch = is_batch(self._sink.namespace)
+            endpoint = None if batch else self._sink.endpoint or model
             schedule = self._sink.schedule_name or self._job
             common = {
                 "Timestamp": time,

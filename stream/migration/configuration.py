@@ -17,6 +17,8 @@ FILL_IN: Final = "FILL IN"
 SCRIPT: Final = "preprocess.py"
 BASELINE: Final = "baseline/"
 QUALITY: Final = "quality/"
+BATCH_METRICS: Final = "aws/sagemaker/ModelMonitoring"
+"""The first part of the namespaces of batch transform jobs in CloudWatch."""
 _PROBLEMS: Final = {
     "BinaryClassification": "binary",
     "MulticlassClassification": "multiclass",
@@ -322,11 +324,14 @@ def _sinks_of(page: Writer, of: MonitoringSchedule) -> None:
     if not published:
         page.comment("No CloudWatch: publish_cloudwatch_metrics is not Enabled.", "  ")
     elif of_data:
-        page.line(f"  - {flow({'type': 'cloudwatch', 'layout': 'sagemaker'} | names | region)}")
+        space = {"namespace": f"{BATCH_METRICS}/data-metrics"} if of.batch else {}
+        sink = {"type": "cloudwatch", "layout": "sagemaker"}
+        page.line(f"  - {flow(sink | space | names | region)}")
     else:
         after = offset_ms(str(of.input.get("EndTimeOffset", "")))
         delay = {"after": _duration(after)} if after else {}
-        page.line(f"  - {flow({'type': 'cloudwatch_quality'} | names | delay | region)}")
+        space = {"namespace": f"{BATCH_METRICS}/model-metrics"} if of.batch else {}
+        page.line(f"  - {flow({'type': 'cloudwatch_quality'} | space | names | delay | region)}")
 
 
 def _rest(page: Writer) -> None:

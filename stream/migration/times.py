@@ -31,13 +31,13 @@ def period_of(expression: str) -> Period:
     if expression.upper() == "NOW":
         return Period("1h", "the schedule ran once (NOW): an hour is taken as the period")
     match = _CRON.fullmatch(expression.strip())
-    if match is None:
-        return Period("1h", f"{expression!r} is not understood: an hour is taken as the period")
-    hours, step = match.groups()
+    hours, step = match.groups() if match else ("", None)
     if hours == "*":
         return Period("1h")
     every = int(step or 24)
-    start = int(hours.partition("/")[0])
+    start = int(hours.partition("/")[0] or -1)
+    if not (1 <= every <= 24 and 0 <= start <= 23):
+        return Period("1h", f"{expression!r} is not understood: an hour is taken as the period")
     length = "1d" if every == 24 else f"{every}h"
     note = ""
     if 24 % every:

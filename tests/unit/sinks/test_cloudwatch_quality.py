@@ -372,3 +372,9 @@ def test_the_sink_says_which_names_it_replaces() -> None:
     assert (
         CloudwatchQuality(endpoint="e", schedule_name="s").replaced_names(names)[0][0] == "größer"
     )
+
+
+def test_batch_jobs_have_no_endpoint() -> None:
+    sent = wire(namespace="aws/sagemaker/ModelMonitoring/model-metrics", schedule_name="nightly")
+    sent.delivery.deliver([window(20), judged(20, 9, 1), *later()])
+    assert sent.data[0]["Dimensions"] == [{"Name": "MonitoringSchedule", "Value": "nightly"}]

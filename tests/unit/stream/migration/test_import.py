@@ -226,6 +226,9 @@ def test_a_batch_transform_says_what_is_not_read(tmp_path: Path) -> None:
     assert read(out)["source"]["prefix"] == "batch/"
     assert list(read(out)["models"]) == ["churn-hourly"]
     assert "batch transform jobs" in done.stderr
+    [cloudwatch] = [sink for sink in read(out)["sinks"] if sink["type"] == "cloudwatch"]
+    assert cloudwatch["namespace"] == "aws/sagemaker/ModelMonitoring/data-metrics"
+    assert "endpoint" not in cloudwatch
 
 
 WRONG: dict[str, tuple[str, str]] = {

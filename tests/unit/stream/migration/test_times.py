@@ -20,6 +20,9 @@ from stream.migration.times import offset_ms, period_of
         ("NOW", "1h", "the schedule ran once"),
         ("", "1d", "SageMaker runs it once a day"),
         ("rate(1 hour)", "1h", "is not understood"),
+        ("cron(0 0/0 ? * * *)", "1h", "is not understood"),
+        ("cron(0 0/25 ? * * *)", "1h", "is not understood"),
+        ("cron(0 24 ? * * *)", "1h", "is not understood"),
     ],
 )
 def test_the_period_is_the_time_between_two_runs(expression: str, length: str, noted: str) -> None:
