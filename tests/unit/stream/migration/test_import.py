@@ -220,9 +220,11 @@ def test_a_batch_transform_says_what_is_not_read(tmp_path: Path) -> None:
         "DatasetFormat": {"Csv": {"Header": True}},
         "LocalPath": "/opt/ml/processing/input",
     }
-    documents = [DEFINED[0], schedules.data_quality(BatchTransformInput=batch)]
+    document = schedules.data_quality(BatchTransformInput=batch)
+    published = {"publish_cloudwatch_metrics": "Enabled"}
+    document["DataQualityAppSpecification"]["Environment"] = published
     out = tmp_path / "config.yaml"
-    done = imported(out, file_of(tmp_path, *documents))
+    done = imported(out, file_of(tmp_path, DEFINED[0], document))
     assert read(out)["source"]["prefix"] == "batch/"
     assert list(read(out)["models"]) == ["churn-hourly"]
     assert "batch transform jobs" in done.stderr
