@@ -36,7 +36,7 @@ class Override(msgspec.Struct, frozen=True):
     emitMetrics: Switch | None = None
 
 
-class Numbers(msgspec.Struct, frozen=True):
+class NumberRequirements(msgspec.Struct, frozen=True):
     """The requirements on numbers."""
 
     is_non_negative: bool | None = None
@@ -58,7 +58,7 @@ class FeatureEntry(msgspec.Struct, frozen=True):
     name: str
     inferred_type: InferredType | None = None
     completeness: Share | None = None
-    num_constraints: Numbers = Numbers()
+    num_constraints: NumberRequirements = NumberRequirements()
     string_constraints: TextRequirements = TextRequirements()
     monitoring_config_overrides: Override = Override()
     monitoringConfigOverrides: Override = Override()

@@ -25,14 +25,14 @@ SINK_TYPES: Final = {
 }
 
 
-class Change(NamedTuple):
+class AlarmChange(NamedTuple):
     """What changes for an alarm, and what to do about it."""
 
     message: str
     advice: str
 
 
-Judged = Iterator[Change]
+Judged = Iterator[AlarmChange]
 
 
 def concerns(metric: AlarmedMetric, puts: Sequence[SinkPuts]) -> bool:
@@ -50,7 +50,7 @@ def is_about(metric: AlarmedMetric, puts: Sequence[SinkPuts]) -> bool:
     return any(endpoint in each.metrics or schedule == each.schedule_name for each in puts)
 
 
-def changes(metric: AlarmedMetric, puts: Sequence[SinkPuts], statistic: str) -> list[Change]:
+def changes(metric: AlarmedMetric, puts: Sequence[SinkPuts], statistic: str) -> list[AlarmChange]:
     """Return what changes for an alarm that :func:`is_about` these sinks; empty: nothing.
 
     ``statistic`` is the deciding one of windows.
@@ -68,7 +68,7 @@ def _is_read(metric: AlarmedMetric, puts: SinkPuts, endpoint: str) -> bool:
     )
 
 
-def _without_data(metric: AlarmedMetric, puts: Sequence[SinkPuts], statistic: str) -> Change:
+def _without_data(metric: AlarmedMetric, puts: Sequence[SinkPuts], statistic: str) -> AlarmChange:
     """Return why no sink puts data where an alarm reads."""
     here = [each for each in puts if each.namespace == metric.namespace]
     if here:
@@ -79,15 +79,15 @@ def _without_data(metric: AlarmedMetric, puts: Sequence[SinkPuts], statistic: st
         put = alike[0]
         message = f"reads {metric.namespace!r}; {put.where} puts into {put.namespace!r}"
         advice = f"Set namespace: {metric.namespace} in {put.where} if the alarm has had data"
-        return Change(message, f"{advice}; else correct the namespace of the alarm")
+        return AlarmChange(message, f"{advice}; else correct the namespace of the alarm")
     return _without_sink(metric, kind, statistic)
 
 
-def _without_sink(metric: AlarmedMetric, kind: str, statistic: str) -> Change:
+def _without_sink(metric: AlarmedMetric, kind: str, statistic: str) -> AlarmChange:
     sink = SINK_TYPES.get(kind)
     if sink is None:
         message = f"reads {metric.namespace!r}, into which driftline puts nothing"
-        return Change(message, "Keep the monitor that puts it, or delete the alarm")
+        return AlarmChange(message, "Keep the monitor that puts it, or delete the alarm")
     keys = [f"type: {sink}"]
     for key, name in (("endpoint", ENDPOINT), ("schedule_name", SCHEDULE)):
         if value := _named(metric, name):
@@ -99,10 +99,10 @@ def _without_sink(metric: AlarmedMetric, kind: str, statistic: str) -> Change:
             f"; or move the alarm to driftline/data-metrics, with Maximum or Average, and a"
             f" threshold of {own:.2g} ({statistic}) in place of {metric.threshold:g}"
         )
-    return Change(f"gets no data: no sink puts into {metric.namespace!r}", advice)
+    return AlarmChange(f"gets no data: no sink puts into {metric.namespace!r}", advice)
 
 
-def _other_dimensions(metric: AlarmedMetric, put: SinkPuts) -> Change:
+def _other_dimensions(metric: AlarmedMetric, put: SinkPuts) -> AlarmChange:
     """Say how the dimensions of an alarm differ from those of the metrics."""
     found = ", ".join(f"{name}={value}" for name, value in metric.dimensions.items()) or "none"
     endpoint = _named(metric, ENDPOINT)
@@ -110,13 +110,15 @@ def _other_dimensions(metric: AlarmedMetric, put: SinkPuts) -> Change:
     expected = ", ".join(f"{name}={value}" for name, value in wanted.items())
     message = f"gets no data: its dimensions are {found}; {put.where} puts {expected}"
     if metric.dimensions.keys() != wanted.keys():
-        return Change(message, "Correct the dimensions of the alarm: all of them must be the same")
+        return AlarmChange(
+            message, "Correct the dimensions of the alarm: all of them must be the same"
+        )
     keys = [
         f"{key}: {metric.dimensions[name]}"
         for key, name in (("endpoint", "Endpoint"), ("schedule_name", "MonitoringSchedule"))
         if name in wanted and metric.dimensions[name] != wanted[name]
     ]
-    return Change(message, f"Set {', '.join(keys)} in {put.where}, or correct the alarm")
+    return AlarmChange(message, f"Set {', '.join(keys)} in {put.where}, or correct the alarm")
 
 
 def _of_metric(metric: AlarmedMetric, put: SinkPuts, metrics: Mapping[str, PutMetric]) -> Judged:
@@ -124,13 +126,13 @@ def _of_metric(metric: AlarmedMetric, put: SinkPuts, metrics: Mapping[str, PutMe
     known = metrics.get(metric.name)
     if known is None or not known.exists:
         what = "no model has" if known is None else "a text has no"
-        yield Change(f"gets no data: {what} {metric.name}", "Correct the alarm, or delete it")
+        yield AlarmChange(f"gets no data: {what} {metric.name}", "Correct the alarm, or delete it")
     elif not known.emitted:
         advice = "Set emit_metrics: Enabled in constraints.json"
-        yield Change(f"gets no data: emit_metrics of {known.feature} is Disabled", advice)
+        yield AlarmChange(f"gets no data: emit_metrics of {known.feature} is Disabled", advice)
     elif not known.chosen:
         advice = f"Add {known.feature} to features of {put.where}"
-        yield Change(f"gets no data: features of {put.where} leaves it out", advice)
+        yield AlarmChange(f"gets no data: features of {put.where} leaves it out", advice)
     else:
         for rule in (_sums, _gaps, _worst, _undefined):
             yield from rule(metric, put)
@@ -146,11 +148,11 @@ def _sums(metric: AlarmedMetric, put: SinkPuts) -> Judged:
     if put.by_schedule:
         length = duration_text(metric.period_s * 1_000)
         advice = f"Set schedule: {length} in {put.where} if its schedule was that"
-        yield Change(message, f"{advice}; else use Average or Maximum")
+        yield AlarmChange(message, f"{advice}; else use Average or Maximum")
     else:
         healthy = 1.0 if metric.name.startswith(NON_NULL) else 0.002
         advice = "Use Average or Maximum, or a sink with layout: sagemaker"
-        yield Change(f"{message}: a constant {healthy:g} reads {healthy * count:.3g}", advice)
+        yield AlarmChange(f"{message}: a constant {healthy:g} reads {healthy * count:.3g}", advice)
 
 
 def _gaps(metric: AlarmedMetric, put: SinkPuts) -> Judged:
@@ -160,7 +162,7 @@ def _gaps(metric: AlarmedMetric, put: SinkPuts) -> Judged:
     every, period = format_duration(put.every_ms), format_duration(metric.period_s * 1_000)
     message = f"its period of {period} is shorter than the {every} between two data"
     missing = f"missing data are {metric.missing!r}"
-    yield Change(f"{message}, and {missing}", f"Use a period of at least {every}")
+    yield AlarmChange(f"{message}, and {missing}", f"Use a period of at least {every}")
 
 
 def _worst(metric: AlarmedMetric, put: SinkPuts) -> Judged:
@@ -170,10 +172,10 @@ def _worst(metric: AlarmedMetric, put: SinkPuts) -> Judged:
     message = f"has data only while its feature is one of the {put.features.worst} worst"
     if metric.missing == "breaching":
         advice = "Treat missing data as notBreaching, or name its feature in features"
-        yield Change(f"{message}, and missing data are breaching: it fires in between", advice)
+        yield AlarmChange(f"{message}, and missing data are breaching: it fires in between", advice)
     elif metric.name.startswith(NON_NULL):
         advice = "Name its feature in features: a distance says nothing about missing values"
-        yield Change(message, advice)
+        yield AlarmChange(message, advice)
 
 
 def _undefined(metric: AlarmedMetric, put: SinkPuts) -> Judged:
@@ -181,7 +183,7 @@ def _undefined(metric: AlarmedMetric, put: SinkPuts) -> Judged:
     below = metric.operator.startswith("LessThan") and metric.missing != "breaching"
     if put.kind == MODEL_QUALITY and metric.name in UNDEFINED and below:
         message = "an hour without positive predictions has no datum; Model Monitor puts 0"
-        yield Change(message, "Treat missing data as breaching if such an hour should alarm")
+        yield AlarmChange(message, "Treat missing data as breaching if such an hour should alarm")
 
 
 def _named(metric: AlarmedMetric, names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from stream.commands.replay.model_monitor import MonitorRun, MonitorViolation
 Agreement = Literal["both", "only Model Monitor", "only driftline"]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class ComparedFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One feature and check that at least one of the two systems found violated.
 
     ``ours`` and ``theirs`` are the sentences of both; empty where one found nothing. ``reason``
@@ -30,7 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Period(msgspec.Struct, frozen=True, kw_only=True):
+class ComparedPeriod(msgspec.Struct, frozen=True, kw_only=True):
     """One period: the report of driftline, the run of Model Monitor, and what they found.
 
     ``run`` is ``None`` where Model Monitor wrote nothing, ``report`` where driftline has no events.
@@ -40,7 +40,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int
     report: ScheduleReport | None
     run: MonitorRun | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ComparedFinding, ...]
 
     @property
     def agrees(self) -> bool:
@@ -65,7 +65,7 @@ def hour_is_start(reports: Sequence[ScheduleReport], runs: Sequence[MonitorRun])
 
 def compared(
     reports: Sequence[ScheduleReport], runs: Sequence[MonitorRun], since_ms: int | None = None
-) -> list[Period]:
+) -> list[ComparedPeriod]:
     """Return all periods in order of time, those with a report of either system.
 
     Without ``runs`` every finding is driftline's, and no difference is explained.
@@ -87,7 +87,7 @@ def compared(
     return sorted(periods, key=lambda period: period.start_ms)
 
 
-def _period(report: ScheduleReport, run: MonitorRun | None, explained: bool) -> Period:
+def _period(report: ScheduleReport, run: MonitorRun | None, explained: bool) -> ComparedPeriod:
     ours = {_key(each.feature, each.check): each for each in report.violations}
     theirs = {
         _key(each.feature_name, each.constraint_check_type): each
@@ -97,7 +97,7 @@ def _period(report: ScheduleReport, run: MonitorRun | None, explained: bool) -> 
         _finding(key, ours.get(key), theirs.get(key), report, explained)
         for key in dict.fromkeys((*theirs, *ours))
     ]
-    return Period(
+    return ComparedPeriod(
         start_ms=report.start_ms,
         end_ms=report.end_ms,
         report=report,
@@ -106,9 +106,9 @@ def _period(report: ScheduleReport, run: MonitorRun | None, explained: bool) -> 
     )
 
 
-def _unreported(start_ms: int, end_ms: int, run: MonitorRun) -> Period:
+def _unreported(start_ms: int, end_ms: int, run: MonitorRun) -> ComparedPeriod:
     findings = tuple(
-        Finding(
+        ComparedFinding(
             feature=each.feature_name,
             check=each.constraint_check_type,
             agreement="only Model Monitor",
@@ -117,7 +117,7 @@ def _unreported(start_ms: int, end_ms: int, run: MonitorRun) -> Period:
         )
         for each in run.violations
     )
-    return Period(start_ms=start_ms, end_ms=end_ms, report=None, run=run, findings=findings)
+    return ComparedPeriod(start_ms=start_ms, end_ms=end_ms, report=None, run=run, findings=findings)
 
 
 def _key(feature: str, check: str) -> tuple[str, str]:
@@ -130,7 +130,7 @@ def _finding(
     theirs: MonitorViolation | None,
     report: ScheduleReport,
     explained: bool,
-) -> Finding:
+) -> ComparedFinding:
     feature, check = key
     reason = ""
     agreement: Agreement = "both"
@@ -142,7 +142,7 @@ def _finding(
         agreement = "only driftline"
         if explained:
             reason = why_not_theirs(check, own, report)
-    return Finding(
+    return ComparedFinding(
         feature=feature,
         check=check,
         agreement=agreement,

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from jinja2 import Environment, PackageLoader
 
-from stream.commands.replay.comparison import Period
+from stream.commands.replay.comparison import ComparedPeriod
 from stream.commands.window_text import span_text
 from stream.errors import DataError
 
@@ -26,7 +26,7 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-def write_page(path: Path, heading: Heading, periods: Sequence[Period]) -> None:
+def write_page(path: Path, heading: Heading, periods: Sequence[ComparedPeriod]) -> None:
     """Write the page; a file that exists is replaced as a whole.
 
     It holds no feature values but those in the sentences of Model Monitor. Raises
@@ -46,7 +46,7 @@ def write_page(path: Path, heading: Heading, periods: Sequence[Period]) -> None:
         raise DataError(str(path), f"cannot be written: {error.strerror}") from error
 
 
-def page(heading: Heading, periods: Sequence[Period]) -> str:
+def page(heading: Heading, periods: Sequence[ComparedPeriod]) -> str:
     """Return the page as text; all names and sentences are escaped."""
     environment = Environment(
         loader=PackageLoader("stream.commands.replay", "."), autoescape=True, trim_blocks=True

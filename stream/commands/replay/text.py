@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.phrases import counted
-from stream.commands.replay.comparison import Period
+from stream.commands.replay.comparison import ComparedPeriod
 from stream.commands.window_text import span_text
 from stream.telemetry.terminal_text import printable
 
@@ -18,7 +18,7 @@ NAMED = 3
 """The number of features of a period that are named at most."""
 
 
-def print_periods(periods: Sequence[Period], beside: bool, console: Console) -> None:
+def print_periods(periods: Sequence[ComparedPeriod], beside: bool, console: Console) -> None:
     """Print the periods in order of time; ``beside``: with the verdicts of Model Monitor."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("period (UTC)", "rows", "driftline", *(["Model Monitor"] if beside else [])):
@@ -30,7 +30,7 @@ def print_periods(periods: Sequence[Period], beside: bool, console: Console) -> 
     console.print(Text(_sums(periods, beside)), soft_wrap=True)
 
 
-def _cells(period: Period, beside: bool) -> list[str]:
+def _cells(period: ComparedPeriod, beside: bool) -> list[str]:
     report, run = period.report, period.run
     theirs = "no report"
     if run is not None:
@@ -48,7 +48,7 @@ def _cells(period: Period, beside: bool) -> list[str]:
     ]
 
 
-def _named(period: Period, beside: bool) -> str:
+def _named(period: ComparedPeriod, beside: bool) -> str:
     """The features on which the two systems differ, or else those that violate."""
     shown = [each for each in period.findings if not beside or each.agreement != "both"]
     names = list(dict.fromkeys(printable(finding.feature) for finding in shown))
@@ -56,7 +56,7 @@ def _named(period: Period, beside: bool) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _sums(periods: Sequence[Period], beside: bool) -> str:
+def _sums(periods: Sequence[ComparedPeriod], beside: bool) -> str:
     violating = sum(bool(period.report and period.report.violations) for period in periods)
     text = f"{counted(len(periods), 'period')}, {violating} with violations"
     if not beside:

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.report import SagemakerFigures
 from detectors.schedule_report import ScheduleReport
-from stream.commands.replay.comparison import Period, compared, hour_is_start
+from stream.commands.replay.comparison import ComparedPeriod, compared, hour_is_start
 from stream.commands.replay.model_monitor import MonitorRun, MonitorViolation, monitor_runs
 from stream.commands.replay.page import Heading, page, write_page
 from stream.errors import DataError
@@ -56,7 +56,7 @@ def found(name: str, check: str, description: str = "Value: 0.5") -> MonitorViol
     return MonitorViolation(constraint_check_type=check, description=description, feature_name=name)
 
 
-def only(period: Period) -> Any:
+def only(period: ComparedPeriod) -> Any:
     (finding,) = period.findings
     return finding
 
