@@ -162,7 +162,7 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     ``limits`` is the fingerprint of the constraints, rules and change detectors that the window was
     judged with (empty in reports of 0.1.0, "-" where nothing was judged); ``rules`` holds the rules
     among them. ``profile`` holds the window's encoded counts, from which ``driftline explain``
-    recomputes each number.
+    recomputes each number, but for SageMaker's distance of a window of many values.
     """
 
     version: int

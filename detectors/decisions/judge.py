@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -25,6 +26,10 @@ from detectors.sagemaker.statistics import statistics
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
+
+MOST_VALUE_BYTES: Final = 1 << 20
+"""A report holds the distinct values of its window up to this size, as those of 20 features of
+2,048 numbers have it. Those of 200 features would make reports of 4 MB, one each window."""
 
 
 class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +110,7 @@ class Judge:
             violations=tuple(violations),
             rules=self._rules(window),
             notes=(*span.notes, *self._notes(span, window)),
-            profile=profile.encode(with_values=self.rules.is_sagemaker),
+            profile=profile.encode(with_values=self._publishes_values(profile)),
             generation=self.generation,
         )
 
@@ -186,6 +191,9 @@ class Judge:
             return advance(state, report, self.rules)
         state, signals = advance(state, masked(report, baseline.layout), self.rules)
         return state, list(map(without_extremes, signals))
+
+    def _publishes_values(self, profile: Profile) -> bool:
+        return self.rules.is_sagemaker and profile.values_nbytes <= MOST_VALUE_BYTES
 
     def _checked(self, span: WindowSpan, baseline: Baseline, profile: Profile) -> CheckedWindow:
         measures = measure(baseline, profile)

@@ -122,8 +122,12 @@ class Profile:
     @property
     def nbytes(self) -> int:
         """The memory of the counts and distinct values, in bytes, without small fixed parts."""
-        kept = sum(16 * len(found.ranks) + found.values.nbytes for found in self.values.values())
-        return self.counts.nbytes + kept
+        return self.counts.nbytes + self.values_nbytes
+
+    @property
+    def values_nbytes(self) -> int:
+        """The memory of the distinct values, in bytes."""
+        return sum(16 * len(found.ranks) + found.values.nbytes for found in self.values.values())
 
     @property
     def feature_rows(self) -> NDArray[np.int64]:

@@ -127,7 +127,8 @@ class _Head(msgspec.Struct, frozen=True):
 def load_statistics(path: Path) -> Statistics:
     """Read the statistics of a data set.
 
-    A sketch without finite items, and a distribution that is not there, are empty or unset. Raises
+    A sketch without finite items, and a distribution that is not there, are empty or unset. A
+    column without a value has the type ``Unknown``, whatever the file says. Raises
     :class:`~stream.errors.ConfigError` with all faults, each with its path and feature.
     """
     try:
@@ -272,12 +273,12 @@ def _repeated(parts: list[_Feature | None]) -> _Faults:
 
 def _converted(part: _Feature) -> FeatureStatistics:
     numbers, text = part.numerical_statistics, part.string_statistics
-    if part.inferred_type in ("Integral", "Fractional") and numbers is not None:
+    if part.inferred_type in ("Integral", "Fractional") and numbers and numbers.common.num_present:
         found = _numbers(numbers)
         return FeatureStatistics(part.name, part.inferred_type, numerical_statistics=found)
-    if part.inferred_type == "String" and text is not None:
+    if part.inferred_type == "String" and text and text.common.num_present:
         return FeatureStatistics(part.name, part.inferred_type, string_statistics=_text(text))
-    return FeatureStatistics(part.name, part.inferred_type)
+    return FeatureStatistics(part.name, "Unknown")
 
 
 def _numbers(part: _Numerical) -> NumericalStatistics:

@@ -44,6 +44,8 @@ SAGEMAKER: Final = {
     "exceeds": "beyond its threshold",
 }
 """Names of the figures of SageMaker's own distance on the page."""
+NEED_VALUES: Final = frozenset({"baseline_drift_check", "categorical_values_check"})
+"""The checks of SageMaker that need the values of a window, beside its counts."""
 TYPES: Final = {"integral": "integer", "fractional": "fraction", "string": "text"}
 """Names of the written types of values on the page, if they differ from those in the report."""
 
@@ -93,11 +95,15 @@ def explain(
     page.head(report, feature, recomputed.rows, files.since_ms(report))
     if limits is None and report.limits:
         page.limits_missing(report.limits)
-    metrics = list(_metrics(again, _comparable(published, again, report)))
+    unchecked = _unchecked(report, recomputed)
+    if unchecked & NEED_VALUES:
+        page.values_missing()
+    metrics = list(_metrics(again, _comparable(published, again, report, unchecked)))
     page.metrics(metrics)
     matches = recomputed.rows == report.rows and all(metric.matches for metric in metrics)
     matches &= limits is None or recomputed.rules == report.rules
-    matches &= _violations(page, _by_check(report, feature), _by_check(recomputed, feature))
+    found, expected = _by_check(report, feature), _by_check(recomputed, feature)
+    matches &= _violations(page, found, expected, unchecked)
     page.bins(measures.pair, baseline.layout.index[feature])
     page.new_values(measures.pair.window, baseline.layout.index[feature])
     page.verdict(matches)
@@ -182,15 +188,32 @@ def _feature(report: WindowReport, name: str) -> FeatureReport:
 
 
 def _comparable(
-    published: FeatureReport, recomputed: FeatureReport, report: WindowReport
+    published: FeatureReport,
+    recomputed: FeatureReport,
+    report: WindowReport,
+    unchecked: frozenset[str],
 ) -> FeatureReport:
-    """The published numbers, with the verdict that they would have without change detectors."""
+    """The published numbers, with the verdict that they would have without unchecked checks."""
     checks = {
         violation.check for violation in report.violations if violation.feature == published.name
     }
-    if checks == {"change_check"} and published.verdict == "violation":
+    if checks and checks <= unchecked and published.verdict == "violation":
         return msgspec.structs.replace(published, verdict=recomputed.verdict)
     return published
+
+
+def _unchecked(report: WindowReport, recomputed: WindowReport) -> frozenset[str]:
+    """The checks that the counts in a report do not decide.
+
+    Change detectors need the windows before. Two checks of SageMaker need values, which a report
+    does not hold where they are many.
+    """
+    has_distances, again = (
+        any(feature.sagemaker for feature in side.features) for side in (report, recomputed)
+    )
+    by_values = report.rules.get("comparison") == "sagemaker-compat"
+    needing = NEED_VALUES if by_values and has_distances and not again else frozenset[str]()
+    return needing | {"change_check"}
 
 
 def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
@@ -267,16 +290,22 @@ def _by_check(report: WindowReport, feature: str) -> dict[str, Violation]:
 
 
 def _violations(
-    page: ExplainPage, published: dict[str, Violation], recomputed: dict[str, Violation]
+    page: ExplainPage,
+    published: dict[str, Violation],
+    recomputed: dict[str, Violation],
+    unchecked: frozenset[str],
 ) -> bool:
-    """Print published and unpublished violations; returns true if all match."""
+    """Print published and unpublished violations; returns true if all match.
+
+    Those of ``unchecked`` checks are shown as they were published.
+    """
     all_match = True
     for check, violation in published.items():
-        again = recomputed.get(check)
+        again = violation if check in unchecked else recomputed.get(check)
         matches = again is not None and _violation_matches(again, violation)
         page.violation(violation, again, matches)
         all_match &= matches
-    unpublished = [check for check in recomputed if check not in published]
+    unpublished = [check for check in recomputed if check not in published.keys() | unchecked]
     for check in unpublished:
         page.unpublished(recomputed[check])
     return all_match and not unpublished

@@ -114,6 +114,13 @@ class ExplainPage:
             " them)"
         )
 
+    def values_missing(self) -> None:
+        """Print that the report does not hold the values that SageMaker's distance needs."""
+        self._line(
+            "the values of this window were too many for its report: SageMaker's distance, and what"
+            " follows from values, is shown as published"
+        )
+
     def metrics(self, metrics: Sequence[RecomputedMetric]) -> None:
         """Print a table of the metrics of the feature beside the baseline's, and their formulas."""
         shown = [metric for metric in metrics if not metric.recomputed is metric.published is None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -321,3 +322,17 @@ def test_the_window_is_judged_again_from_its_report() -> None:
     again = judged_again(report, BASE)
     assert len(report.violations) == 4
     assert (again.violations, again.features) == (report.violations, report.features)
+
+
+def test_a_report_holds_the_values_of_its_window_up_to_a_size() -> None:
+    generator = np.random.default_rng(3)
+    held = {}
+    for features in (20, 40):
+        names = [f"f{i}" for i in range(features)]
+        base = baseline({name: [0.0, 0.5] * 200 for name in names})
+        data = {name: generator.normal(size=2_048) for name in names}
+        profile = window_with_values(base.layout, data)
+        report = Judge("j", COMPAT).report(SPAN, base, profile, EpisodeState())
+        held[features] = len(Profile.decode(report.profile, base.layout).values)
+        assert len(msgspec.json.encode(report)) < 1_300_000
+    assert held == {20: 20, 40: 0}

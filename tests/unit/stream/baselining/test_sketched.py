@@ -329,6 +329,17 @@ def test_without_constraints_those_that_sagemaker_suggests_apply(tmp_path: Path)
     assert load_baseline(tmp_path).constraints == expected
 
 
+def test_a_column_without_a_value_is_unknown_whatever_the_file_says(tmp_path: Path) -> None:
+    empty = numbers_file(np.array([0.0]), [[]])["features"][0]
+    empty["numerical_statistics"]["common"] = {"num_present": 0, "num_missing": 3}
+    content = numbers_file(np.arange(3.0), [[0.0, 1.0, 2.0]])
+    content["features"].append({**empty, "name": "none"})
+    (tmp_path / "statistics.json").write_text(json.dumps(content))
+    read = load_baseline(tmp_path)
+    assert [feature.type for feature in read.layout.features] == ["Fractional", "Unknown"]
+    assert read.profile.missing.tolist() == [0, 3]
+
+
 def test_files_of_sagemaker_are_not_overwritten_unasked(tmp_path: Path) -> None:
     from_files(tmp_path, table(x=["1", "2"]))
     assert constraints_were_edited(tmp_path)

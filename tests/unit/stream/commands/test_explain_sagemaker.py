@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -71,6 +72,19 @@ def test_a_change_of_a_figure_is_detected(tmp_path: Path, fields: dict[str, floa
     matches, page = explained(tmp_path, replace(COMPAT, features=(changed,)))
     assert not matches
     assert page.endswith("recomputed values differ from the published ones\n")
+
+
+def test_a_report_on_too_many_values_shows_what_needs_them_as_published(tmp_path: Path) -> None:
+    with patch("detectors.decisions.judge.MOST_VALUE_BYTES", 16 * 299):
+        small = report(Rules(comparison="sagemaker-compat"))
+    assert len(small.profile) < len(COMPAT.profile) / 2
+    assert replace(small, profile=b"") == replace(COMPAT, profile=b"")
+    matches, page = explained(tmp_path, small)
+    assert matches, page
+    assert "too many for its report" in page
+    assert f"baseline_drift_check: Robust {small.violations[0].value:.6g}, limit 0.1" in page
+    matches, _ = explained(tmp_path, replace(small, rows=299))
+    assert not matches
 
 
 def test_a_report_without_the_values_leaves_out_what_needs_them(tmp_path: Path) -> None:
