@@ -74,10 +74,9 @@ def of_numbers(ordered: Floats) -> DistinctValues:
     >>> sorted(zip(found.values.tolist(), found.counts.tolist()))
     [(1.0, 1), (2.0, 2)]
     """
-    starts = _starts(ordered[1:] != ordered[:-1], len(ordered))
-    values = ordered[starts] + 0.0
-    ranks = _mixed(values.view(np.uint64))
-    return _smallest(ranks, values, np.diff(starts, append=len(ordered)), len(ordered))
+    starts, counts = _runs(ordered[1:] != ordered[:-1], len(ordered))
+    values = (ordered if len(starts) == len(ordered) else ordered[starts]) + 0.0
+    return _smallest(_mixed(values.view(np.uint64)), values, counts, len(ordered))
 
 
 def of_texts(texts: pa.StringArray, counts: Ints) -> DistinctValues:
@@ -130,38 +129,30 @@ def merged(ours: DistinctValues, theirs: DistinctValues) -> DistinctValues:
     total = ours.total + theirs.total
     if len(ours.ranks) < len(theirs.ranks):
         ours, theirs = theirs, ours
-    if not len(ours.ranks):
-        return ours._replace(total=total)
     if len(ours.ranks) == MOST_VALUES:  # what is beyond the last rank is in no sample of more rows
         theirs = _head(theirs, int(np.searchsorted(theirs.ranks, ours.ranks[-1], side="right")))
-    at = np.searchsorted(ours.ranks, theirs.ranks)
-    known = ours.ranks[np.minimum(at, len(ours.ranks) - 1)] == theirs.ranks
-    counts = ours.counts.copy()
-    counts[at[known]] += theirs.counts[known]
-    if known.all():
-        return ours._replace(counts=counts, total=total)
-    return _inserted(ours._replace(counts=counts, total=total), theirs, at, ~known)
+    ranks = np.concatenate((ours.ranks, theirs.ranks))
+    order = np.argsort(ranks, kind="stable")  # merges two sorted runs
+    ranks, counts = ranks[order], np.concatenate((ours.counts, theirs.counts))[order]
+    twice = (ranks[1:] == ranks[:-1]).nonzero()[0]
+    if len(twice):
+        counts[twice] += counts[twice + 1]
+        once = np.ones(len(ranks), bool)
+        once[twice + 1] = False
+        ranks, counts, order = ranks[once], counts[once], order[once]
+    return DistinctValues(
+        ranks[:MOST_VALUES], _taken(ours, theirs, order[:MOST_VALUES]), counts[:MOST_VALUES], total
+    )
 
 
-def _inserted(
-    ours: DistinctValues, theirs: DistinctValues, at: Ints, new: NDArray[np.bool_]
-) -> DistinctValues:
-    """A sample with the new values of another one, each before the position ``at`` of ours."""
-    size = len(ours.ranks) + int(new.sum())
-    places = at[new] + np.arange(size - len(ours.ranks))
-    source = np.empty(size, np.int64)  # negative: a position in the other sample
-    mine = np.ones(size, bool)
-    mine[places] = False
-    source[mine] = np.arange(len(ours.ranks))
-    source[places] = np.flatnonzero(new) + len(ours.ranks)
-    source = source[:MOST_VALUES]
-    ranks = np.concatenate((ours.ranks, theirs.ranks))[source]
-    counts = np.concatenate((ours.counts, theirs.counts))[source]
+def _taken(ours: DistinctValues, theirs: DistinctValues, order: Ints) -> Values:
+    """The values at these positions in both samples, one after the other."""
     if isinstance(ours.values, pa.Array):
-        texts = pa.concat_arrays([ours.values, theirs.values]).take(pa.array(source))
-        return DistinctValues(ranks, texts, counts, ours.total)
-    numbers = np.concatenate((ours.values, theirs.values))[source]
-    return DistinctValues(ranks, numbers, counts, ours.total)
+        if len(order) and len(order) == len(ours.ranks) and order[-1] == len(order) - 1:
+            return ours.values  # as often: no value is new
+        return pa.concat_arrays([ours.values, theirs.values]).take(pa.array(order))
+    numbers: Floats = np.concatenate((ours.values, theirs.values))[order]
+    return numbers
 
 
 def _head(values: DistinctValues, most: int) -> DistinctValues:
@@ -174,7 +165,7 @@ def _smallest(
     ranks: NDArray[np.uint64], values: Floats, counts: Ints, total: int
 ) -> DistinctValues:
     if len(ranks) > MOST_VALUES:  # sorting all of them would take most of the time
-        kept = np.flatnonzero(ranks <= np.partition(ranks, MOST_VALUES - 1)[MOST_VALUES - 1])
+        kept = ranks <= np.partition(ranks, MOST_VALUES - 1)[MOST_VALUES - 1]
         ranks, values, counts = ranks[kept], values[kept], counts[kept]
     order = np.argsort(ranks)
     return DistinctValues(ranks[order], values[order], counts[order], total)
@@ -185,22 +176,27 @@ def _by_place(
 ) -> Iterator[tuple[int, DistinctValues]]:
     """One sample for each place, from single values in the order of place and rank."""
     changes = (places[1:] != places[:-1]) | (ranks[1:] != ranks[:-1])
-    starts = _starts(changes, len(places))
-    counts = np.diff(starts, append=len(places))
+    starts, counts = _runs(changes, len(places))
     places, ranks, values = places[starts], ranks[starts], values[starts]
     found = values if texts is None else texts.take(pa.array(values))
-    bounds = _starts(places[1:] != places[:-1], len(places)).tolist()
+    bounds = _runs(places[1:] != places[:-1], len(places))[0].tolist()
     for first, stop in zip(bounds, [*bounds[1:], len(places)][: len(bounds)], strict=True):
         here = slice(first, min(stop, first + MOST_VALUES))
         total = int(counts[first:stop].sum())
         yield int(places[first]), DistinctValues(ranks[here], found[here], counts[here], total)
 
 
-def _starts(changes: NDArray[np.bool_], size: int) -> Ints:
-    """Where runs of equal entries begin; ``changes[k]`` is true if entry ``k + 1`` differs."""
+def _runs(changes: NDArray[np.bool_], size: int) -> tuple[Ints, Ints]:
+    """Where runs of equal entries begin, and their lengths.
+
+    ``changes[k]`` is true if entry ``k + 1`` differs from the one before it.
+    """
     if not size:
-        return np.empty(0, np.int64)
-    return np.concatenate(([0], np.flatnonzero(changes) + 1))
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    ends = changes.nonzero()[0]
+    bounds = np.empty(len(ends) + 2, np.int64)
+    bounds[0], bounds[1:-1], bounds[-1] = 0, ends + 1, size
+    return bounds[:-1], bounds[1:] - bounds[:-1]
 
 
 def shortened(texts: pa.StringArray) -> pa.StringArray:
@@ -224,10 +220,13 @@ def ranks_of(texts: pa.StringArray) -> NDArray[np.uint64]:
 
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): different for different bits."""
-    mixed = (bits ^ (bits >> np.uint64(30))) * _FIRST
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
-    ranks: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
-    return ranks
+    mixed = bits >> np.uint64(30)
+    mixed ^= bits
+    mixed *= _FIRST
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= _SECOND
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 class Wire(msgspec.Struct, frozen=True, array_like=True):

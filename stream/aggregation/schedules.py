@@ -8,6 +8,7 @@ from typing import Final
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.profiles.profile import Profile
 from detectors.sagemaker.distances import keeps_all_values
+from detectors.schedule_report import ScheduleReport
 from stream.aggregation.closing import FOREVER_MS, WindowCloser
 from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PeriodId, PeriodStore
@@ -15,9 +16,11 @@ from stream.aggregation.state import JobState, KeyState, PeriodState, ScheduleSt
 from stream.event_time import JobSettings
 from stream.events import ModelKey, Output, WidthMismatches
 
-MOST_AT_ONCE: Final = 200
-"""So many periods are reported in one step, and those that end with the last of them; the others
-follow in the next steps."""
+MOST_AT_ONCE: Final = 50
+"""The largest number of periods with events that one step reports of a schedule; the others follow
+in the next steps. A report of 200 features takes 0.1 s and up to 3 MB."""
+MOST_EMPTY_AT_ONCE: Final = 1_000
+"""The largest number of periods without events that one step reports of a schedule."""
 MOST_EMPTY: Final = 168
 """The largest number of consecutive periods without events that are reported: a week of hours."""
 
@@ -107,7 +110,9 @@ class Schedules:
         """Note that events have come in a pane: periods of it that were reported have changed."""
         for schedule_ms in self._settings.schedules_ms:
             period = _period(pane_ms, schedule_ms)
-            if self._is_closed(period) and not self._is_finished(period):
+            if self._is_finished(period):
+                continue
+            if self._is_closed(self._state.key_state(key), period):
                 self._period_state(key, period).changed = True
 
     def keep(
@@ -140,7 +145,8 @@ class Schedules:
         for schedule_ms in self._settings.schedules_ms:
             starts = [start for key in keys for start in self._with_events(key, schedule_ms)]
             end = max(starts, default=0) + schedule_ms
-            while starts and not self._is_closed((schedule_ms, end - schedule_ms)):
+            schedule = self._state.schedules[schedule_ms]
+            while starts and (schedule.closed_ms is None or schedule.closed_ms < end):
                 outputs += self._close(schedule_ms, end)
         return [*outputs, *self._report_changed(keys, FOREVER_MS)]
 
@@ -193,19 +199,21 @@ class Schedules:
         return min(known, default=FOREVER_MS) if len(known) == len(finished) else -FOREVER_MS
 
     def _close(self, schedule_ms: int, until_ms: int) -> list[Output]:
-        """Report periods that end at or before this time, about ``MOST_AT_ONCE`` of them."""
+        """Report the periods that end at or before this time, or as many as a step may report."""
         schedule = self._state.schedules[schedule_ms]
         boundary = until_ms // schedule_ms * schedule_ms
         if schedule.closed_ms is not None and boundary <= schedule.closed_ms:
             return []
-        due = sorted(self._due(schedule_ms, boundary))
-        if len(due) > MOST_AT_ONCE:
-            boundary = due[MOST_AT_ONCE - 1][0]
-        outputs: list[Output] = [
-            self._report(key, (schedule_ms, end - schedule_ms))
-            for end, key in due
-            if end <= boundary
-        ]
+        outputs: list[Output] = []
+        with_events = 0
+        for end, key in sorted(self._due(schedule_ms, boundary)):
+            if with_events == MOST_AT_ONCE or len(outputs) == MOST_EMPTY_AT_ONCE:
+                schedule.closed_ms = end - schedule_ms
+                return outputs
+            report = self._report(key, (schedule_ms, end - schedule_ms))
+            self._period_state(key, (schedule_ms, end - schedule_ms)).closed = True
+            with_events += report.status != "NoData"
+            outputs.append(report)
         schedule.closed_ms = boundary
         return outputs
 
@@ -228,8 +236,8 @@ class Schedules:
                     due.update(range(first, min(start, most), schedule_ms))
                 newest = start if newest is None else max(newest, start)
             for start in due:
-                state = key_state.periods.get((schedule_ms, start))
-                if start in starts or state is None or state.revision < 0:
+                state = key_state.periods.get((schedule_ms, start), PeriodState())
+                if not state.closed and (start in starts or state.revision < 0):
                     yield start + schedule_ms, key
 
     def _with_events(self, key: ModelKey, schedule_ms: int) -> set[int]:
@@ -246,11 +254,13 @@ class Schedules:
 
     def _is_open_or_changed(self, key_state: KeyState, period: Period) -> bool:
         changed = period in key_state.periods and key_state.periods[period].changed
-        return changed or not self._is_closed(period)
+        return changed or not self._is_closed(key_state, period)
 
-    def _is_closed(self, period: Period) -> bool:
+    def _is_closed(self, key_state: KeyState, period: Period) -> bool:
+        """Whether a period of a model and variant was reported at its end."""
         closed = self._state.schedules[period[0]].closed_ms
-        return closed is not None and sum(period) <= closed
+        reported = period in key_state.periods and key_state.periods[period].closed
+        return reported or (closed is not None and sum(period) <= closed)
 
     def _is_finished(self, period: Period) -> bool:
         schedule = self._state.schedules.get(period[0])
@@ -277,7 +287,7 @@ class Schedules:
             if state.changed and sum(period) <= bound_ms
         ]
 
-    def _report(self, key: ModelKey, period: Period, early: bool = False) -> Output:
+    def _report(self, key: ModelKey, period: Period, early: bool = False) -> ScheduleReport:
         schedule_ms, start = period
         state = self._period_state(key, period)
         state.revision += 1

@@ -37,11 +37,12 @@ class IncompleteSpan(msgspec.Struct, frozen=True, array_like=True):
 class PeriodState(msgspec.Struct):
     """The state of one period of a schedule, of a model and variant, beside the sum of its panes.
 
-    ``revision`` is that of its last report, -1 before the first. ``changed``: late events came
-    since. ``width_mismatches`` are those of its dropped panes.
+    ``revision`` is that of its last report, -1 before the first. ``closed``: it was reported at its
+    end. ``changed``: late events came since. ``width_mismatches`` are those of its dropped panes.
     """
 
     revision: int = -1
+    closed: bool = False
     changed: bool = False
     width_mismatches: WidthMismatches = WidthMismatches()
 
@@ -49,7 +50,7 @@ class PeriodState(msgspec.Struct):
 class ScheduleState(msgspec.Struct):
     """The state of one schedule.
 
-    Periods that end at or before ``closed_ms`` are reported, and those that end at or before
+    All periods that end at or before ``closed_ms`` are reported, and those that end at or before
     ``finished_ms`` do not change any more. Periods that begin before ``since_ms`` are
     ``Incomplete``: the schedule was added when a part of their events had been counted already.
     """

@@ -106,13 +106,48 @@ def test_a_long_silence_is_reported_up_to_a_limit() -> None:
 
 
 def test_many_periods_at_once_are_reported_in_several_steps_with_the_same_result() -> None:
-    with patch("stream.aggregation.schedules.MOST_AT_ONCE", 2):
+    with patch("stream.aggregation.schedules.MOST_EMPTY_AT_ONCE", 2):
         job = hourly(lateness_ms=0)
         steps = [job.send([5, 255, 605]), *(job.step(Tick(k)) for k in range(6))]
     assert [len(periods(step)) for step in steps] == [2, 2, 2, 2, 2, 0, 0]
     expected = [(60, 60 * k, 0, int(k in (0, 4)), "") for k in range(10)]
     assert [(*period[:4], "") for step in steps for period in periods(step)] == expected
     assert list(job.periods.ids()) == []
+
+
+def test_many_variants_are_reported_in_several_steps_and_late_events_change_those_reported() -> (
+    None
+):
+    job = hourly(lateness_ms=20)
+    partial = job.partial([5, 65])
+    keys = [ModelKey("m", name) for name in "abc"]
+    counted = [(key, at, profile) for key in keys for _, at, profile in partial.profiles]
+    rows = replace(partial.covers[0], rows=6)
+    with patch("stream.aggregation.schedules.MOST_AT_ONCE", 2):
+        steps = [job.step(replace(partial, profiles=counted, covers=(rows,)))]
+        late = job.partial([55])
+        for key in (keys[0], keys[2]):
+            one = replace(late, profiles=[(key, at, profile) for _, at, profile in late.profiles])
+            steps.append(job.step(one))
+            late = job.partial([55])
+        job = job.restarted()
+        steps += [job.step(Tick(1)), job.send([85])]
+    found = [
+        [
+            (item.variant, item.revision, item.rows)
+            for item in step
+            if isinstance(item, ScheduleReport)
+        ]
+        for step in steps
+    ]
+    assert found == [
+        [("a", 0, 1), ("b", 0, 1)],
+        [],
+        [],
+        [("c", 0, 2)],
+        [("a", 1, 2)],
+    ]
+    assert job.state.ledger.imbalance() == {}
 
 
 def test_the_end_of_input_reports_open_and_changed_periods_and_more_input_may_follow() -> None:
