@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from stream.aggregation import schedules
 from tests.simulation.planted import CHAOS
 from tests.simulation.schedules import observations, run, verdict
 
@@ -22,6 +23,16 @@ PLANTED = 600
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_window_is_exact_under_thousands_of_schedules(part: int) -> None:
     for seed in range(part, SCHEDULES, PARTS):
+        wrong = verdict(run(seed))
+        assert not wrong, f"seed {seed}: {wrong}"
+
+
+def test_every_period_is_exact_if_a_step_reports_few_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schedules, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(schedules, "MOST_EMPTY_AT_ONCE", 2)
+    for seed in range(SCHEDULES, SCHEDULES + 300):
         wrong = verdict(run(seed))
         assert not wrong, f"seed {seed}: {wrong}"
 

@@ -132,14 +132,8 @@ def test_many_variants_are_reported_in_several_steps_and_late_events_change_thos
             late = job.partial([55])
         job = job.restarted()
         steps += [job.step(Tick(1)), job.send([85])]
-    found = [
-        [
-            (item.variant, item.revision, item.rows)
-            for item in step
-            if isinstance(item, ScheduleReport)
-        ]
-        for step in steps
-    ]
+    reported = [[out for out in step if isinstance(out, ScheduleReport)] for step in steps]
+    found = [[(each.variant, each.revision, each.rows) for each in step] for step in reported]
     assert found == [
         [("a", 0, 1), ("b", 0, 1)],
         [],
