@@ -16,7 +16,7 @@ import pytest
 from detectors.profiles.profile import Profile
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
-from stream.aggregation.panes import PaneId
+from stream.aggregation.panes import PaneId, PeriodId
 from stream.aggregation.state import JobState, ModelState
 from stream.errors import StateLocked, StateUnreadable, StateUnwritable
 from stream.event_time import PartitionState
@@ -281,6 +281,45 @@ def damaged(store: Store, statement: str) -> Store:
     db.commit()
     db.close()
     return Store(store.path)
+
+
+def test_sums_of_periods_are_committed_with_everything_else_and_forgotten_by_a_new_beginning(
+    store: Store,
+) -> None:
+    period = PeriodId("m", "v", LAYOUT.fingerprint, 3_600_000, 0)
+    panes, periods = store.panes([LAYOUT]), store.periods([LAYOUT])
+    periods.put(period, counts())
+    store.commit(IDENTITY, state(), panes, [], {}, periods=periods)
+    periods.put(period._replace(start_ms=3_600_000), counts())
+    second = reopened(store)
+    kept = second.periods([LAYOUT])
+    assert list(kept.ids()) == [period]
+    found = kept.get(period)
+    assert found is not None
+    assert found.counts.tolist() == counts().counts.tolist()
+    assert list(second.panes([LAYOUT]).ids()) == []
+    second.begin("g")
+    assert list(second.periods([LAYOUT]).ids()) == []
+    second.close()
+
+
+def test_a_state_without_a_table_of_periods_gets_one(store: Store) -> None:
+    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {})
+    second = damaged(store, "DROP TABLE periods")
+    assert list(second.periods([LAYOUT]).ids()) == []
+    assert loaded(second) == state()
+    second.close()
+
+
+def test_a_damaged_period_is_reported(store: Store) -> None:
+    period = PeriodId("m", "v", LAYOUT.fingerprint, 3_600_000, 0)
+    periods = store.periods([LAYOUT])
+    periods.put(period, counts())
+    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {}, periods=periods)
+    second = damaged(store, "UPDATE periods SET body = x'c1'")
+    with pytest.raises(StateUnreadable, match="a period of model 'm' is damaged"):
+        second.periods([LAYOUT]).get(period)
+    second.close()
 
 
 def test_a_damaged_pane_is_reported(store: Store) -> None:
