@@ -15,10 +15,11 @@ from stream.commands.report_files import ReportFiles
 from stream.commands.usage import wrong_option
 from stream.commands.window_text import worst_first
 
+SILENT: Final = "no data"
 STATUS_OF: Final = {
     "ok": "Completed",
     "violations": "CompletedWithViolations",
-    "no data": "NoData",
+    SILENT: "NoData",
     "incomplete": "Incomplete",
     "insufficient": "Insufficient",
     "learning": "Learning",
@@ -104,7 +105,7 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def about(self) -> tuple[object, ...]:
         """The window, silence or period that all revisions are about."""
-        is_silence = self.state == "no data"
+        is_silence = self.state == SILENT
         end_ms = None if is_silence else self.end_ms
         return self.model, self.variant, self.start_ms, end_ms, is_silence, self.schedule_ms
 
@@ -205,10 +206,13 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[_Line]:
 
 
 def _newest(lines: Iterable[_Line], since_ms: int | None) -> list[_Line]:
-    """The newest report on each execution that ended after a time."""
+    """The newest report on each execution that ended after a time.
+
+    The end of a silence is kept until all is read: it is newer than its start, which has no end.
+    """
     newest: dict[tuple[object, ...], _Line] = {}
     for line in lines:
-        if since_ms is not None and line.until_ms <= since_ms:
+        if line.state != SILENT and not _ended_after(line, since_ms):
             continue
         before = newest.get(line.about)
         if before is None or (before.generation, before.revision) <= (
@@ -216,7 +220,11 @@ def _newest(lines: Iterable[_Line], since_ms: int | None) -> list[_Line]:
             line.revision,
         ):
             newest[line.about] = line
-    return list(newest.values())
+    return [line for line in newest.values() if _ended_after(line, since_ms)]
+
+
+def _ended_after(line: _Line, since_ms: int | None) -> bool:
+    return since_ms is None or line.until_ms > since_ms
 
 
 def _order(line: _Line) -> tuple[object, ...]:

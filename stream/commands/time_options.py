@@ -25,6 +25,6 @@ def since(text: str | None, now_s: float) -> int | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        example = "a duration (14d) or a time (2026-11-29T17:00)"
-        raise wrong_option("--since", f"{text!r} is neither {example}") from None
+        expected = "a duration (14d) or a time (2026-11-29T17:00)"
+        raise wrong_option("--since", f"expected {expected}, found {text!r}") from None
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

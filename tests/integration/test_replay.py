@@ -123,7 +123,7 @@ def test_captures_in_s3_give_the_same_verdicts(folder: Path, moto: MotoServer, s
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--since", "soon"), "'soon' is neither a duration (14d)"),
+        (("--since", "soon"), "expected a duration (14d) or a time"),
         (("--beside", "baseline"), "no reports of Model Monitor, such as"),
         (("--schedule", "0.5s"), "whole minutes are needed"),
         (("--model", "other"), "no model 'other'; the models are m"),

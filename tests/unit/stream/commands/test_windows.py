@@ -130,6 +130,14 @@ def test_since_takes_times_and_durations_and_an_end_decides(folder: Path) -> Non
     assert run(folder, "--since", "yesterday").exit_code == 2
 
 
+def test_a_silence_that_ended_before_is_not_listed_as_one_that_lasts(folder: Path) -> None:
+    ended = silence(3, ended=True)
+    write(folder / "reports-2025-06-15.jsonl", FEW, SILENT, ended, OTHER)
+    at = datetime.fromtimestamp((ended.end_ms or 0) / 1000, UTC)
+    assert ids(folder, "--since", f"{at:%Y-%m-%dT%H:%M:%S}") == [OTHER.id]
+    assert ids(folder) == [FEW.id, ended.id, OTHER.id]
+
+
 def test_files_of_days_that_ended_before_are_not_read(folder: Path) -> None:
     (folder / "reports-2025-06-10.jsonl").mkdir()  # reading it would fail
     (folder / "reports-2025-06-10.jsonl").rmdir()
