@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +12,8 @@ from detectors.violation import Violation
 from stream.commands.replay.differences import OF_COLUMNS, why_not_ours, why_not_theirs
 from stream.commands.replay.model_monitor import MonitorRun, MonitorViolation
 
+NO_EVENTS: Final = "the captures have no event of this period"
+NOT_ALIGNED: Final = "no period begins at this time: those of driftline are aligned to midnight UTC"
 Agreement = Literal["both", "only Model Monitor", "only driftline"]
 
 
@@ -113,7 +115,7 @@ def _unreported(start_ms: int, end_ms: int, run: MonitorRun) -> ComparedPeriod:
             check=each.constraint_check_type,
             agreement="only Model Monitor",
             theirs=each.description.strip(),
-            reason="the captures have no event of this period",
+            reason=NO_EVENTS if start_ms % (end_ms - start_ms) == 0 else NOT_ALIGNED,
         )
         for each in run.violations
     )

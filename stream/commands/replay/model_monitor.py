@@ -59,13 +59,19 @@ def monitor_runs(place: str, region: str = "", endpoint_url: str = "") -> list[M
 
     Their files are below ``.../yyyy/mm/dd/hh/``. A run without violations may have written no file
     of them; it is recognised by its ``statistics.json``. Raises
-    :class:`~stream.errors.DataError` if there is no run, or a file cannot be read.
+    :class:`~stream.errors.DataError` if there is no run, an hour has several, or a file cannot be
+    read.
     """
     files = _s3_files(place, region, endpoint_url) if place.startswith("s3://") else _files(place)
     runs: dict[int, dict[str, tuple[str, bytes]]] = {}
     for path, content in files:
         hour_ms, name = _dated(path)
-        runs.setdefault(hour_ms, {})[name] = (path, content)
+        run = runs.setdefault(hour_ms, {})
+        folders = sorted({at.rpartition("/")[0] for at in (*(at for at, _ in run.values()), path)})
+        run[name] = (path, content)
+        if len(folders) > 1:
+            reason = f"several reports on one hour, {' and '.join(folders)}: name one schedule"
+            raise DataError(place, reason)
     if not runs:
         example = ".../2026/11/29/17/constraint_violations.json"
         raise DataError(place, f"no reports of Model Monitor, such as {example}")

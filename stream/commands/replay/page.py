@@ -13,6 +13,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader
 
 from stream.commands.replay.comparison import ComparedPeriod
+from stream.commands.replay.text import names_of
 from stream.commands.window_text import span_text
 from stream.errors import DataError
 
@@ -56,6 +57,7 @@ def page(heading: Heading, periods: Sequence[ComparedPeriod]) -> str:
     return environment.get_template("page.html.j2").render(
         heading=heading,
         periods=periods,
+        names=names_of(periods),
         kinds=kinds,
         agreeing=sum(period.agrees for period in periods),
         both=sum(period.run is not None and period.report is not None for period in periods),

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import structs
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -30,6 +31,7 @@ from stream.commands.time_options import DURATION, since
 from stream.commands.usage import wrong_option
 from stream.commands.window_text import time_text
 from stream.config.model import Config
+from stream.formats.base import NameConfig
 from stream.sources.base import Source
 from stream.sources.jsonl.source import Jsonl
 from stream.sources.s3.source import S3
@@ -95,14 +97,25 @@ def source_of(request: Request, since_ms: int | None = None) -> Source:
 
 
 def _of_model(config: Config, request: Request) -> Config:
-    """Return the configuration with the asked model alone."""
+    """Return the configuration that is replayed; the asked model must be one of its models."""
     if request.model and request.model not in config.models:
         names = ", ".join(config.models)
         raise wrong_option("--model", f"no model {request.model!r}; the models are {names}")
     if request.beside and not request.model and len(config.models) > 1:
         names = ", ".join(config.models)
         raise wrong_option("--model", f"needed with --beside, since there are several: {names}")
-    return config
+    return _variants_together(config) if request.beside else config
+
+
+def _variants_together(config: Config) -> Config:
+    """Return the configuration that counts all variants of a model as one, as Model Monitor does.
+
+    Each of its reports is on all of them, and none on a variant alone.
+    """
+    if config.variant.source == "const":
+        return config
+    complain("the variants are counted together, as those of Model Monitor's reports are")
+    return structs.replace(config, variant=NameConfig(name="AllTraffic"))
 
 
 def _schedule_ms(text: str) -> int:

@@ -21,13 +21,36 @@ NAMED = 3
 def print_periods(periods: Sequence[ComparedPeriod], beside: bool, console: Console) -> None:
     """Print the periods in order of time; ``beside``: with the verdicts of Model Monitor."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("period (UTC)", "rows", "driftline", *(["Model Monitor"] if beside else [])):
+    names = names_of(periods)
+    titles = ["period (UTC)", *(["model"] if any(names) else []), "rows", "driftline"]
+    for title in [*titles, *(["Model Monitor"] if beside else [])]:
         table.add_column(title, justify="right" if title == "rows" else "left", no_wrap=True)
     table.add_column("findings", overflow="fold")
-    for period in periods:
-        table.add_row(*_cells(period, beside), style="" if period.agrees or not beside else "red")
+    for period, name in zip(periods, names, strict=True):
+        cells = _cells(period, beside)
+        if any(names):
+            cells.insert(1, printable(name))
+        table.add_row(*cells, style="" if period.agrees or not beside else "red")
     console.print(table)
     console.print(Text(_sums(periods, beside)), soft_wrap=True)
+
+
+def names_of(periods: Sequence[Period]) -> list[str]:
+    """Return the model and variant of each period; empty names where all are of one.
+
+    A period that only Model Monitor reported has none.
+    """
+    reports = [period.report for period in periods]
+    models = {report.model for report in reports if report}
+    variants = {report.variant for report in reports if report}
+    if len(models) <= 1 and len(variants) <= 1:
+        return [""] * len(periods)
+    return [
+        (f"{report.model}/{report.variant}" if len(variants) > 1 else report.model)
+        if report
+        else ""
+        for report in reports
+    ]
 
 
 def _cells(period: ComparedPeriod, beside: bool) -> list[str]:

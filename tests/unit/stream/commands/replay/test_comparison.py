@@ -11,6 +11,7 @@ from detectors.schedule_report import ScheduleReport
 from stream.commands.replay.comparison import ComparedPeriod, compared, hour_is_start
 from stream.commands.replay.model_monitor import MonitorRun, MonitorViolation, monitor_runs
 from stream.commands.replay.page import Heading, page, write_page
+from stream.commands.replay.text import names_of
 from stream.errors import DataError
 from stream.testing.reports import calm, feature, violation
 
@@ -138,6 +139,41 @@ def test_a_run_without_events_here_is_a_period_of_its_own() -> None:
     assert periods[1].report is None
     assert not periods[1].agrees
     assert only(periods[1]).reason == "the captures have no event of this period"
+
+
+def test_a_run_at_another_time_of_the_day_is_not_said_to_be_without_events() -> None:
+    (_, other) = compared(
+        [period_report(0)],
+        [
+            MonitorRun(
+                hour_ms=FIRST_MS + HOUR_MS + HOUR_MS // 2,
+                path="r",
+                violations=(found("amount", "completeness_check"),),
+            )
+        ],
+    )
+    assert only(other).reason.startswith("no period begins at this time")
+
+
+def test_models_and_variants_are_named_where_there_are_several() -> None:
+    reports = [period_report(variant=name) for name in ("AllTraffic", "<canary>")]
+    assert names_of(compared(reports[:1], [])) == [""]
+    both = compared(reports, [])
+    assert names_of(both) == ["flights/AllTraffic", "flights/<canary>"]
+    other = compared([period_report(), period_report(1, model="prices")], [])
+    assert names_of(other) == ["flights", "prices"]
+    heading = Heading(source="s", comparison="driftline", beside="", version="1")
+    assert "<td>flights/&lt;canary&gt;</td>" in page(heading, both)
+    assert "<th>Model</th>" not in page(heading, both[:1])
+
+
+def test_reports_of_two_schedules_are_told_apart_by_nothing_and_refused(tmp_path: Path) -> None:
+    for schedule in ("a", "b"):
+        folder = tmp_path / schedule / "2026/11/29/17"
+        folder.mkdir(parents=True)
+        (folder / "statistics.json").write_text("{}")
+    with pytest.raises(DataError, match="several reports on one hour, .*: name one schedule"):
+        monitor_runs(str(tmp_path))
 
 
 def test_in_the_compatible_reading_a_difference_is_not_explained_away() -> None:
