@@ -35,7 +35,7 @@ def print_periods(periods: Sequence[ComparedPeriod], beside: bool, console: Cons
     console.print(Text(_sums(periods, beside)), soft_wrap=True)
 
 
-def names_of(periods: Sequence[Period]) -> list[str]:
+def names_of(periods: Sequence[ComparedPeriod]) -> list[str]:
     """Return the model and variant of each period; empty names where all are of one.
 
     A period that only Model Monitor reported has none.
