@@ -141,9 +141,16 @@ class Script:
             self.most_records = max(1, min(in_time, 4 * self.most_records, MOST_RECORDS))
 
 
-@lru_cache(maxsize=4)
 def script_of(path: str, limit_s: float, expose: bool) -> Script:
-    """Return a script, imported once by each process of driftline that uses it."""
+    """Return a script, imported once by each process of driftline that uses it.
+
+    A script that was edited since is imported again, as after SIGHUP.
+    """
+    return _imported(path, limit_s, expose, Path(path).read_bytes())
+
+
+@lru_cache(maxsize=2)
+def _imported(path: str, limit_s: float, expose: bool, _content: bytes) -> Script:
     return Script(path, limit_s, expose)
 
 

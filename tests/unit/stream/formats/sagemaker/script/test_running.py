@@ -230,6 +230,13 @@ def test_a_script_is_imported_once_by_a_process(tmp_path: Path) -> None:
     assert (tmp_path / "imports").read_text() == "once\n"
 
 
+def test_a_script_that_was_edited_is_imported_again(tmp_path: Path) -> None:
+    form = form_with(tmp_path, "def preprocess_handler(inference_record): return {'x': 1}")
+    assert cells(decoded_by(form, capture()))["x"] == [1]
+    Path(form.preprocess).write_text("def preprocess_handler(inference_record): return {'x': 2}")
+    assert cells(decoded_by(form, capture()))["x"] == [2]
+
+
 def test_a_script_that_forks_is_answered_by_its_own_process_alone(tmp_path: Path) -> None:
     """Otherwise the answer of the fork would be taken for that on the next records."""
     script = """
