@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -158,14 +158,47 @@ def states_named(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def read_executions(files: ReportFiles, wanted: ExecutionFilter) -> list[Execution]:
+class ReportLines(Protocol):
+    """The lines of reports, in files or in a bucket."""
+
+    @property
+    def searched(self) -> str:
+        """The place, for messages."""
+
+    def lines(self, *, periods: bool, since_ms: int | None, few: bool) -> Iterator[bytes]:
+        """Yield the lines of windows or periods, at least those that ended after ``since_ms``.
+
+        With ``few`` the newest ones are enough.
+        """
+
+
+class FileReports:
+    """The lines in the files of the jsonl sink."""
+
+    def __init__(self, files: ReportFiles) -> None:
+        self._files = files
+
+    @property
+    def searched(self) -> str:
+        """The names of the files."""
+        return self._files.searched
+
+    def lines(self, *, periods: bool, since_ms: int | None, few: bool) -> Iterator[bytes]:
+        """Yield the lines of all files but those of days that ended before."""
+        paths = self._files.executions if periods else self._files.files
+        for _, _, line in self._files.lines(_of_days(paths, since_ms)):
+            yield line
+
+
+def read_executions(reports: ReportLines, wanted: ExecutionFilter) -> list[Execution]:
     """Return the executions that the filter wants, in the order of their ends.
 
-    Files of days that ended before ``since_ms`` are not read: a silence that began earlier is in
-    the file of its first day.
+    Days that ended before ``since_ms`` are not read: a silence that began earlier is among the
+    lines of its first day.
     """
-    paths = files.files if wanted.schedule_ms == 0 else files.executions
-    lines = (line for _, _, line in files.lines(_of_days(paths, wanted.since_ms)))
+    lines = reports.lines(
+        periods=wanted.schedule_ms != 0, since_ms=wanted.since_ms, few=wanted.last is not None
+    )
     newest = _newest(_decoded(lines), wanted.since_ms)
     found = sorted(filter(wanted.wants, newest), key=_order)
     shown = found if wanted.last is None else found[max(len(found) - wanted.last, 0) :]

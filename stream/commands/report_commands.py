@@ -105,6 +105,7 @@ def windows(
     An execution is a window, or with --schedule a period whose windows were judged as a whole.
     Each is listed once, with its newest revision, the newest last; times are UTC. `driftline
     reports` shows people more of each window: its findings, the quality of the model, signals.
+    Where no jsonl sink has files, the lines of a sink s3 are read from its bucket.
 
     \b
     Status                  state of a window

@@ -18,6 +18,8 @@ from detectors.phrases import counted, distinguishable
 from stream.commands.executions import (
     Execution,
     ExecutionFilter,
+    FileReports,
+    ReportLines,
     Worst,
     read_executions,
     states_named,
@@ -73,15 +75,25 @@ def list_windows(
     Raises ``click.UsageError`` for options that lead to no report.
     """
     wanted = request.filter(time.time())
-    files = ReportFiles(ArtifactPaths(config) if config else None, reports, progress)
-    found = read_executions(files, wanted)
+    source = _reports(config, reports, progress)
+    found = read_executions(source, wanted)
     if as_json:
         for execution in found:
             click.echo(msgspec.json.encode(execution))
         return
     if found:
         _print(found, console)
-    console.print(Text(_summary(found, wanted, files)), soft_wrap=True)
+    console.print(Text(_summary(found, wanted, source)), soft_wrap=True)
+
+
+def _reports(config: Path | None, reports: Path | None, progress: Progress | None) -> ReportLines:
+    """The files of the jsonl sinks; the bucket of a sink ``s3`` where there are none."""
+    paths = ArtifactPaths(config) if config else None
+    if paths and reports is None and not paths.reports and (bucket := paths.bucket):
+        from stream.commands.bucket_reports import BucketReports
+
+        return BucketReports(bucket, paths.job, progress)
+    return FileReports(ReportFiles(paths, reports, progress))
 
 
 def _schedule_ms(schedule: str) -> int | None:
@@ -141,17 +153,17 @@ def _worst(worst: Worst | None) -> str:
     return printable(f"{worst.feature} {worst.check}: {worst.statistic} {value} {sign} {limit}")
 
 
-def _summary(found: Sequence[Execution], wanted: ExecutionFilter, files: ReportFiles) -> str:
+def _summary(found: Sequence[Execution], wanted: ExecutionFilter, reports: ReportLines) -> str:
     """The line below the table; without executions what there is, so that options can be set."""
     kind = "window" if wanted.schedule_ms == 0 else "period"
     if found:
         at_most = ", at most the last" if wanted.last == len(found) else ""
         return f"{counted(len(found), kind)}{at_most and f'{at_most} {wanted.last}'}; times are UTC"
     everything = ExecutionFilter(schedule_ms=wanted.schedule_ms, last=1)
-    newest = read_executions(files, everything)
+    newest = read_executions(reports, everything)
     if newest:
         span = span_text(newest[0].start_ms, newest[0].end_ms)
         return f"no {kind} matches; the newest of all is {span} (UTC), {newest[0].status}"
     if kind == "period":
         return "there is no report on a period: a sink needs `schedule`, such as 1h"
-    return f"there is no report on a window; searched {files.searched}"
+    return f"there is no report on a window; searched {reports.searched}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from sinks.s3 import S3
 from stream.config.environment import Environment
 from stream.config.load import ConfigFile
 from stream.config.model import StateConfig, path_of_job
@@ -17,7 +18,13 @@ class _Model(msgspec.Struct, frozen=True):
 
 
 class _Sink(msgspec.Struct, frozen=True):
+    type: object = ""
     path: str = ""
+    bucket: object = ""
+    prefix: object = ""
+    lines: object = True
+    region: object = ""
+    endpoint_url: object = ""
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -60,6 +67,26 @@ class ArtifactPaths:
         return [path for path in paths if path.exists()]
 
     @property
+    def job(self) -> str:
+        """The name of the job."""
+        return self._resolved(self._keys.job, "job")
+
+    @property
+    def bucket(self) -> S3 | None:
+        """The first sink that puts lines into S3, with the keys that reading them needs."""
+        for position, sink in enumerate(self._keys.sinks):
+            if sink.type == "s3" and sink.lines:
+                return self._bucket_of(sink, f"sinks[{position}]")
+        return None
+
+    def _bucket_of(self, sink: _Sink, path: str) -> S3:
+        bucket, prefix, region, endpoint_url = (
+            self._resolved(str(getattr(sink, name)), f"{path}.{name}")
+            for name in ("bucket", "prefix", "region", "endpoint_url")
+        )
+        return S3(bucket=bucket, prefix=prefix, region=region, endpoint_url=endpoint_url)
+
+    @property
     def state(self) -> Path:
         """The file of the state."""
         path = path_of_job(self._keys.state.path, StateConfig().path, self._keys.job)
@@ -78,9 +105,12 @@ class ArtifactPaths:
         return folder if folder.is_dir() else None
 
     def _path(self, text: str, path: str) -> Path:
+        return self._file.folder / self._resolved(text, path)
+
+    def _resolved(self, text: str, path: str) -> str:
+        """The text of a key with the references in it replaced."""
         environment = Environment()
-        folder = self._file.folder
-        resolved = folder / str(environment.resolve(text, folder, path))
+        resolved = str(environment.resolve(text, self._file.folder, path))
         if environment.faults:
             raise self._file.as_error(environment.faults)
         return resolved

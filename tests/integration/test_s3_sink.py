@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from sinks.courier import Courier
 from sinks.errors import SinkRetry
 from sinks.s3 import S3
+from stream.cli import main
 from stream.testing.reports import report, signal
 from stream.testing.schedule_reports import schedule_report
 from tests.servers.faulty_proxy import FaultyProxy
@@ -173,6 +175,38 @@ def test_a_job_recognises_its_own_lines(moto: MotoServer, bucket: Any) -> None:
     assert sink(moto.url).has_reports_of("sample")
     assert not sink(moto.url).has_reports_of("another")
     assert not sink(moto.url, prefix="other").has_reports_of("sample")
+
+
+def windows(config: Path, *options: str) -> list[str]:
+    """The ids that ``driftline windows --json`` prints."""
+    done = CliRunner().invoke(main, ["windows", str(config), "--json", *options])
+    assert done.exit_code == 0, done.output
+    return [json.loads(line)["id"] for line in done.output.splitlines()]
+
+
+def test_executions_are_listed_from_the_bucket_where_there_are_no_files(
+    tmp_path: Path, moto: MotoServer, bucket: Any, allowed: Callable[[str], None]
+) -> None:
+    """Three days, whose objects a command reads only as far as it needs them."""
+    days = [report(day * 1_440) for day in range(3)]
+    revised = report(2 * 1_440, 1, state="ok", violations=())
+    delivery = sink(moto.url).open("sample")
+    delivery.deliver([*days, schedule_report(0), signal()])
+    delivery.deliver([revised])
+    delivery.close()
+    config = tmp_path / "config.yaml"
+    keys = {"type": "s3", "bucket": BUCKET, "prefix": "monitor", "endpoint_url": moto.url}
+    sinks = [{"type": "prometheus"}, {**keys, "region": "${REGION:-us-east-1}"}]
+    config.write_text(json.dumps({"job": "sample", "sinks": sinks}))
+    assert windows(config, "--last", "0") == [days[0].id, days[1].id, revised.id]
+    assert windows(config) == [days[1].id, revised.id], "the newest two days"
+    assert windows(config, "--since", "2025-06-17T12:00") == [revised.id]
+    assert windows(config, "--state", "violations", "--since", "1d") == []
+    assert windows(config, "--schedule", "1h") == [schedule_report(0).id]
+    allowed(ALLOWED)
+    done = CliRunner().invoke(main, ["windows", str(config)])
+    assert done.exit_code == 2
+    assert "s3:ListBucket and s3:GetObject are needed" in done.output
 
 
 def test_a_stop_ends_a_wait(moto: MotoServer, bucket: Any) -> None:
