@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from stream.errors import SourceUnavailable
@@ -320,3 +321,31 @@ def test_the_live_check_samples_the_newest_object_of_each_variant(
     code, text = check_live({**settings, "bucket": "absent"}, [])
     assert code != 0
     assert "there is no such bucket (NoSuchBucket)" in text
+
+
+def test_a_gap_is_told_alone_after_what_precedes_it_was_returned(
+    moto: MotoServer, bucket: Any, opened: Callable[[S3], Reading]
+) -> None:
+    bucket.put_object(Bucket=BUCKET, Key=this_hour("a"), Body=b"1\n")
+    damaged = gzip.compress(b"2\n") + b"more"
+    bucket.put_object(Bucket=BUCKET, Key=this_hour("b"), Body=damaged)
+    bucket.put_object(Bucket=BUCKET, Key=this_hour("c"), Body=b"3\n")
+    reading = opened(source(moto, relist="1h"))
+    (found,) = reading.discover()
+    values, expected = [], found.start
+    order = Assign(claim=1, partition=found.partition, next=found.start, mark_ms=None)
+    reading.assign([order])
+    deadline_s = time.monotonic() + 20
+    while len(values) < 3:
+        assert time.monotonic() < deadline_s
+        results = reading.poll(0.2, 1000)
+        for result in results:
+            if isinstance(result, Gap):
+                assert results == [result], "the aggregator takes gaps before batches"
+                assert result.expected == expected
+                expected = result.resume
+                reading.assign([msgspec.structs.replace(order, next=expected)])
+            else:
+                values += result.values
+                expected = result.next
+    assert values == [b"1", b"2", b"3"]

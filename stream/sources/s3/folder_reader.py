@@ -40,6 +40,7 @@ class FolderReader:
         self.folder = folder
         self.position = position
         self.stopped = False
+        self._held: Gap | None = None
         self._key, self._offset = place.key, place.offset
         self._memory = place.memory
         self._read = ReadObjects(place.memory.read)
@@ -71,7 +72,7 @@ class FolderReader:
     def ready(self) -> bool:
         """True if :meth:`take` has something to return."""
         if self.stopped:
-            return False
+            return self._held is not None
         ready = bool(self._fetches) and self._fetches[0].ready
         return ready or bool(self._overwritten) or self.has_ended
 
@@ -103,6 +104,9 @@ class FolderReader:
 
         Raises ``SourceUnavailable`` if a request failed for good.
         """
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
         while self._fetches and not self._overwritten:
             fetch = self._fetches[0]
             if fetch.error is not None:
@@ -118,6 +122,10 @@ class FolderReader:
         if self._overwritten:
             return self._gap_of_overwritten()
         return self._end() if self.has_ended else None
+
+    def hold(self, gap: Gap) -> None:
+        """Return this gap again with the next :meth:`take`."""
+        self._held = gap
 
     def end_batch(self) -> RawBatch:
         """Return a batch without records that reports the end of what is known."""

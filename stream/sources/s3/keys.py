@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 HOUR_MS: Final = 3_600_000
 SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 """The endings of the keys that are read."""
-_DATED: Final = re.compile(r"((?:.*?/)??)(\d{4}/\d{2}/\d{2}/\d{2})/")
+_DATED: Final = re.compile(r"((?:.*?/)??)(\d{4}/\d{2}/\d{2}/\d{2})/", re.ASCII | re.DOTALL)
 
 
 class Partition(NamedTuple):
@@ -40,7 +40,7 @@ class Partition(NamedTuple):
 def hour_folder(root: str, hour_ms: int) -> str:
     """Return the folder of an hour; each key in it is greater than this text."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=hour_ms)
-    return f"{root}{moment:%Y/%m/%d/%H}"
+    return f"{root}{moment.year:04}/{moment:%m/%d/%H}"
 
 
 def partition_of(key: str) -> Partition:
@@ -63,8 +63,14 @@ def partition_of(key: str) -> Partition:
 
 
 def partition_named(name: str) -> Partition:
-    """Return the partition that has this name; the inverse of :attr:`Partition.name`."""
-    return partition_of(f"{name.removeprefix('/')}" if name.endswith("/") else f"{name}/")
+    """Return the partition that has this name; the inverse of :attr:`Partition.name`.
+
+    >>> partition_named("/plain/").root, partition_named("/").root
+    ('/plain/', '')
+    """
+    if name == "/":
+        return Partition("", None)
+    return partition_of(name if name.endswith("/") else f"{name}/")
 
 
 def is_read(key: str) -> bool:

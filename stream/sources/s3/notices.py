@@ -11,6 +11,16 @@ import msgspec
 from stream.sources.s3.client import ObjectInfo
 
 UNKNOWN_SIZE: Final = -1
+NOT_UNDERSTOOD: Final = (
+    msgspec.DecodeError,
+    RecursionError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""The errors that a message of another shape causes; any text can be sent to a queue."""
 
 
 class Notice(NamedTuple):
@@ -29,7 +39,7 @@ def notice_of(body: str) -> Notice:
     """
     try:
         return _notice(msgspec.json.decode(body))
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except NOT_UNDERSTOOD:
         return Notice([], False)
 
 

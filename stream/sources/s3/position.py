@@ -15,7 +15,7 @@ _ETAG_BYTES: Final = 4
 _ENTRY_BYTES: Final = _KEY_BYTES + _ETAG_BYTES
 """A multiple of three, so that entries are appended to the text in base64."""
 _SEPARATOR: Final = "\0"
-"""It is not part of a key."""
+"""Keys hardly ever contain it, and JSON never does."""
 
 
 class ObjectMemory(msgspec.Struct, frozen=True, array_like=True):
@@ -55,7 +55,7 @@ def encode(place: ObjectPlace) -> Position:
     >>> decode(encode(place)) == place
     True
     """
-    if place.memory == ObjectMemory():
+    if place.memory == ObjectMemory() and _SEPARATOR not in place.key:
         return place.key, place.offset
     return (
         f"{place.key}{_SEPARATOR}{msgspec.json.encode(place.memory).decode()}",
@@ -74,9 +74,10 @@ def decode(position: Position) -> ObjectPlace:
     """
     if isinstance(position, int):
         raise TypeError(f"a position in S3 is a key and an offset, not {position}")
-    key, _, packed = position[0].partition(_SEPARATOR)
-    memory = msgspec.json.decode(packed, type=ObjectMemory) if packed else ObjectMemory(after=key)
-    return ObjectPlace(key, position[1], memory)
+    key, separator, packed = position[0].rpartition(_SEPARATOR)
+    if not separator:
+        return ObjectPlace(packed, position[1], ObjectMemory(after=packed))
+    return ObjectPlace(key, position[1], msgspec.json.decode(packed, type=ObjectMemory))
 
 
 def key_hash(key: str) -> bytes:

@@ -208,21 +208,33 @@ class S3Reading(Reading):
         results: list[RawBatch | Gap] = []
         left = max_records
         for reader in readers:
-            while left > 0 and reader.ready:
-                result = reader.take(left)
-                if result is None:
-                    break
-                results.append(result)
-                if isinstance(result, Gap):
-                    break
-                left -= len(result.values)
-                if result.ended:
-                    self._ended.add(reader.folder.name)
-                    del self._readers[reader.folder.name]
-                    break
+            taken = self._take_of(reader, left)
+            results += taken
+            left -= sum(len(batch.values) for batch in taken if isinstance(batch, RawBatch))
             if self._catalog.listed_ms is not None:
                 reader.forget(self._catalog.listed_ms, self._catalog.horizon_ms)
         return results
+
+    def _take_of(self, reader: FolderReader, max_records: int) -> list[RawBatch | Gap]:
+        """Return batches of one partition, or a gap alone: what precedes it is to be counted."""
+        taken: list[RawBatch | Gap] = []
+        left = max_records
+        while left > 0 and reader.ready:
+            result = reader.take(left)
+            if isinstance(result, Gap) and taken:
+                reader.hold(result)
+                break
+            if result is None:
+                break
+            taken.append(result)
+            if isinstance(result, Gap):
+                break
+            left -= len(result.values)
+            if result.ended:
+                self._ended.add(reader.folder.name)
+                del self._readers[reader.folder.name]
+                break
+        return taken
 
     def _at_end(self, results: list[RawBatch | Gap]) -> list[RawBatch]:
         if self._catalog.follow and not self._catalog.is_fresh(self._max_age_s):
