@@ -22,6 +22,7 @@ from stream.sources.base import Reading
 from stream.sources.s3.client import S3Client
 from stream.sources.s3.fetching import CHUNK_BYTES
 from stream.sources.s3.keys import HOUR_MS, hour_folder
+from stream.sources.s3.position import decode
 from stream.sources.s3.source import S3, Notices
 from tests.servers.microburst import Microburst
 from tests.servers.moto import REGION, MotoServer
@@ -349,3 +350,30 @@ def test_a_gap_is_told_alone_after_what_precedes_it_was_returned(
                 values += result.values
                 expected = result.next
     assert values == [b"1", b"2", b"3"]
+
+
+def test_an_empty_object_of_which_the_notice_has_no_size_is_no_gap(
+    moto: MotoServer, bucket: Any, opened: Callable[[S3], Reading]
+) -> None:
+    queue = moto.sqs.create_queue(QueueName="captures")["QueueUrl"]
+    reading = opened(source(moto, notices=Notices(sqs_url=queue), relist="1s"))
+    bucket.put_object(Bucket=BUCKET, Key=this_hour("a"), Body=b"1\n")
+    read_until(reading, 1)
+    key = this_hour("b")
+    bucket.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    event = {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "time": "2026-11-30T01:00:00Z",
+        "detail": {"bucket": {"name": BUCKET}, "object": {"key": key}},
+    }
+    moto.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
+    deadline_s = time.monotonic() + 3  # two listings
+    results = [
+        result
+        for _ in iter(lambda: time.monotonic() < deadline_s, False)
+        for result in reading.poll(0.1, 10)
+    ]
+    assert not [result for result in results if isinstance(result, Gap)]
+    finished = [result for result in results if isinstance(result, RawBatch) and not result.at_end]
+    assert [(result.values, decode(result.next).key) for result in finished] == [([], key)]

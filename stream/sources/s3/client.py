@@ -31,7 +31,7 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 3.0
 
 Response = TypeVar("Response")
 FailureKind = Literal[
-    "throttled", "denied", "no_bucket", "no_object", "changed", "archived", "transient"
+    "throttled", "denied", "no_bucket", "no_object", "changed", "archived", "refused", "transient"
 ]
 KIND_OF_CODE: Final[dict[str, FailureKind]] = {
     "SlowDown": "throttled",
@@ -62,9 +62,12 @@ KIND_OF_CODE: Final[dict[str, FailureKind]] = {
     "InvalidRange": "changed",
     "416": "changed",
     "InvalidObjectState": "archived",
+    "KeyTooLongError": "refused",
 }
 """The meaning of an error code. All others are transient: failures of the service or of the
 network, and credentials that are being renewed."""
+KEY_OF_CUSTOMER: Final = "The object was stored using a form of Server Side Encryption"
+"""How S3 refuses an object that is encrypted with a key of the customer (SSE-C)."""
 PERMANENT_KINDS: Final = frozenset({"denied", "no_bucket"})
 """The failures that no retry repairs."""
 CLIENT_ERRORS: Final = (
@@ -238,6 +241,8 @@ def s3_error(operation: str, permission: str, error: Exception) -> S3Error:
         code = str(details.get("Code", "")) or "no code"
         message = " ".join(str(details.get("Message", "")).split())
         kind = KIND_OF_CODE.get(code, "transient")
+        if code == "InvalidRequest" and KEY_OF_CUSTOMER in message:
+            kind = "refused"
         return S3Error(operation, permission, code, kind, f"{operation}: {code}: {message}")
     name = type(error).__name__
     permanent = isinstance(error, DENIED_ERRORS)

@@ -33,7 +33,7 @@ class Fetch:
     With an ``etag`` the rest of an object is fetched of which a part was read: if it has another
     one now, that is a loss. Otherwise the object is taken as it is when its first chunk arrives.
     ``loss`` is the kind of an error after which nothing more of the object arrives: ``no_object``,
-    ``changed`` or ``archived``.
+    ``changed``, ``archived`` or ``refused``.
     """
 
     def __init__(self, info: ObjectInfo, offset: int = 0, begins: int = 0, etag: str = "") -> None:
@@ -90,10 +90,10 @@ class Fetch:
         self._next += len(chunk.data)
         self._arrived.append((chunk.data, self._next >= self.size))
 
-    def end_empty(self) -> None:
-        """Note that the object has no bytes."""
-        self.size = 0
-        self._arrived.append((b"", True))
+    def ask_without_range(self) -> None:
+        """Ask for all of the object: an empty one has no range."""
+        self.size = CHUNK_BYTES
+        self.info = self.info._replace(size=0)
 
 
 class Fetcher:
@@ -168,8 +168,8 @@ class Fetcher:
     def _note(self, fetch: Fetch, failure: S3Error) -> None:
         """Give up on the object, end the program, or repeat the request later."""
         if failure.code in ("InvalidRange", "416") and not fetch.etag:
-            fetch.end_empty()
-        elif failure.kind in ("no_object", "changed", "archived"):
+            fetch.ask_without_range()
+        elif failure.kind in ("no_object", "changed", "archived", "refused"):
             fetch.loss = failure.kind
         elif failure.kind in ("denied", "no_bucket"):
             fetch.error = unavailable(self.s3.label, failure)

@@ -24,6 +24,7 @@ _REASONS: Final = {
     "no_object": "was deleted before it was read to its end",
     "changed": "was overwritten while it was read",
     "archived": "is archived: it must be restored before it can be read",
+    "refused": "cannot be read: S3 refuses it, as one that a key of the customer encrypts (SSE-C)",
 }
 
 
