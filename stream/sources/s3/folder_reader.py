@@ -33,7 +33,8 @@ class FolderReader:
 
     Objects are read in the order of their keys. One that becomes known under an earlier key is read
     next. An object that was read and has another content now is a gap: what it held before was
-    counted, so the new content is not read. The caller holds the lock of the catalog.
+    counted, so the new content is not read. ``taken_bytes`` is the size of all lines that were
+    returned. The caller holds the lock of the catalog.
     """
 
     def __init__(self, folder: KnownObjects, position: Position) -> None:
@@ -41,6 +42,7 @@ class FolderReader:
         self.folder = folder
         self.position = position
         self.stopped = False
+        self.taken_bytes = 0
         self._held: Gap | None = None
         self._key, self._offset = place.key, place.offset
         self._memory = place.memory
@@ -188,6 +190,7 @@ class FolderReader:
         if not lines.values and not finished:
             return None
         self._key, self._offset = fetch.info.key, lines.next
+        self.taken_bytes += lines.next - lines.starts[0] if lines.starts else 0
         if finished:
             self._leave(fetch)
         else:

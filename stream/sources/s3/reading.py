@@ -21,6 +21,8 @@ from stream.sources.s3.watch import Watch
 
 log = structlog.get_logger("driftline.s3")
 
+POLL_BYTES: Final = 32 << 20
+"""The size of lines after which a poll returns: a compressed object may hold enormous ones."""
 SETTLE_S: Final = 2.0
 """The longest time to wait for the first listing."""
 
@@ -206,20 +208,24 @@ class S3Reading(Reading):
 
     def _take(self, readers: list[FolderReader], max_records: int) -> list[RawBatch | Gap]:
         results: list[RawBatch | Gap] = []
-        left = max_records
+        left, left_bytes = max_records, POLL_BYTES
         for reader in readers:
-            taken = self._take_of(reader, left)
+            before_bytes = reader.taken_bytes
+            taken = self._take_of(reader, left, left_bytes)
             results += taken
+            left_bytes -= reader.taken_bytes - before_bytes
             left -= sum(len(batch.values) for batch in taken if isinstance(batch, RawBatch))
             if self._catalog.listed_ms is not None:
                 reader.forget(self._catalog.listed_ms, self._catalog.horizon_ms)
         return results
 
-    def _take_of(self, reader: FolderReader, max_records: int) -> list[RawBatch | Gap]:
+    def _take_of(
+        self, reader: FolderReader, max_records: int, max_bytes: int
+    ) -> list[RawBatch | Gap]:
         """Return batches of one partition, or a gap alone: what precedes it is to be counted."""
         taken: list[RawBatch | Gap] = []
-        left = max_records
-        while left > 0 and reader.ready:
+        left, until_bytes = max_records, reader.taken_bytes + max_bytes
+        while left > 0 and reader.taken_bytes < until_bytes and reader.ready:
             result = reader.take(left)
             if isinstance(result, Gap) and taken:
                 reader.hold(result)
