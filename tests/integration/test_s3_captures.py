@@ -23,6 +23,7 @@ from stream.sources.s3.client import S3Client
 from stream.sources.s3.fetching import CHUNK_BYTES
 from stream.sources.s3.keys import HOUR_MS, hour_folder
 from stream.sources.s3.position import decode
+from stream.sources.s3.reading import POLL_BYTES
 from stream.sources.s3.source import S3, Notices
 from tests.servers.microburst import Microburst
 from tests.servers.moto import REGION, MotoServer
@@ -333,7 +334,8 @@ def test_a_gap_is_told_alone_after_what_precedes_it_was_returned(
     bucket.put_object(Bucket=BUCKET, Key=this_hour("c"), Body=b"3\n")
     reading = opened(source(moto, relist="1h"))
     (found,) = reading.discover()
-    values, expected = [], found.start
+    values: list[bytes | None] = []
+    expected = found.start
     order = Assign(claim=1, partition=found.partition, next=found.start, mark_ms=None)
     reading.assign([order])
     deadline_s = time.monotonic() + 20
@@ -377,3 +379,18 @@ def test_an_empty_object_of_which_the_notice_has_no_size_is_no_gap(
     order = Assign(claim=2, partition=last.partition, next=last.next, mark_ms=None)
     assert again.assign([order]) == [], "what a listing has is what was read"
     assert all(isinstance(result, RawBatch) for result in again.poll(1.0, 10))
+
+
+def test_lines_of_a_compressed_object_that_are_enormous_come_one_in_a_poll(
+    moto: MotoServer, bucket: Any, opened: Callable[[S3], Reading]
+) -> None:
+    line = b"x" * (POLL_BYTES + 1) + b"\n"
+    bucket.put_object(Bucket=BUCKET, Key=this_hour("a"), Body=gzip.compress(3 * line, 1))
+    reading = opened(source(moto, follow=False))
+    (found,) = reading.discover()
+    reading.assign([Assign(claim=1, partition=found.partition, next=found.start, mark_ms=None)])
+    counts: list[int] = []
+    while sum(counts) < 3:
+        batches = [b for b in reading.poll(5.0, 1000) if isinstance(b, RawBatch)]
+        counts.append(sum(len(batch.values) for batch in batches))
+    assert counts == [1, 1, 1]
