@@ -37,15 +37,13 @@ def run_folder(report: ScheduleReport, endpoint: str, schedule: str) -> str:
 
     The hour is that in which Model Monitor starts the run: the end of the period. A variant other
     than ``AllTraffic`` is a folder below the schedule. Periods of other than whole hours add the
-    minute, and one that ended early, where its baseline was replaced, adds its own end.
+    minute.
     """
-    run = utc(report.start_ms + report.schedule_ms)
+    run = utc(report.end_ms)
     variant = "" if report.variant == "AllTraffic" else f"{part(report.variant)}/"
     within = ""
     if report.schedule_ms % HOUR_MS:
         within = f"{run:%M}/" if report.schedule_ms % MINUTE_MS == 0 else f"{run:%M-%S}/"
-    if report.end_ms != report.start_ms + report.schedule_ms:
-        within += f"until-{utc(report.end_ms):%H-%M-%S}-{report.end_ms % 1000:03d}/"
     return f"{part(endpoint)}/{part(schedule)}/{variant}{run:%Y/%m/%d/%H}/{within}"
 
 
