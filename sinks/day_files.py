@@ -176,14 +176,15 @@ def _is_last_member(file: BufferedIOBase, archive: Path) -> bool:
 
 
 def _ends_with(archive: Path, file: BufferedIOBase, length: int) -> bool:
-    """Whether the content of the archive ends with that of the file."""
+    """Whether the content of the archive ends with that of the file; false if it is damaged."""
     file.seek(0)
-    with gzip.open(archive) as content:
+    with suppress(*DAMAGED), gzip.open(archive) as content:
         content.seek(content.seek(0, 2) - length)
         while chunk := file.read(CHUNK):
             if content.read(len(chunk)) != chunk:
                 return False
-    return True
+        return True
+    return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -194,6 +194,17 @@ def test_late_lines_that_equal_nothing_in_the_archive_are_kept(tmp_path: Path) -
     assert not compress(path)
 
 
+def test_a_damaged_archive_keeps_its_lines_and_hinders_no_delivery(tmp_path: Path) -> None:
+    line = json.dumps({"id": "first"}).encode() + b"\n"
+    (tmp_path / FIRST).write_bytes(line)
+    archive = bytearray(gzip.compress(b'{"id": "other"}\n' * 50) + gzip.compress(line))
+    archive[20:23] = b"\x00\x01\x02"
+    (tmp_path / f"{FIRST}.gz").write_bytes(archive)
+    Jsonl(path=str(tmp_path)).open("job").deliver([ending(MIDNIGHT_MS)])
+    assert (tmp_path / FIRST).read_bytes() == line
+    assert (tmp_path / f"{FIRST}.gz").read_bytes() == archive
+
+
 def test_a_torn_line_is_terminated_before_more_is_added(tmp_path: Path) -> None:
     path = tmp_path / FIRST
     for line in (b'{"id": "a"}\n{"id": "b', b'{"id": "c"}\n'):

@@ -18,7 +18,7 @@ from sinks.base import ConfiguredNames, Published
 from sinks.errors import SinkRetry
 from sinks.s3 import S3, S3Delivery, objects
 from stream.testing.reports import MINUTE_MS, START_MS, report, signal, silence
-from stream.testing.schedule_reports import FIRST_MS, HOUR_MS, schedule_report
+from stream.testing.schedule_reports import HOUR_MS, schedule_report
 
 RUN = "monitor/churn/hourly/2025/06/15/17/"
 """The folder of the hour from 16:00 to 17:00."""
