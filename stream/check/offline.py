@@ -27,6 +27,7 @@ from stream.check.sagemaker_reading import sagemaker_warnings
 from stream.check.sink_names import name_warnings
 from stream.config.environment import Environment
 from stream.config.model import Config
+from stream.config.timing import settings_of
 
 NO_SINKS: Final = (
     "none configured: windows and signals are only logged, and /metrics has no figures of features;"
@@ -47,7 +48,8 @@ NOTHING_JUDGED: Final = (
 
 
 def summary(config: Config, with_bills: bool = False) -> list[str]:
-    """Return a line for each model and its quality, one about labels and one about windows.
+    """Return a line for each model and its quality, one about labels, and one about
+    windows and about schedules.
 
     ``with_bills``: and one for the monthly cost of each CloudWatch sink.
 
@@ -60,8 +62,17 @@ def summary(config: Config, with_bills: bool = False) -> list[str]:
         *models,
         *_labels(config),
         f"windows of {config.window}, reported {grace} (grace) after their end",
+        *_schedules(config),
         *(offline_bills(config) if with_bills else ()),
     ]
+
+
+def _schedules(config: Config) -> list[str]:
+    """A line about the schedules of the sinks, if there are any."""
+    lengths = [format_duration(each) for each in settings_of(config).schedules_ms]
+    if not lengths:
+        return []
+    return [f"schedules of {' and '.join(lengths)}: each period is also reported as a whole"]
 
 
 def warnings(config: Config, environment: Environment) -> list[str]:

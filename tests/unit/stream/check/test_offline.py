@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detectors.profiles.baseline import Baseline
-from stream.check.offline import warnings
+from stream.check.offline import summary, warnings
 from stream.config.environment import Environment
 from stream.config.load import parse
 from tests.support.jobs import config, learn_from
@@ -33,6 +33,15 @@ def warned(folder: Path, outputs: tuple[str, ...] = ("price",), **changes: Any) 
 
 def test_an_ordinary_configuration_has_no_warning(tmp_path: Path) -> None:
     assert warned(tmp_path) == []
+
+
+def test_the_summary_names_the_schedules_of_the_sinks(tmp_path: Path) -> None:
+    baseline = learn_from({"price": ["1.5", "2.5"] * 100}, ("price",), tmp_path)
+    models = {"m": {"baseline": str(baseline)}}
+    sinks = [{"type": "jsonl", "path": each, "schedule": each} for each in ("1h", "1d", "60m")]
+    lines = summary(parse(config("", models=models, sinks=sinks), tmp_path))
+    assert lines[-1] == "schedules of 1 h and 1 d: each period is also reported as a whole"
+    assert "schedules" not in summary(parse(config("", models=models), tmp_path))[-1]
 
 
 @pytest.mark.parametrize("limit", [0.3, 1.0])
