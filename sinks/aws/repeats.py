@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -12,7 +12,6 @@ from sinks.aws.metric_data import Puts
 from sinks.errors import SinkRejected, SinkRetry
 
 log = structlog.get_logger("driftline.sink")
-DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
 
 
 class Repeats:
@@ -43,9 +42,9 @@ class Repeats:
         except SinkRejected as error:
             self._give_up(error.reason)
         except SinkRetry as error:
-            if error.reason not in DENIED:
+            if not error.permission:
                 raise
-            self._give_up(error.reason)
+            self._give_up(f"the permission {error.permission} is missing")
         else:
             self._is_over = bool(left)
             if len(left) < len(puts.calls):

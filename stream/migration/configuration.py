@@ -120,6 +120,7 @@ def _source(page: Writer, captures: Captures) -> None:
     page.line(f"  bucket: {flow(bucket)}")
     page.line(f"  prefix: {flow(prefix)}")
     page.line("  follow: true", "one listing a minute; `notices` find objects in seconds")
+    page.line("  start: latest", "past hours have reports already, which would be replaced")
     if page.main.region:
         page.line(f"  region: {page.main.region}")
     for note in captures.notes:

@@ -45,7 +45,7 @@ _REASONS: Final = (
     (r"(MonitoringResources|JobResources)\.", "no instance is started for a run"),
     (r"StoppingCondition\.", "a service has no longest run time"),
     (r"NetworkConfig\.", "the network is that of the process"),
-    (r"RoleArn$", "the permissions are those of the process (docs/s3-captures.md lists them)"),
+    (r"RoleArn$", "the permissions are those of the process (deploy/iam-policy.json has them)"),
 )
 
 

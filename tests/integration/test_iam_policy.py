@@ -14,6 +14,7 @@ from typing import Any, Final
 import boto3
 import botocore.client
 import pytest
+from structlog.testing import capture_logs
 
 from sinks.base import Published, Sink
 from sinks.cloudwatch import Cloudwatch
@@ -126,6 +127,15 @@ def put_metrics(account: Account) -> None:
     deliver(sink, [schedule_report()])
 
 
+def find_repeats(account: Account) -> None:
+    """The sink works without it: a repeat after a crash is then put again."""
+    with capture_logs() as events:
+        put_metrics(account)
+    for event in events:
+        if event["event"] == "repeats_not_looked_up":
+            raise SinkRetry(event["reason"])
+
+
 def send_signals(account: Account) -> None:
     deliver(Sns(topic_arn=TOPIC, endpoint_url=account.url), [signal()])
 
@@ -144,6 +154,7 @@ PARTS: Final[dict[str, tuple[Callable[[Account], None], str]]] = {
     "ListReports": (list_reports, "s3:ListBucket"),
     "PutReports": (put_reports, "s3:PutObject"),
     "PutMetrics": (put_metrics, "cloudwatch:PutMetricData"),
+    "FindRepeats": (find_repeats, "cloudwatch:GetMetricStatistics is missing"),
     "SendSignals": (send_signals, "sns:Publish"),
     "KeepState": (keep_state, "AccessDenied"),
 }

@@ -16,11 +16,8 @@ Policy = Mapping[str, Any]
 
 REGION = "eu-central-1"
 """The region of the policies in ``deploy/``."""
-NAMES_OF_MOTO = {
-    "cloudwatch:PutMetricData": ["monitoring:PutMetricData"],
-    "cloudwatch:DescribeAlarms": ["monitoring:DescribeAlarms"],
-    "sqs:DeleteMessage": ["sqs:DeleteMessage", "sqs:DeleteMessageBatch"],
-}
+BATCHED = "sqs:DeleteMessage"
+"""The action that AWS wants for batches, too; moto wants another one."""
 
 
 class Use(NamedTuple):
@@ -85,7 +82,8 @@ def uses_of(service: str, operation: str, arguments: Mapping[str, Any]) -> list[
 
 
 def _of_moto(action: str) -> list[str]:
-    return NAMES_OF_MOTO.get(action, [action])
+    batched = [f"{action}Batch"] if action == BATCHED else []
+    return [action.replace("cloudwatch:", "monitoring:"), *batched]
 
 
 def _list(value: Any) -> list[str]:

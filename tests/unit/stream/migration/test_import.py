@@ -42,6 +42,7 @@ def test_a_schedule_with_its_definition_inside_becomes_a_configuration(tmp_path:
             "bucket": "company-captures",
             "prefix": "datacapture/churn/",
             "follow": True,
+            "start": "latest",
             "region": "eu-west-1",
         },
         "format": {
