@@ -62,8 +62,13 @@ def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
     return Disorder(np.concatenate(delays), late, lost)
 
 
-def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Finding:
-    """Return a finding on ``grace`` and ``lateness`` from the disorder of a sample."""
+def disorder_finding(
+    subject: str, measured: Disorder, times: JobSettings, least_ms: int = 0
+) -> Finding:
+    """Return a finding on ``grace`` and ``lateness`` from the disorder of a sample.
+
+    ``least_ms`` is what ``grace`` must be, however small the disorder is.
+    """
     count = len(measured.delay_ms)
     if not count:
         message = "out-of-order delay: unknown, no event in the sample has a time"
@@ -83,11 +88,16 @@ def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Fi
     if measured.late > MAX_LATE * count:
         advice = f"Their windows are reported twice: raise grace to {round_up(p99_ms)}"
         return Finding(subject, message, "warning", advice)
-    return Finding(subject, message, "ok", _lower_grace(p99_ms, times) if count >= ENOUGH else "")
+    return Finding(
+        subject,
+        message,
+        "ok",
+        _lower_grace(max(p99_ms, least_ms), times) if count >= ENOUGH else "",
+    )
 
 
-def _lower_grace(p99_ms: float, times: JobSettings) -> str:
-    enough = round_up(p99_ms)
+def _lower_grace(needed_ms: float, times: JobSettings) -> str:
+    enough = round_up(needed_ms)
     return f"grace could be lowered to {enough}" if duration_ms(enough) < times.grace_ms else ""
 
 

@@ -17,6 +17,7 @@ FILL_IN: Final = "FILL IN"
 SCRIPT: Final = "preprocess.py"
 BASELINE: Final = "baseline/"
 QUALITY: Final = "quality/"
+VERDICTS: Final = "verdicts/"
 BATCH_METRICS: Final = "aws/sagemaker/ModelMonitoring"
 """The first part of the namespaces of batch transform jobs in CloudWatch."""
 _PROBLEMS: Final = {
@@ -284,6 +285,8 @@ def _rules(page: Writer) -> None:
 def _sinks(page: Writer) -> None:
     page.line("sinks:")
     page.line("  - {type: prometheus}")
+    local = {"type": "jsonl", "path": VERDICTS, "schedule": period_of(page.main.expression).length}
+    page.line(f"  - {flow(local | {'keep': '30d'})}", "for driftline windows, reports and explain")
     running = [of.name for of in (page.data, page.model) if of and of.status == "Scheduled"]
     for name in running:
         stop = f"aws sagemaker stop-monitoring-schedule --monitoring-schedule-name {name}"

@@ -50,6 +50,7 @@ sinks:
 PROGRAMS = {
     *(".", "cd", "mkdir", "git", "pip", "python", "python3", "make", "driftline", "docker"),
     *(
+        "aws",
         "curl",
         "jq",
         "zstd",
@@ -65,6 +66,7 @@ PROGRAMS = {
 }
 SUBSTITUTION: Final = re.compile(r'"\$\((.*)\)"')
 """An argument that is the output of a command."""
+REDIRECTION: Final = re.compile(r" > \S+")
 PLACEHOLDER: Final = re.compile(r"^[A-Z][A-Z-]+$")
 RUN_BY_OTHER_TESTS: Final = frozenset(
     {
@@ -72,10 +74,11 @@ RUN_BY_OTHER_TESTS: Final = frozenset(
         "CONTRIBUTING.md",
         "docs/example-component/README.md",
         "docs/churn-example.md",
+        "docs/migration.md",
         "docs/model-quality.md",
     }
 )
-"""Pages whose programs and commands other tests of this folder run."""
+"""Pages whose programs and commands other tests run."""
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
 
@@ -175,9 +178,10 @@ def test_json_can_be_parsed_and_reports_and_signals_follow_their_schemas(block: 
 def commands(text: str) -> Iterator[list[str]]:
     """The words of each simple command of a shell block, without assignments before it.
 
-    The command whose output is an argument is a command of its own.
+    The command whose output is an argument is a command of its own. The file that takes the output
+    of a command is not one of its words.
     """
-    for line in text.replace("\\\n", " ").splitlines():
+    for line in REDIRECTION.sub("", text.replace("\\\n", " ")).splitlines():
         if inner := SUBSTITUTION.search(line):
             yield from commands(inner[1])
         lexer = shlex.shlex(SUBSTITUTION.sub("OUTPUT", line), posix=True, punctuation_chars=True)

@@ -20,6 +20,7 @@ ENDPOINT: Final = "churn"
 SCHEDULE: Final = "churn-hourly"
 REGION: Final = "eu-central-1"
 ACCOUNT: Final = "123456789012"
+IMAGE: Final = "sagemaker-model-monitor-analyzer"
 ARN: Final = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
 NUMBERS: Final = ("churned", "day_mins", "calls")
 COLUMNS: Final = (*NUMBERS, "plan")
@@ -149,9 +150,17 @@ def capture_lines(of: Rows, hour: datetime) -> list[str]:
     for k in range(count):
         at = hour + timedelta(seconds=3_600 * k / count)
         request = ",".join(str(of[name][k]) for name in COLUMNS[1:])
-        sides = {"endpointInput": ("INPUT", request), "endpointOutput": ("OUTPUT", of["churned"][k])}
+        sides = {
+            "endpointInput": ("INPUT", request),
+            "endpointOutput": ("OUTPUT", of["churned"][k]),
+        }
         data = {
-            side: {"observedContentType": "text/csv", "mode": mode, "data": f"{text}", "encoding": "CSV"}
+            side: {
+                "observedContentType": "text/csv",
+                "mode": mode,
+                "data": f"{text}",
+                "encoding": "CSV",
+            }
             for side, (mode, text) in sides.items()
         }
         metadata = {"eventId": f"{at:%d%H}-{k:05}", "inferenceTime": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
@@ -245,7 +254,7 @@ def definition() -> Json:
             "StatisticsResource": {"S3Uri": f"{results}statistics.json"},
         },
         "DataQualityAppSpecification": {
-            "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/sagemaker-model-monitor-analyzer",
+            "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{IMAGE}",
             "Environment": {"publish_cloudwatch_metrics": "Enabled"},
         },
         "DataQualityJobInput": {
@@ -289,6 +298,6 @@ def endpoint_config() -> Json:
     }
 
 
-def newest_hour(now: datetime | None = None) -> MonitoredEndpoint:
-    """An endpoint whose last whole hour is that before now."""
-    return MonitoredEndpoint(now or datetime.now(UTC))
+def newest_hours() -> MonitoredEndpoint:
+    """The last hours that have been over for long enough to be reported."""
+    return MonitoredEndpoint(datetime.now(UTC) - timedelta(minutes=20))

@@ -46,7 +46,7 @@ def live_check(source: S3, context: CheckContext) -> list[Finding]:
         _objects(s3.label, newest, more, source.follow),
         *_queue(source),
         *sample_findings(s3.label, sample, context),
-        disorder_finding(s3.label, measured, context.times),
+        disorder_finding(s3.label, measured, context.times, source.found_after_ms),
     ]
 
 

@@ -28,6 +28,13 @@ def test_events_in_order_allow_a_lower_grace() -> None:
     )
 
 
+def test_the_advice_is_not_below_what_a_source_needs() -> None:
+    events: list[Ints] = [np.arange(0, 400_000, 1_000)]
+    measured = disorder(events, TIMES)
+    advice = [disorder_finding("s3", measured, TIMES, least).advice for least in (4_500, 10_000)]
+    assert advice == ["grace could be lowered to 5s", ""]
+
+
 def test_a_grace_that_is_needed_causes_no_advice() -> None:
     times = [second * 1_000 - (9_000 if second % 2 else 0) for second in range(20, 420)]
     assert finding(times)[2:] == ("ok", "")

@@ -56,6 +56,7 @@ def test_a_schedule_with_its_definition_inside_becomes_a_configuration(tmp_path:
         "rules": {"comparison": "sagemaker-compat"},
         "sinks": [
             {"type": "prometheus"},
+            {"type": "jsonl", "path": "verdicts/", "schedule": "1h", "keep": "30d"},
             {
                 "type": "s3",
                 "bucket": "company-reports",
@@ -117,7 +118,7 @@ def test_schedule_and_definition_are_found_however_they_are_given(tmp_path: Path
     assert imported(out, *files, *CAPTURES).exit_code == 0
     found = read(out)
     assert found["job"] == "churn-hourly"
-    assert [sink["type"] for sink in found["sinks"]] == ["prometheus", "s3"]
+    assert [sink["type"] for sink in found["sinks"]] == ["prometheus", "jsonl", "s3"]
     assert "publish_cloudwatch_metrics is not Enabled" in out.read_text()
 
 
@@ -319,6 +320,7 @@ def test_a_completed_configuration_passes_the_check(tmp_path: Path) -> None:
     config = load(out)
     assert [type(sink).__name__ for sink in config.sinks] == [
         "Prometheus",
+        "Jsonl",
         "S3",
         "Cloudwatch",
         "CloudwatchQuality",
@@ -372,7 +374,7 @@ def test_a_threshold_decides_where_there_is_only_a_probability(tmp_path: Path) -
     assert read(out)["models"]["churn"]["quality"]["threshold"] == 0.4
     assert "prediction" not in read(out)["models"]["churn"]["quality"]
     assert "no baseline of the data is named" in done.stderr
-    assert read(out)["sinks"][1] == {
+    assert read(out)["sinks"][2] == {
         "type": "s3",
         "bucket": "company-reports",
         "prefix": "quality/",
