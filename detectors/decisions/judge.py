@@ -197,7 +197,8 @@ class Judge:
 
     def _checked(self, span: WindowSpan, baseline: Baseline, profile: Profile) -> CheckedWindow:
         measures = measure(baseline, profile)
-        has_values = bool(profile.values) and keeps_all_values(profile)
+        asked = bool(profile.values) or self.rules.is_sagemaker
+        has_values = asked and keeps_all_values(profile)
         feature_rules = self._features.get(span.model, {})
         return CheckedWindow(
             baseline=baseline,

@@ -24,7 +24,8 @@ def model_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterato
         elif not columns.outputs and _states_predictions(config):
             yield (
                 f"models.{name}: predictions are not monitored: the baseline has none, and there is"
-                f" no `outputs`; name them in `outputs`, or make the baseline with --predictions"
+                f" no `outputs`; name them in `models.{name}.outputs`, or make the baseline with"
+                " --predictions"
             )
 
 

@@ -39,11 +39,12 @@ def drift_violation(window: CheckedWindow, i: int) -> Violation | None:
 def not_compared(window: CheckedWindow) -> list[str]:
     """What SageMaker's own distance could not be computed of, in sentences.
 
-    A feature of text may have no categories in ``statistics.json``, and is then never compared.
+    A feature of text may have no categories in ``statistics.json``, and is then never compared. A
+    model whose baseline is not learned yet has no features.
     """
     if not window.rows:
         return [counted(0, "row")]
-    if not window.baseline.constraints.thresholds.perform_comparison:
+    if not window.layout.features or not window.baseline.constraints.thresholds.perform_comparison:
         return []
     if not window.sagemaker:
         return ["no distance of SageMaker: the values of the window were not kept from its start"]

@@ -336,3 +336,17 @@ def test_a_report_holds_the_values_of_its_window_up_to_a_size() -> None:
         held[features] = len(Profile.decode(report.profile, base.layout).values)
         assert len(msgspec.json.encode(report)) < 1_300_000
     assert held == {20: 20, 40: 0}
+
+
+def test_a_window_without_a_value_needs_none_and_one_without_a_baseline_has_no_note() -> None:
+    nothing: dict[str, Values] = dict.fromkeys(TRAINING, [None] * 9)
+    report = judged(nothing)
+    assert report.notes == ()
+    assert [violation.check for violation in report.violations] == ["completeness_check"] * 3
+    distances = [found.sagemaker and found.sagemaker.distance for found in report.features]
+    assert distances == [None] * 3
+    assert all(found.sagemaker is None for found in judged(nothing, rules=Rules(min_n=1)).features)
+    learning = Baseline(Layout(()), Profile(Layout(())), Constraints(), ())
+    rows = Profile(learning.layout)
+    rows.rows = 40
+    assert Judge("j", COMPAT).report(SPAN, learning, rows, EpisodeState()).notes == ()
