@@ -43,6 +43,8 @@ QUALITY_KEYS: Final = (
 MAX_WEIGHT_GAP: Final = 0.01
 """The largest difference between the weight of a sketch and the values it stands for, as a share of
 them. Sketches of SageMaker have none."""
+MOST_LEVELS: Final = 64
+"""The level from which on the items of a sketch count as those of this one: far too many."""
 
 _Count = Annotated[float, msgspec.Meta(ge=0, extra={"expected": "a number >= 0"})]
 _Number = Annotated[
@@ -234,7 +236,8 @@ def _number_faults(numbers: _Numerical, path: str) -> _Faults:
             yield ConfigFault(path=f"{at}.buckets[{k}].lower_bound", reason=reason)
     present = numbers.common.num_present
     if kll.sketch is not None:
-        weight = sum(len(level) << h for h, level in enumerate(kll.sketch.data))
+        levels = enumerate(kll.sketch.data)
+        weight = sum(len(level) * 2.0 ** min(h, MOST_LEVELS) for h, level in levels)
         yield from _weight_fault(weight, present, f"{at}.sketch.data")
     elif kll.buckets:
         yield from _weight_fault(sum(b.count for b in kll.buckets), present, f"{at}.buckets")

@@ -125,6 +125,13 @@ def test_what_contradicts_itself_is_a_fault(feature: dict[str, Any], expected: s
     assert expected in found
 
 
+def test_a_sketch_of_thousands_of_levels_is_a_fault() -> None:
+    """The weight of its last level has more digits than a number in memory."""
+    sketch = {"parameters": {"c": 0.64, "k": 2048.0}, "data": [[1.0]] * 2_000}
+    (found,) = faults(file(numbers(distribution={"kll": {"buckets": [], "sketch": sketch}})))
+    assert "and num_present is 3" in found
+
+
 def test_statistics_of_a_models_quality_are_named_as_such() -> None:
     (found,) = faults({"version": 0.0, "dataset": {}, "regression_metrics": {}})
     assert "quality.baseline" in found
