@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import msgspec
-import structlog
 
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
@@ -17,21 +16,14 @@ from detectors.schedule_report import ScheduleReport
 from sinks.aws.client import client, url_faults
 from sinks.aws.feature_choice import FeatureChoice, chosen, unknown_names
 from sinks.aws.feature_metrics import DRIFT, metrics_of
-from sinks.aws.metric_data import Puts
-from sinks.aws.metric_names import (
-    LONGEST_VALUE,
-    accepted,
-    dimension_faults,
-    dimensions,
-    metric_name,
-    namespace_faults,
-)
-from sinks.aws.monitor_namespaces import ENDPOINT_DATA, is_batch, is_model_monitor
+from sinks.aws.metric_data import Puts, log_left_out
+from sinks.aws.metric_names import dimension_faults, metric_name, namespace_faults
+from sinks.aws.metric_place import MetricPlace, schedule_faults
+from sinks.aws.monitor_namespaces import ENDPOINT_DATA, is_model_monitor
 from sinks.aws.repeats import Repeats
 from sinks.base import ConfiguredNames, Delivery, Published, Sink
 from sinks.errors import SinkRejected
 
-log = structlog.get_logger("driftline.sink")
 OWN_DATA: Final = "driftline/data-metrics"
 HOURLY: Final = "1h"
 OLDEST_MS: Final = 14 * 86_400_000
@@ -130,6 +122,12 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
         """The namespace in use."""
         return self.namespace or (ENDPOINT_DATA if self.by_schedule else OWN_DATA)
 
+    @property
+    def _place(self) -> MetricPlace:
+        return MetricPlace(
+            self.into, self.endpoint, self.schedule_name, self.region, self.endpoint_url
+        )
+
     def schedules_ms(self) -> tuple[int, ...]:
         """Return the schedule of ``layout: sagemaker``."""
         return (self.schedule_ms,) if self.by_schedule else ()
@@ -159,20 +157,12 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
         if not self.by_schedule:
             message = "layout: driftline puts one datum a window: set layout: sagemaker, or remove"
             return [Fault("schedule", f"{message} the key")]
-        if self.schedule_ms < 60_000 or self.schedule_ms % 60_000:
-            message = f"whole minutes are needed, at least 1m, found {self.schedule!r}"
-            return [Fault("schedule", message)]
-        return []
+        return schedule_faults(self.schedule)
 
     def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:
         """Return the names that CloudWatch does not accept, and the names that stand for them."""
-        used = [
-            *([] if self.endpoint or is_batch(self.into) else names.models),
-            *([] if self.schedule_name else [names.job]),
-            *([names.variant] if names.variant else []),
-        ]
         features = dict.fromkeys(name for of_model in names.models.values() for name in of_model)
-        pairs = [(name, accepted(name, LONGEST_VALUE)) for name in used]
+        pairs = self._place.replaced(names)
         # The longest prefix leaves the least room for the name of the feature.
         pairs += [(name, metric_name(DRIFT, name).removeprefix(DRIFT)) for name in features]
         return [(name, stands_for) for name, stands_for in pairs if name != stands_for]
@@ -186,9 +176,7 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
         """Return the metrics' place with ``layout: sagemaker``: two sinks would add up data."""
         if not self.by_schedule:
             return []
-        endpoint = self.endpoint or "each model"
-        schedule = self.schedule_name or "the job"
-        return [f"{self.into} of {endpoint} and {schedule} {self.region}{self.endpoint_url}"]
+        return [self._place.destination()]
 
     def open(self, job: str) -> Delivery:
         """Create the client; nothing is sent."""
@@ -198,10 +186,9 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
 
     def common(self, report: WindowReport | ScheduleReport, job: str) -> dict[str, Any]:
         """Return what all data of a report have in common: their time and their dimensions."""
-        endpoint = None if is_batch(self.into) else self.endpoint or report.model
         return {
             "Timestamp": datetime.fromtimestamp((report.end_ms or 0) / 1000, UTC),
-            "Dimensions": dimensions(endpoint, self.schedule_name or job, report.variant),
+            "Dimensions": self._place.dimensions(report.model, report.variant, job),
             "StorageResolution": self.resolution_s,
         }
 
@@ -236,7 +223,7 @@ class WindowDelivery(Delivery):
         if window.refused and not window.accepted:
             raise SinkRejected(index, window.reason)
         self.left_out += window.left_out
-        _log_left_out(window)
+        log_left_out("cloudwatch", window)
 
     def data(self, report: WindowReport) -> list[dict[str, Any]]:
         """Return the data of a window, also those that CloudWatch cannot hold."""
@@ -347,22 +334,11 @@ class ScheduleDelivery(Delivery):
         self._ids.discard(self._pending.popleft().id)
         self._first = Puts("", [])
         self.left_out += period.left_out
-        _log_left_out(period)
+        log_left_out("cloudwatch", period)
 
 
 def _sagemaker_distance(feature: FeatureReport) -> float | None:
     return feature.sagemaker.distance if feature.sagemaker else None
-
-
-def _log_left_out(puts: Puts) -> None:
-    if puts.left_out:
-        log.warning(
-            "metrics_left_out",
-            sink="cloudwatch",
-            report=puts.id,
-            count=puts.left_out,
-            reason=puts.reason or "values that are not finite or beyond 2**360",
-        )
 
 
 def _has_metrics(report: WindowReport) -> bool:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 import msgspec
-import structlog
 
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
@@ -16,19 +15,11 @@ from detectors.quality.counts import QualityCounts
 from detectors.quality.merged import metrics_together
 from detectors.quality_report import QualityReport
 from sinks.aws.client import client, url_faults
-from sinks.aws.metric_data import Puts
-from sinks.aws.metric_names import (
-    LONGEST_VALUE,
-    accepted,
-    dimension_faults,
-    dimensions,
-    namespace_faults,
-)
-from sinks.aws.monitor_namespaces import is_batch
+from sinks.aws.metric_data import Puts, log_left_out
+from sinks.aws.metric_names import dimension_faults, namespace_faults
+from sinks.aws.metric_place import MetricPlace, schedule_faults
 from sinks.aws.repeats import Repeats
 from sinks.base import ConfiguredNames, Delivery, Published, Sink
-
-log = structlog.get_logger("driftline.sink")
 
 _OF_PREDICTIONS: Final = ("accuracy", "precision", "recall", "f0_5", "f1", "f2")
 _CONSTANT: Final = "_best_constant_classifier"
@@ -102,27 +93,24 @@ class CloudwatchQuality(Sink, frozen=True, tag="cloudwatch_quality"):
         """Check the namespace, the dimensions, the schedule and the address."""
         faults = namespace_faults(self.namespace)
         faults += dimension_faults(self.endpoint, self.schedule_name)
-        schedule_ms = duration_ms(self.schedule)
-        if schedule_ms < 60_000 or schedule_ms % 60_000:
-            message = f"whole minutes are needed, at least 1m, found {self.schedule!r}"
-            faults.append(Fault("schedule", message))
+        faults += schedule_faults(self.schedule)
         return faults + url_faults(self.endpoint_url)
+
+    @property
+    def place(self) -> MetricPlace:
+        """The namespace and the dimensions of the metrics."""
+        return MetricPlace(
+            self.namespace, self.endpoint, self.schedule_name, self.region, self.endpoint_url
+        )
 
     def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:
         """Return the names that CloudWatch does not accept, and the names that stand for them."""
-        used = [
-            *([] if self.endpoint or is_batch(self.namespace) else names.models),
-            *([] if self.schedule_name else [names.job]),
-            *([names.variant] if names.variant else []),
-        ]
-        pairs = [(name, accepted(name, LONGEST_VALUE)) for name in used]
+        pairs = self.place.replaced(names)
         return [(name, stands_for) for name, stands_for in pairs if name != stands_for]
 
     def destinations(self) -> list[str]:
         """Return the metrics' place: two sinks would add up their data."""
-        endpoint = self.endpoint or "each model"
-        schedule = self.schedule_name or "the job"
-        return [f"{self.namespace} of {endpoint} and {schedule} {self.region}{self.endpoint_url}"]
+        return [self.place.destination()]
 
     def open(self, job: str) -> Delivery:
         """Create the client; nothing is sent."""
@@ -237,24 +225,14 @@ class CloudwatchQualityDelivery(Delivery):
     def _settle(self, puts: Puts) -> None:
         """Count what CloudWatch does not accept of an answered hour."""
         self.left_out += puts.left_out
-        if puts.left_out:
-            log.warning(
-                "metrics_left_out",
-                sink="cloudwatch_quality",
-                report=puts.id,
-                count=puts.left_out,
-                reason=puts.reason or "values that are not finite or beyond 2**360",
-            )
+        log_left_out("cloudwatch_quality", puts)
 
     def _data(self, hour: _Hour) -> Iterator[dict[str, Any]]:
         time = datetime.fromtimestamp((hour.end_ms + self._after_ms) / 1000, UTC)
         for (model, variant), reports in sorted(hour.reports.items()):
-            batch = is_batch(self._sink.namespace)
-            endpoint = None if batch else self._sink.endpoint or model
-            schedule = self._sink.schedule_name or self._job
             common = {
                 "Timestamp": time,
-                "Dimensions": dimensions(endpoint, schedule, variant),
+                "Dimensions": self._sink.place.dimensions(model, variant, self._job),
             }
             for name, value in merged(judged_apart(reports.values())).items():
                 yield {**common, "MetricName": name, "Value": value}

@@ -8,10 +8,12 @@ from math import isfinite
 from typing import Any
 
 import msgspec
+import structlog
 
 from sinks.aws.client import call
 from sinks.errors import SinkRejected
 
+log = structlog.get_logger("driftline.sink")
 MAX_DATA = 1_000
 MAX_BYTES = 900_000
 """CloudWatch accepts 1 MB a call, which includes the other parameters of the request."""
@@ -79,6 +81,18 @@ class Puts(msgspec.Struct):
         else:
             middle = len(data) // 2
             self.calls += [data[:middle], data[middle:]]
+
+
+def log_left_out(sink: str, puts: Puts) -> None:
+    """Log the data that CloudWatch does not accept, of ``puts`` that have all their answers."""
+    if puts.left_out:
+        log.warning(
+            "metrics_left_out",
+            sink=sink,
+            report=puts.id,
+            count=puts.left_out,
+            reason=puts.reason or "values that are not finite or beyond 2**360",
+        )
 
 
 def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
