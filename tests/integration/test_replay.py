@@ -97,6 +97,19 @@ def test_captures_in_files_are_judged_beside_the_reports(folder: Path) -> None:
     assert {path.name for path in added} == {"page", "verdicts.html"}
 
 
+def test_files_need_not_be_in_order_of_time(folder: Path, tmp_path: Path) -> None:
+    captures = sorted((folder / "captures").rglob("*.jsonl"))
+    for number, path in enumerate(reversed(captures)):
+        (tmp_path / f"{number}.jsonl").write_bytes(path.read_bytes())
+    done = replay(folder, tmp_path)
+    assert [cells[1:3] for cells in verdicts(done.stdout)] == [
+        ["400", "Completed"],
+        ["400", "Completed"],
+        ["400", "1 violation"],
+        ["400", "Completed"],
+    ]
+
+
 def test_only_periods_since_a_time_are_shown(folder: Path) -> None:
     done = replay(folder, "captures", "--since", "2026-11-29T02:00")
     assert [cells[0][:16] for cells in verdicts(done.stdout)] == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 import pyarrow as pa
@@ -20,6 +20,8 @@ from stream.sources.base import Source
 from stream.state.store import Outgoing
 from stream.telemetry.log_setup import LogSetup
 
+LATENESS: Final = "90d"
+"""Files need not be in order of time: events this late still count in their period."""
 Progress = Callable[[ScheduleReport], None]
 
 
@@ -69,6 +71,7 @@ def replayed_config(config: Config, source: Source, schedule: Duration, folder: 
         source=source,
         window=schedule,
         every=None,
+        lateness=LATENESS,
         sinks=[Periods(schedule=schedule)],
         labels=None,
         models={name: _of_data(model) for name, model in config.models.items()},
