@@ -208,7 +208,7 @@ def _type_faults(feature: FeatureEntry, path: str, counted: InferredType) -> Fau
 def _anew(option: str, name: str) -> str:
     """The advice to make the baseline anew with an option that names the column."""
     plain = name.replace("_", "").replace(".", "").isalnum()
-    return f"make it anew with --{option} {name if plain else repr(name)}"
+    return f"make it anew from training data with --{option} {name if plain else repr(name)}"
 
 
 def _monitoring_faults(monitoring: Monitoring) -> Faults:

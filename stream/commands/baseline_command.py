@@ -229,9 +229,11 @@ def _refuse(options: dict[str, Any], when: str) -> None:
     """Raise a usage error for the first option that is given although it has no meaning here."""
     given = next((name for name, value in options.items() if value not in (None, ())), "")
     if given:
-        near = "; --prediction names the answers of the model"
-        more = near if given == "--predictions" else ""
-        raise wrong_usage(f"{given} can be given only {when}{more}.")
+        near = {
+            "--predictions": "; --prediction names the answers of the model",
+            "--prediction": "; of training data, --predictions names the answers of the model",
+        }
+        raise wrong_usage(f"{given} can be given only {when}{near.get(given, '')}.")
 
 
 def _names(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -317,7 +317,7 @@ def test_a_domain_of_numbers_is_checked_where_each_has_a_bin_of_its_own() -> Non
         path, reason = fault(feature(name, string_constraints={"domains": values}))
         assert path.endswith("string_constraints.domains")
         assert cause in reason
-        assert f"make it anew with --text {name}" in reason
+        assert f"make it anew from training data with --text {name}" in reason
 
 
 def test_a_domain_may_be_wider_than_the_baseline_within_reason() -> None:

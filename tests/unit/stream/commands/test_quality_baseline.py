@@ -210,6 +210,11 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         ("--label", "y"),
         ("--label can be given only with --quality",),
     ),
+    "an option of the answers of a test set": (
+        "y,s\n1,0.5\n",
+        ("--prediction", "y"),
+        ("--prediction can be given only with --quality; of training data, --predictions names",),
+    ),
 }
 
 
