@@ -300,7 +300,7 @@ def test_a_number_may_be_declared_the_other_kind_of_number_and_nothing_else() ->
         path, reason = fault(feature(name, inferred_type=declared))
         assert path.endswith("inferred_type")
         assert f'"{declared}", but the baseline counted' in reason
-        assert f"make it anew with {option}" in reason
+        assert f"make it anew from training data with {option}" in reason
     assert fault(feature("code", inferred_type="Unknown"))[1].startswith('"Unknown", but')
     assert "the training data have no value" in fault(feature("promo", inferred_type="String"))[1]
 
