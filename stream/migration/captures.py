@@ -9,6 +9,15 @@ from stream.migration.documents import Document, Json
 from stream.migration.monitoring import MonitoringSchedule, S3Place, place_of
 
 
+class TransformCaptures(NamedTuple):
+    """What a source reads of batch transform jobs: its folder, the side, and what to know."""
+
+    folder: str
+    side: str
+    header: bool
+    notes: list[str]
+
+
 class Captures(NamedTuple):
     """The folder of an endpoint's captures, ``None`` if it is unknown, and what to know of them."""
 
@@ -34,6 +43,34 @@ def captures_of(
         return Captures(place_of(monitoring.input.get("DataCapturedDestinationS3Uri")), notes)
     place = place_of(config.get("DestinationS3Uri"))
     return Captures(place and _of_endpoint(place, monitoring.endpoint), notes)
+
+
+def transform_of(
+    data: MonitoringSchedule | None, model: MonitoringSchedule | None, folder: str
+) -> TransformCaptures:
+    """Return what is read below the destination of a job's data capture.
+
+    Model quality needs the output; the quality of data is that of the input, unless the schedule
+    names the folder of one side itself.
+    """
+    side = "input" if model is None else "output"
+    named = folder.rstrip("/").rpartition("/")[2]
+    if named in ("input", "output"):
+        side, folder = named, folder.removesuffix(f"{named}/")
+    main = data or model
+    formats = _lower(main.input.get("DatasetFormat") if main else None)
+    header = _lower(formats.get("csv")).get("header") is True
+    other = "output" if side == "input" else "input"
+    notes = [f"only the {side} of batch transform jobs is read: for the {other}, run a second job"]
+    if "parquet" in formats:
+        notes.append("Parquet of batch transform is not read: only CSV and JSON lines are")
+    return TransformCaptures(folder, side, side == "input" and header, notes)
+
+
+def _lower(value: object) -> Json:
+    """Return an object with its keys in lower case; both spellings are found."""
+    stated = value if isinstance(value, dict) else {}
+    return {str(key).lower(): item for key, item in stated.items()}
 
 
 def _captures(document: Document) -> bool:

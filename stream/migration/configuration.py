@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from stream.migration.captures import Captures
+from stream.migration.captures import Captures, TransformCaptures, transform_of
 from stream.migration.leftovers import leftovers
 from stream.migration.monitoring import MonitoringSchedule, S3Place, place_of
 from stream.migration.times import offset_ms, period_of
@@ -15,6 +15,11 @@ from stream.migration.times import offset_ms, period_of
 FILL_IN: Final = "FILL IN"
 """The value of a key that the schedule does not state."""
 SCRIPT: Final = "preprocess.py"
+FOLLOWS: Final = {
+    False: "one listing a minute; `notices` find objects in seconds",
+    True: "one listing a minute",
+}
+"""The comment on ``follow``, by whether the captures are those of batch transform jobs."""
 BASELINE: Final = "baseline/"
 QUALITY: Final = "quality/"
 VERDICTS: Final = "verdicts/"
@@ -119,20 +124,26 @@ def _source(page: Writer, captures: Captures) -> None:
     page.line("source:")
     page.line("  type: s3")
     page.line(f"  bucket: {flow(bucket)}")
-    page.line(f"  prefix: {flow(prefix)}")
-    page.line("  follow: true", "one listing a minute; `notices` find objects in seconds")
+    transform = transform_of(page.data, page.model, prefix) if page.main.batch else None
+    page.line(f"  prefix: {flow(transform.folder if transform else prefix)}")
+    if transform:
+        _transform(page, transform)
+    page.line("  follow: true", FOLLOWS[page.main.batch])
     page.line("  start: latest", "past hours have reports already, which would be replaced")
     if page.main.region:
         page.line(f"  region: {page.main.region}")
     for note in captures.notes:
         page.comment(note[0].upper() + note[1:] + ".", "  ")
         page.warn(note)
-    if page.main.batch:
-        page.warn(
-            "the schedule is of batch transform jobs: the source reads *.jsonl and *.jsonl.gz;"
-            " manifests, CSV and Parquet are not read"
-        )
-        page.comment("Batch transform: only *.jsonl and *.jsonl.gz are read.", "  ")
+
+
+def _transform(page: Writer, transform: TransformCaptures) -> None:
+    page.line(f"  manifests: {transform.side}", "the objects that a batch transform job names")
+    if transform.header:
+        page.line("  header: true", "DatasetFormat")
+    for note in transform.notes:
+        page.comment(note[0].upper() + note[1:] + ".", "  ")
+        page.warn(note)
 
 
 def _format(page: Writer) -> None:
@@ -273,6 +284,9 @@ def _duration(ms: int) -> str:
 
 def _rules(page: Writer) -> None:
     page.line("window: 5m")
+    if page.main.batch:
+        page.line("grace: 2h", "the longest run of most jobs: an event has the time of its start")
+        page.line("lateness: 24h", "later results change its report")
     page.comment("The checks of Model Monitor with its own distance. Without it, driftline's own:")
     page.comment("real counts, and no limit below the noise (docs/sagemaker-compatibility.md).")
     page.line("rules: {comparison: sagemaker-compat}")

@@ -5,6 +5,7 @@ The laws are in :mod:`stream.testing.source`; what holds only for driftline's ow
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -164,6 +165,56 @@ class S3Rig:
         return batch.positions[at]
 
 
+class UnwrappedS3(S3, frozen=True, tag="s3"):
+    """The source without the envelope around each line, so that a record is what was written."""
+
+    @property
+    def transform(self) -> None:
+        """Nothing."""
+        return
+
+
+class ManifestRig:
+    """Objects of transform jobs that started in this hour, two of them named by each manifest."""
+
+    def __init__(self, moto: MotoServer) -> None:
+        self._moto = moto
+        self._s3 = moto.client("s3")
+        self._bucket = f"contract-{time.monotonic_ns()}"
+        self._s3.create_bucket(Bucket=self._bucket)
+        self._hour = hour_folder("capture/output/", int(time.time() * 1000))
+        self._jobs = 0
+
+    def source(self) -> S3:
+        return UnwrappedS3(
+            bucket=self._bucket,
+            prefix="capture",
+            manifests="output",
+            follow=True,
+            relist="300ms",
+            region=REGION,
+            endpoint_url=self._moto.url,
+        )
+
+    def write(self, values: list[bytes]) -> None:
+        for start in range(0, len(values), 14):
+            self._jobs += 1
+            folder = f"results/job-{self._jobs:04d}/"
+            for name, first in (("a.csv.out", start), ("b.csv.out", start + 7)):
+                lines = b"".join(value + b"\n" for value in values[first : first + 7])
+                self._s3.put_object(Bucket=self._bucket, Key=f"{folder}{name}", Body=lines)
+            manifest = [{"prefix": f"s3://{self._bucket}/{folder}"}, "a.csv.out", "b.csv.out"]
+            key = f"{self._hour}/job-{self._jobs:04d}.json"
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=json.dumps(manifest).encode())
+
+    def lose_the_beginning(self) -> None:
+        for stored in self._s3.list_objects_v2(Bucket=self._bucket)["Contents"]:
+            self._s3.delete_object(Bucket=self._bucket, Key=stored["Key"])
+
+    def position_before(self, batch: RawBatch, at: int) -> Position:
+        return batch.positions[at]
+
+
 RIGS = {
     "kafka-columns": "kafka",
     "kafka-plain": "kafka",
@@ -173,6 +224,7 @@ RIGS = {
     "jsonl-folder": "jsonl",
     "s3-hours": "s3",
     "s3-folders": "s3",
+    "s3-manifests": "s3",
 }
 """Rig -> the type of the source it tests."""
 
@@ -197,6 +249,8 @@ class TestSources(SourceContract):
         if request.param == "kinesis":
             stream = request.getfixturevalue("make_stream")(2)
             return KinesisRig(request.getfixturevalue("kinesis"), stream)
+        if request.param == "s3-manifests":
+            return ManifestRig(request.getfixturevalue("moto"))
         if request.param.startswith("s3"):
             return S3Rig(request.getfixturevalue("moto"), request.param == "s3-hours")
         return FileRig(tmp_path) if request.param == "jsonl" else FolderRig(tmp_path)

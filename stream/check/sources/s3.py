@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from detectors.phrases import counted
 from stream.check.disorder import disorder, disorder_finding
@@ -18,6 +19,7 @@ from stream.events import RawBatch
 from stream.sources.s3.client import ObjectInfo, S3Client, S3Error, unavailable
 from stream.sources.s3.content import ObjectLines
 from stream.sources.s3.keys import HOUR_MS, hour_folder, is_read, partition_of
+from stream.sources.s3.manifests import Manifests
 from stream.sources.s3.source import S3
 
 SAMPLED: Final = 200
@@ -34,8 +36,10 @@ def live_check(source: S3, context: CheckContext) -> list[Finding]:
     """Return findings about the bucket; raises ``SourceUnavailable`` as ``driftline run`` does."""
     s3 = source.client()
     try:
-        newest, more = _newest_objects(s3)
-        raws = newest_records(s3, newest)
+        manifests = Manifests(s3) if source.manifests else None
+        newest, more = _newest_objects(s3, manifests is not None)
+        read = newest if manifests is None else _last_named(manifests, newest)
+        raws = [_wrapped(raw, source) for raw in newest_records(s3, read)]
     except S3Error as failure:
         raise unavailable(s3.label, failure) from failure
     finally:
@@ -57,9 +61,30 @@ def newest_records(
     return [_records(s3, info, count) for info in newest]
 
 
-def _newest_objects(s3: S3Client) -> tuple[list[ObjectInfo], bool]:
+def _last_named(manifests: Manifests, newest: list[ObjectInfo]) -> list[ObjectInfo]:
+    """Return the last object that each manifest names."""
+    return [info for manifest in newest for info in manifests.objects_of(manifest)[-1:]]
+
+
+def _wrapped(raw: RawBatch, source: S3) -> RawBatch:
+    """Return the records in lines of a batch transform job; of other captures as they are."""
+    if source.transform is None:
+        return raw
+    starts = [at[1] for at in raw.positions if isinstance(at, tuple)]
+    lines = [value for value in raw.values if value is not None]
+    chosen = source.transform.records(raw.origin, starts, lines)
+    return replace(
+        raw,
+        positions=[(raw.origin, start) for start in chosen.starts],
+        values=list(chosen.values),
+        arrival_ms=raw.arrival_ms[: len(chosen.values)],
+    )
+
+
+def _newest_objects(s3: S3Client, manifests: bool = False) -> tuple[list[ObjectInfo], bool]:
     """Return the newest object of each variant and folder, and whether some are left out.
 
+    With ``manifests`` all objects in folders of hours count, else those that hold records.
     Hours before the last two days are skipped, if the variant has newer ones.
     """
     newest: dict[str, ObjectInfo] = {}
@@ -71,7 +96,8 @@ def _newest_objects(s3: S3Client) -> tuple[list[ObjectInfo], bool]:
         more, pages = page.more, pages + 1
         for info in page.objects:
             after = info.key
-            if is_read(info.key):
+            dated = partition_of(info.key).hour_ms is not None
+            if (dated and info.size > 0) if manifests else is_read(info.key):
                 newest[partition_of(info.key).root] = info
         last = partition_of(after) if after else None
         if more and last and last.hour_ms is not None and last.root not in skipped:

@@ -40,9 +40,9 @@ class KnownObjects:
         self.complete = False
 
     def add(self, info: ObjectInfo) -> None:
-        """Note an object, unless it is known with the same content."""
+        """Note an object, unless it is known with the same content, or its content is not known."""
         known = self.objects.get(info.key)
-        if known is None or known.etag != info.etag:
+        if known is None or (info.etag and known.etag != info.etag):
             self.objects[info.key] = info
             self.found.append(info)
 

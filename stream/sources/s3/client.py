@@ -20,6 +20,7 @@ from sinks.aws.faults import fault_named
 from sinks.errors import ClientUnusable
 from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
+from stream.sources.s3.keys import located
 
 log = structlog.get_logger("driftline.s3")
 
@@ -151,6 +152,7 @@ class S3Client:
             "list_objects_v2",
             ("ListObjectsV2", f"s3:ListBucket on arn:aws:s3:::{self.bucket}"),
             ("IsTruncated",),
+            Bucket=self.bucket,
             Prefix=self.prefix,
             MaxKeys=max_keys,
             **({"StartAfter": after} if after else {}),
@@ -174,10 +176,11 @@ class S3Client:
         conditions: dict[str, str] = {"IfMatch": f'"{etag}"'} if etag else {}
         if length is not None:
             conditions["Range"] = f"bytes={start}-{start + length - 1}"
-        names = ("GetObject", f"s3:GetObject on arn:aws:s3:::{self.bucket}/{self.prefix}*")
-        response = self._call(
-            "get_object", names, ("Body", "ETag", "LastModified"), Key=key, **conditions
-        )
+        bucket, name = located(key, self.bucket)
+        below = self.prefix if name == key else f"{name.rpartition('/')[0]}/"
+        names = ("GetObject", f"s3:GetObject on arn:aws:s3:::{bucket}/{below}*")
+        expected = ("Body", "ETag", "LastModified")
+        response = self._call("get_object", names, expected, Bucket=bucket, Key=name, **conditions)
         try:
             data = bytes(response["Body"].read())
         except (*CLIENT_ERRORS, OSError) as error:
@@ -225,7 +228,7 @@ class S3Client:
         self, method: str, names: tuple[str, str], expected: tuple[str, ...], **arguments: Any
     ) -> dict[str, Any]:
         try:
-            response: dict[str, Any] = getattr(self._boto, method)(Bucket=self.bucket, **arguments)
+            response: dict[str, Any] = getattr(self._boto, method)(**arguments)
         except CLIENT_ERRORS as error:
             raise s3_error(*names, error) from error
         if missing := [key for key in expected if key not in response]:

@@ -15,6 +15,7 @@ from stream.sources.s3.catalog import OLDEST, KnownObjects
 from stream.sources.s3.client import ObjectInfo
 from stream.sources.s3.fetching import AHEAD_OBJECTS, Fetch
 from stream.sources.s3.position import ObjectMemory, ObjectPlace, ReadObjects, decode, encode
+from stream.sources.s3.transform_lines import TransformLines
 
 log = structlog.get_logger("driftline.s3")
 
@@ -33,14 +34,18 @@ class FolderReader:
 
     Objects are read in the order of their keys. One that becomes known under an earlier key is read
     next. An object that was read and has another content now is a gap: what it held before was
-    counted, so the new content is not read. ``taken_bytes`` is the size of all lines that were
-    returned. The caller holds the lock of the catalog.
+    counted, so the new content is not read. With ``transform`` the lines are those of batch
+    transform jobs. ``taken_bytes`` is the size of all lines that were returned. The caller holds
+    the lock of the catalog.
     """
 
-    def __init__(self, folder: KnownObjects, position: Position) -> None:
+    def __init__(
+        self, folder: KnownObjects, position: Position, transform: TransformLines | None = None
+    ) -> None:
         place = decode(position)
         self.folder = folder
         self.position = position
+        self._transform = transform
         self.stopped = False
         self.taken_bytes = 0
         self._held: Gap | None = None
@@ -173,7 +178,7 @@ class FolderReader:
     def _take_object(self, info: ObjectInfo) -> None:
         memory = self._memory
         if info.key in self._read:
-            if not self._read.has(info.key, info.etag):
+            if info.etag and not self._read.has(info.key, info.etag):
                 self._overwritten.append(info)
             return
         is_new = info.modified_ms > memory.floor_ms and info.key >= memory.after
@@ -197,7 +202,10 @@ class FolderReader:
             plain = not fetch.lines.compressed
             self._memory = replace(self._memory, etag=fetch.etag, plain=plain)
         self._move()
-        return self._batch(lines.starts, lines.values, fetch.info.key, fetch.modified_ms, before)
+        starts, values = lines.starts, lines.values
+        if self._transform is not None:
+            starts, values = self._transform.records(fetch.info.key, starts, values)
+        return self._batch(starts, values, fetch.info.key, fetch.modified_ms, before)
 
     def _leave(self, fetch: Fetch) -> None:
         """Note that an object was read to its end, with the content that it had."""

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 HOUR_MS: Final = 3_600_000
 SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 """The endings of the keys that are read."""
+MEMBER: Final = " s3://"
+"""What separates the key of a manifest from the address of an object that it names."""
 _DATED: Final = re.compile(r"((?:.*?/)??)(\d{4}/\d{2}/\d{2}/\d{2})/", re.ASCII | re.DOTALL)
 
 
@@ -41,6 +43,31 @@ def hour_folder(root: str, hour_ms: int) -> str:
     """Return the folder of an hour; each key in it is greater than this text."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=hour_ms)
     return f"{root}{moment.year:04}/{moment:%m/%d/%H}"
+
+
+def hour_time(partition: Partition) -> str:
+    """Return the start of the hour as a time in UTC; that of 1970 without a date.
+
+    >>> hour_time(partition_of("out/2026/11/30/03/m.json"))
+    '2026-11-30T03:00:00Z'
+    """
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=partition.hour_ms or 0)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def located(key: str, bucket: str) -> tuple[str, str]:
+    """Return the bucket and the key of an object; one that a manifest names has its own bucket.
+
+    >>> located("out/2026/11/30/03/m.json s3://b/run/a.csv.out", "captures")
+    ('b', 'run/a.csv.out')
+    >>> located("ep/a.jsonl", "captures")
+    ('captures', 'ep/a.jsonl')
+    """
+    _, named, address = key.partition(MEMBER)
+    if not named:
+        return bucket, key
+    of, _, name = address.partition("/")
+    return of, name
 
 
 def partition_of(key: str) -> Partition:

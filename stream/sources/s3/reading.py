@@ -17,6 +17,7 @@ from stream.sources.s3.fetching import Fetcher
 from stream.sources.s3.folder_reader import FolderReader
 from stream.sources.s3.keys import partition_of
 from stream.sources.s3.position import ReadObjects, decode
+from stream.sources.s3.transform_lines import TransformLines
 from stream.sources.s3.watch import Watch
 
 log = structlog.get_logger("driftline.s3")
@@ -41,14 +42,22 @@ class S3Reading(Reading):
 
     See :class:`stream.sources.base.Reading` for the contract. The bucket is listed and notices are
     received only by a reading that discovers partitions, or that nobody informs. ``max_age_s`` is
-    the age up to which what is known proves that a partition is at its end.
+    the age up to which what is known proves that a partition is at its end. ``transform`` makes
+    records of the lines of batch transform jobs.
     """
 
-    def __init__(self, watch: Watch, fetcher: Fetcher, max_age_s: float) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        fetcher: Fetcher,
+        max_age_s: float,
+        transform: TransformLines | None = None,
+    ) -> None:
         self._watch = watch
         self._catalog: Catalog = watch.catalog
         self._fetcher = fetcher
         self._max_age_s = max_age_s
+        self._transform = transform
         self._readers: dict[str, FolderReader] = {}
         self._ended: set[str] = set()
         self._informed = False
@@ -79,7 +88,8 @@ class S3Reading(Reading):
         gaps: list[Gap] = []
         for assign in assigns:
             self._ended.discard(assign.partition)
-            reader = FolderReader(self._catalog.folder(assign.partition), assign.next)
+            folder = self._catalog.folder(assign.partition)
+            reader = FolderReader(folder, assign.next, self._transform)
             self._readers[assign.partition] = reader
             with self._catalog.changed:
                 gap = reader.gap()
@@ -135,8 +145,12 @@ class S3Reading(Reading):
         return self._catalog.expired(ended)
 
     def unreadable(self) -> int:
-        """Return the number of objects that appeared after their hour was read to its end."""
-        return len(self._catalog.too_late)
+        """Return the number of objects that appeared after their hour was read to its end.
+
+        Manifests that cannot be read count as well.
+        """
+        manifests = self._watch.manifests
+        return len(self._catalog.too_late) + len(manifests.unreadable if manifests else ())
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Note which notices name objects that were committed: their messages are deleted."""

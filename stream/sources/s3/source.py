@@ -27,14 +27,19 @@ from stream.sources.base import Reading, Source
 from stream.sources.s3.catalog import Catalog
 from stream.sources.s3.client import S3Client, call_with_retries
 from stream.sources.s3.fetching import THREADS, Fetcher
+from stream.sources.s3.manifests import Manifests
 from stream.sources.s3.queue import NoticeQueue
 from stream.sources.s3.reading import S3Reading
+from stream.sources.s3.transform_lines import Side, TransformLines
 from stream.sources.s3.watch import Watch
 
 BUCKET: Final = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 QUEUE_URL: Final = r"https?://[^/\s]+/.*[^/\s]+"
 HORIZON_MS: Final = 7_200_000
 """The shortest time after its hour for which an object may appear."""
+TRANSFORM_HORIZON_MS: Final = 86_400_000
+"""The shortest time after the hour in which a transform job started for which its manifest may
+appear."""
 RELIST: Final = "1m"
 RELIST_WITH_NOTICES: Final = "2h"
 CAPTURE_DELAY_MS: Final = 120_000
@@ -88,6 +93,14 @@ class S3(Source, frozen=True, tag="s3"):
     notices it is the delay with which new objects are found. It is also the time after its hour in
     which an object may appear late, at least 2h.
     """
+    manifests: Side | None = None
+    """For captures of batch transform, the side that is read: the objects named by the manifests
+    below ``input/`` or ``output/`` of ``prefix``, with a CSV row or a JSON document per line.
+    """
+    header: bool = False
+    """With ``manifests``: whether the first line of each object names its columns, and is no
+    record.
+    """
     region: str = ""
     """The AWS region; empty: that of the AWS configuration."""
     endpoint_url: str = ""
@@ -102,7 +115,13 @@ class S3(Source, frozen=True, tag="s3"):
     @property
     def folder(self) -> str:
         """The prefix of all keys, which ends with a slash unless it is empty."""
-        return self.prefix and f"{self.prefix.rstrip('/')}/"
+        folder = self.prefix and f"{self.prefix.rstrip('/')}/"
+        return f"{folder}{self.manifests}/" if self.manifests else folder
+
+    @property
+    def transform(self) -> TransformLines | None:
+        """What makes records of the lines of batch transform jobs, if these are read."""
+        return TransformLines(self.manifests, self.header) if self.manifests else None
 
     @property
     def relist_ms(self) -> int:
@@ -137,6 +156,8 @@ class S3(Source, frozen=True, tag="s3"):
             faults.append(Fault("start_at", "contradicts `start: latest`; remove one of them"))
         if self.relist_ms <= 0:
             faults.append(Fault("relist", "a duration above 0 is required"))
+        if self.header and self.manifests is None:
+            faults.append(Fault("header", "has no use without `manifests`: see format.header"))
         if self.notices is not None:
             faults += self._notices_faults(self.notices)
         return faults + url_faults(self.endpoint_url)
@@ -144,6 +165,8 @@ class S3(Source, frozen=True, tag="s3"):
     def _notices_faults(self, notices: Notices) -> list[Fault]:
         if not self.follow:
             return [Fault("notices", "have no use without `follow: true`")]
+        if self.manifests is not None:
+            return [Fault("notices", "name no manifests: remove them; `relist` finds manifests")]
         if not re.fullmatch(QUEUE_URL, notices.sqs_url):
             message = f"{notices.sqs_url!r} is not the URL of an SQS queue"
             return [Fault("notices", message)]
@@ -180,7 +203,9 @@ class S3(Source, frozen=True, tag="s3"):
         since_ms = int(time.time() * 1000) if latest else 0
         if self.start_at is not None:
             since_ms = int(self.start_at.timestamp() * 1000)
-        catalog = Catalog(max(self.relist_ms, HORIZON_MS), since_ms, latest, self.follow)
-        watch = Watch(s3, catalog, queue, self.relist_ms / 1000)
+        shortest_ms = TRANSFORM_HORIZON_MS if self.manifests else HORIZON_MS
+        catalog = Catalog(max(self.relist_ms, shortest_ms), since_ms, latest, self.follow)
+        manifests = Manifests(s3) if self.manifests else None
+        watch = Watch(s3, catalog, queue, self.relist_ms / 1000, manifests)
         max_age_s = NOTICE_AGE_S if queue else self.relist_ms / 1000 * 1.5 + 5
-        return S3Reading(watch, Fetcher(s3, catalog.changed), max_age_s)
+        return S3Reading(watch, Fetcher(s3, catalog.changed), max_age_s, self.transform)

@@ -19,6 +19,7 @@ from stream.sources.s3.client import (
     unavailable,
 )
 from stream.sources.s3.keys import is_read, partition_of
+from stream.sources.s3.manifests import Manifests
 from stream.sources.s3.queue import NoticeQueue
 
 log = structlog.get_logger("driftline.s3")
@@ -31,16 +32,22 @@ class Watch:
     """Keeps a catalog up to date, with one listing of the prefix in ``relist_s``.
 
     A listing is one sequence of pages in the order of the keys. Hours that the job has read are
-    skipped by starting the next page after them.
+    skipped by starting the next page after them. With ``manifests`` the objects are manifests.
     """
 
     def __init__(
-        self, s3: S3Client, catalog: Catalog, queue: NoticeQueue | None, relist_s: float
+        self,
+        s3: S3Client,
+        catalog: Catalog,
+        queue: NoticeQueue | None,
+        relist_s: float,
+        manifests: Manifests | None = None,
     ) -> None:
         self.s3 = s3
         self.catalog = catalog
         self.queue = queue
         self.relist_s = relist_s
+        self.manifests = manifests
         self.listings = 0
         self._next_list_s = 0.0
         self._failures = 0
@@ -82,7 +89,9 @@ class Watch:
                     if more:
                         after = max(after, floor)
                     continue
-                if is_read(info.key):
+                if self.manifests is not None:
+                    yield from self.manifests.objects_of(info)
+                elif is_read(info.key):
                     yield info
 
     def _page(self, after: str) -> Page:
@@ -128,6 +137,8 @@ class Watch:
         objects = list(self.listing())
         if self._closed.is_set():
             return
+        if self.manifests is not None:
+            self.manifests.end_listing()
         self._next_list_s = began_s + self.relist_s if self.catalog.follow else float("inf")
         self.catalog.take_listing(objects, began_ms, began_s)
         if self.queue is not None:

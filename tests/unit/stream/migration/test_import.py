@@ -216,7 +216,7 @@ def test_excluded_features_are_not_judged(tmp_path: Path) -> None:
         assert ("name the features at the positions 3" in done.stderr) == (expected is None)
 
 
-def test_a_batch_transform_says_what_is_not_read(tmp_path: Path) -> None:
+def test_the_manifests_of_batch_transform_jobs_are_read(tmp_path: Path) -> None:
     batch = {
         "DataCapturedDestinationS3Uri": "s3://company-captures/batch/",
         "DatasetFormat": {"Csv": {"Header": True}},
@@ -227,12 +227,41 @@ def test_a_batch_transform_says_what_is_not_read(tmp_path: Path) -> None:
     document["DataQualityAppSpecification"]["Environment"] = published
     out = tmp_path / "config.yaml"
     done = imported(out, file_of(tmp_path, DEFINED[0], document))
-    assert read(out)["source"]["prefix"] == "batch/"
+    assert read(out)["source"] == {
+        "type": "s3",
+        "bucket": "company-captures",
+        "prefix": "batch/",
+        "manifests": "input",
+        "header": True,
+        "follow": True,
+        "start": "latest",
+        "region": "eu-west-1",
+    }
+    assert (read(out)["grace"], read(out)["lateness"]) == ("2h", "24h")
     assert list(read(out)["models"]) == ["churn-hourly"]
-    assert "batch transform jobs" in done.stderr
     [cloudwatch] = [sink for sink in read(out)["sinks"] if sink["type"] == "cloudwatch"]
     assert cloudwatch["namespace"] == "aws/sagemaker/ModelMonitoring/data-metrics"
     assert "endpoint" not in cloudwatch
+    assert "only the input of batch transform jobs is read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("uri", "stated", "side", "warned"),
+    [
+        ("s3://company-captures/batch/output", {"Json": {"Line": True}}, "output", "the output"),
+        ("s3://company-captures/batch", {"Parquet": {}}, "input", "Parquet of batch"),
+    ],
+)
+def test_the_side_of_batch_transform_jobs_and_their_format(
+    tmp_path: Path, uri: str, stated: Json, side: str, warned: str
+) -> None:
+    batch = {"DataCapturedDestinationS3Uri": uri, "DatasetFormat": stated}
+    documents = [DEFINED[0], schedules.data_quality(BatchTransformInput=batch)]
+    out = tmp_path / "config.yaml"
+    done = imported(out, file_of(tmp_path, *documents))
+    source = read(out)["source"]
+    assert (source["prefix"], source["manifests"], "header" in source) == ("batch/", side, False)
+    assert warned in done.stderr
 
 
 WRONG: dict[str, tuple[str, str]] = {
