@@ -19,7 +19,7 @@ from tests.servers.moto import REGION, MotoServer
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 
-pytestmark = pytest.mark.moto
+pytestmark = [pytest.mark.moto, pytest.mark.slow]
 
 CAPTURES, RESULTS = "captures", "results"
 LINES = 1_500
