@@ -21,6 +21,7 @@ from stream.sources.kafka.source import Kafka
 from stream.sources.kinesis.source import Kinesis
 from stream.sources.s3.keys import hour_folder
 from stream.sources.s3.source import S3
+from stream.sources.s3.transform_lines import Chosen, TransformLines
 from stream.testing.source import SourceContract, SourceRig
 from tests.servers.kafka import KafkaBroker
 from tests.servers.kinesis import KinesisEmulator
@@ -165,17 +166,11 @@ class S3Rig:
         return batch.positions[at]
 
 
-class UnwrappedS3(S3, frozen=True, tag="s3"):
-    """The source without the envelope around each line, so that a record is what was written."""
-
-    @property
-    def transform(self) -> None:
-        """Nothing."""
-        return
-
-
 class ManifestRig:
-    """Objects of transform jobs that started in this hour, two of them named by each manifest."""
+    """Objects of transform jobs that started in this hour, two of them named by each manifest.
+
+    The lines stay without their envelopes, so that a record is what was written.
+    """
 
     def __init__(self, moto: MotoServer) -> None:
         self._moto = moto
@@ -186,7 +181,7 @@ class ManifestRig:
         self._jobs = 0
 
     def source(self) -> S3:
-        return UnwrappedS3(
+        return S3(
             bucket=self._bucket,
             prefix="capture",
             manifests="output",
@@ -250,6 +245,10 @@ class TestSources(SourceContract):
             stream = request.getfixturevalue("make_stream")(2)
             return KinesisRig(request.getfixturevalue("kinesis"), stream)
         if request.param == "s3-manifests":
+            monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+            monkeypatch.setattr(
+                TransformLines, "records", lambda _, key, starts, lines: Chosen(starts, lines)
+            )
             return ManifestRig(request.getfixturevalue("moto"))
         if request.param.startswith("s3"):
             return S3Rig(request.getfixturevalue("moto"), request.param == "s3-hours")

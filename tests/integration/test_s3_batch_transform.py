@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,10 @@ def put_job(s3: Any, job: int, hour_ms: int) -> None:
     s3.put_object(Bucket=CAPTURES, Key=key, Body=manifest.encode())
 
 
+def has_more(service: RunningService, rows: int) -> bool:
+    return service.accepted() > rows
+
+
 def test_each_line_of_each_job_is_counted_once_through_kills(
     moto: MotoServer, tmp_path: Path
 ) -> None:
@@ -81,7 +86,8 @@ def test_each_line_of_each_job_is_counted_once_through_kills(
     service = RunningService(tmp_path / "run", config, moto.env)
     with service:
         for job in range(1, JOBS):
-            service.until(lambda job=job: service.accepted() > (job - 1) * LINES * OBJECTS)
+            known = (job - 1) * LINES * OBJECTS
+            service.until(partial(has_more, service, known))
             service.kill9()
             put_job(s3, job, hours[job])
             service.start()
