@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
+from typing import Final
 
 import structlog
 
@@ -24,6 +25,7 @@ from stream.sources.s3.queue import NoticeQueue
 
 log = structlog.get_logger("driftline.s3")
 
+LISTING: Final = ("ListObjectsV2", "s3:ListBucket")
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 10.0
 """The pauses before a failed request is repeated; each is twice as long as the one before."""
 
@@ -81,6 +83,8 @@ class Watch:
         while more and not self._closed.is_set():
             page = self._page(after)
             more = page.more
+            if more and (not page.objects or page.objects[-1].key <= after):
+                raise S3Error(*LISTING, "NoProgress", "transient", "a page repeats another one")
             for info in page.objects:
                 after = info.key
                 partition = partition_of(info.key)
