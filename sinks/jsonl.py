@@ -28,6 +28,7 @@ NAMES: Final[dict[type[Published], str]] = {
 }
 """The first part of the names of files by day."""
 SIGNALS: Final = "signals.jsonl"
+ATTEMPTS: Final = 20
 DISK_PAUSE_S = 5.0
 """The shortest wait after a failed write to the disk."""
 
@@ -175,13 +176,13 @@ def append(path: Path, data: bytes) -> None:
 
 @contextmanager
 def _to_append(path: Path) -> Iterator[FileIO]:
-    """Open and lock a file; a second time, if another process has just compressed and removed it.
+    """Open and lock a file; again, as often as another process has just compressed and removed it.
 
     Where the file system has no locks, the file is used without.
     """
-    for attempt in range(2):
+    for attempt in range(ATTEMPTS):
         with open(path, "ab+", buffering=0, opener=private) as file:  # Path has no opener
-            if locked(file, path) or attempt == 1:
+            if locked(file, path) or attempt == ATTEMPTS - 1:
                 yield file
                 return
 
