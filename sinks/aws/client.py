@@ -79,6 +79,9 @@ def url_faults(endpoint_url: str) -> list[Fault]:
     >>> url_faults("127.0.0.1:5000")[0].message
     "'127.0.0.1:5000' is not a URL that the AWS client accepts, such as http://127.0.0.1:5000"
     """
+    if "@" in endpoint_url.partition("://")[2].partition("/")[0]:
+        message = "must not hold a name or a password: logs name it; use the AWS configuration"
+        return [Fault("endpoint_url", message)]
     if not endpoint_url or _is_url(endpoint_url):
         return []
     example = "such as http://127.0.0.1:5000"

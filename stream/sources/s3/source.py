@@ -34,7 +34,7 @@ from stream.sources.s3.transform_lines import Side, TransformLines
 from stream.sources.s3.watch import Watch
 
 BUCKET: Final = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-QUEUE_URL: Final = r"https?://[^/\s]+/.*[^/\s]+"
+QUEUE_URL: Final = r"https?://[^/@\s]+/.*[^/\s]+"
 HORIZON_MS: Final = 7_200_000
 """The shortest time after its hour for which an object may appear."""
 TRANSFORM_HORIZON_MS: Final = 86_400_000
@@ -152,6 +152,8 @@ class S3(Source, frozen=True, tag="s3"):
             )
         if self.prefix.startswith("/"):
             faults.append(Fault("prefix", "keys do not begin with a slash: remove it"))
+        elif "://" in self.prefix:
+            faults.append(Fault("prefix", "is a folder in the bucket, not an address"))
         if self.start_at is not None and self.start == "latest":
             faults.append(Fault("start_at", "contradicts `start: latest`; remove one of them"))
         if self.relist_ms <= 0:
