@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,21 +14,17 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import structs
 from rich.console import Console
-from rich.progress import Progress as ProgressBar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from detectors.durations import duration_ms
-from detectors.phrases import counted
-from detectors.schedule_report import ScheduleReport
 from stream.commands.command_group import INTERRUPTED, complain
 from stream.commands.replay.comparison import compared
-from stream.commands.replay.job import Progress, Replayed, replay, replayed_config
+from stream.commands.replay.job import Replayed, replay, replayed_config
 from stream.commands.replay.model_monitor import MonitorRun, monitor_runs
 from stream.commands.replay.page import Heading, write_page
+from stream.commands.replay.progress import progress_bar, span_of
 from stream.commands.replay.text import print_periods
 from stream.commands.time_options import DURATION, since
 from stream.commands.usage import wrong_option
-from stream.commands.window_text import time_text
 from stream.config.model import Config
 from stream.formats.base import NameConfig
 from stream.sources.base import Source
@@ -66,7 +61,11 @@ def show_replay(config: Config, request: Request) -> int:
     if (ms := _schedule_ms(request.schedule)) % SHORTEST_MS:
         raise wrong_option("--schedule", f"whole minutes are needed, found {ms} ms")
     source = source_of(request, since_ms)
-    with tempfile.TemporaryDirectory(prefix="driftline-replay-") as folder, _bar() as progress:
+    span = span_of(request.captures, since_ms, round(time.time() * 1000))
+    with (
+        tempfile.TemporaryDirectory(prefix="driftline-replay-") as folder,
+        progress_bar(span) as progress,
+    ):
         job = replayed_config(config, source, request.schedule, Path(folder))
         done = replay(job, since_ms, progress)
     if done.interrupted:
@@ -128,26 +127,6 @@ def _runs(request: Request) -> list[MonitorRun]:
     if not request.beside:
         return []
     return monitor_runs(request.beside, request.region, request.endpoint_url)
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A line on a terminal with the period that was judged last; nothing elsewhere."""
-    console = Console(stderr=True)
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with ProgressBar(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("reading captures ...")
-        rows = 0
-
-        def show(report: ScheduleReport) -> None:
-            nonlocal rows
-            rows += report.rows
-            at = time_text(report.end_ms)
-            bar.update(task, description=f"judged up to {at}, {counted(rows, 'row')}")
-
-        yield show
 
 
 def _console() -> Console:
