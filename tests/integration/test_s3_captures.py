@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,17 @@ def read_until(reading: Reading, count: int, timeout_s: float = 20.0) -> list[by
             if result.ended:
                 ended.add(result.partition)
     return values
+
+
+def test_a_bounded_source_whose_hours_are_all_before_its_start_is_finished(
+    moto: MotoServer, bucket: Any, opened: Callable[[S3], Reading]
+) -> None:
+    bucket.put_object(Bucket=BUCKET, Key=f"{ROOT_FOLDER}2026/01/01/07/a.jsonl", Body=b"{}\n")
+    reading = opened(source(moto, follow=False, start_at=datetime.now(UTC)))
+    assert not reading.finished, "nothing was listed yet"
+    assert reading.discover() == []
+    assert reading.finished
+    assert not opened(source(moto, start_at=datetime.now(UTC))).finished
 
 
 def queue_of(moto: MotoServer, bucket: Any, through_sns: bool) -> str:

@@ -123,9 +123,11 @@ class S3Reading(Reading):
 
     @property
     def finished(self) -> bool:
-        """True when a bounded reading is at the end of all objects."""
-        if self._catalog.follow or not (self._readers or self._ended):
+        """True when a bounded reading is at the end of all objects, or a listing found none."""
+        if self._catalog.follow:
             return False
+        if not (self._readers or self._ended):
+            return not self._informed and self._catalog.all_read(())
         with self._catalog.changed:
             at_end = [name for name, reader in self._readers.items() if reader.at_end]
             if len(at_end) < len(self._readers):
