@@ -308,9 +308,13 @@ def _sinks(page: Writer) -> None:
     if running:
         page.warn(
             "the schedule is running: its reports and metrics have the same names as those below;"
-            " stop it first, or try with `driftline replay`, which writes neither"
+            " stop it first, or give the sinks another `schedule_name` as long as both run;"
+            " `driftline replay` writes neither"
         )
-        page.comment("Stop the schedule first: it writes to the same folder and metrics.", "  ")
+        page.comment(
+            "Stop the schedule first, or change schedule_name: it writes to the same places.",
+            "  ",
+        )
     for of in (page.data, page.model):
         if of is not None:
             _sinks_of(page, of)

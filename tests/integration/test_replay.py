@@ -131,6 +131,9 @@ def test_captures_in_s3_give_the_same_verdicts(folder: Path, moto: MotoServer, s
     done = replay(folder, *places, "--endpoint-url", moto.url, "--region", "us-east-1")
     assert done.returncode == 0, done.stderr
     assert verdicts(done.stdout) == verdicts(local.stdout)
+    later = ("--since", "2026-11-29T02:30", "--endpoint-url", moto.url, "--region", "us-east-1")
+    done = replay(folder, *places, *later)
+    assert verdicts(done.stdout) == verdicts(local.stdout)[HOURS - 2 :], "whole, from its start"
 
 
 @pytest.mark.parametrize(

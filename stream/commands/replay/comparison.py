@@ -45,6 +45,11 @@ class ComparedPeriod(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[ComparedFinding, ...]
 
     @property
+    def both_reported(self) -> bool:
+        """Whether there is a report of either system."""
+        return self.report is not None and self.run is not None
+
+    @property
     def agrees(self) -> bool:
         """Whether both came to the same verdict on the period, ``violations`` or none."""
         ours = self.report is not None and bool(self.report.violations)

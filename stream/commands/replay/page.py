@@ -52,6 +52,7 @@ def page(heading: Heading, periods: Sequence[ComparedPeriod]) -> str:
     environment = Environment(
         loader=PackageLoader("stream.commands.replay", "."), autoescape=True, trim_blocks=True
     )
+    reported = [period for period in periods if period.both_reported]
     environment.filters["span"] = lambda period: span_text(period.start_ms, period.end_ms)
     kinds = Counter(finding.agreement for period in periods for finding in period.findings)
     return environment.get_template("page.html.j2").render(
@@ -59,6 +60,6 @@ def page(heading: Heading, periods: Sequence[ComparedPeriod]) -> str:
         periods=periods,
         names=names_of(periods),
         kinds=kinds,
-        agreeing=sum(period.agrees for period in periods),
-        both=sum(period.run is not None and period.report is not None for period in periods),
+        agreeing=sum(period.agrees for period in reported),
+        both=len(reported),
     )

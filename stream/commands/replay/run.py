@@ -21,7 +21,7 @@ from stream.commands.replay.comparison import compared
 from stream.commands.replay.job import Replayed, replay, replayed_config
 from stream.commands.replay.model_monitor import MonitorRun, monitor_runs
 from stream.commands.replay.page import Heading, write_page
-from stream.commands.replay.progress import progress_bar, span_of
+from stream.commands.replay.progress import HOUR_MS, progress_bar, span_of
 from stream.commands.replay.text import print_periods
 from stream.commands.time_options import DURATION, since
 from stream.commands.usage import wrong_option
@@ -60,7 +60,8 @@ def show_replay(config: Config, request: Request) -> int:
     runs = _runs(request)
     if (ms := _schedule_ms(request.schedule)) % SHORTEST_MS:
         raise wrong_option("--schedule", f"whole minutes are needed, found {ms} ms")
-    source = source_of(request, since_ms)
+    from_ms = None if since_ms is None else _read_from_ms(config, since_ms, ms)
+    source = source_of(request, from_ms)
     span = span_of(request.captures, since_ms, round(time.time() * 1000))
     with (
         tempfile.TemporaryDirectory(prefix="driftline-replay-") as folder,
@@ -78,10 +79,20 @@ def show_replay(config: Config, request: Request) -> int:
     return 0
 
 
-def source_of(request: Request, since_ms: int | None = None) -> Source:
+def _read_from_ms(config: Config, since_ms: int, schedule_ms: int) -> int:
+    """Return where the captures are read from, so that the period at ``since_ms`` is complete.
+
+    The hour in which reading begins may lack events, and so may the grace after its first event:
+    both are before the period.
+    """
+    start_ms = since_ms // schedule_ms * schedule_ms
+    return max(start_ms - duration_ms(config.grace or S3.default_grace) - HOUR_MS, 0)
+
+
+def source_of(request: Request, from_ms: int | None = None) -> Source:
     """Return the bounded source of the captures.
 
-    Of those in S3, the hours that end before ``since_ms`` are not read.
+    Of those in S3, the hours that end before ``from_ms`` are not read.
     """
     if not request.captures.startswith("s3://"):
         return Jsonl(path=request.captures)
@@ -89,7 +100,7 @@ def source_of(request: Request, since_ms: int | None = None) -> Source:
     return S3(
         bucket=parts.netloc,
         prefix=parts.path.lstrip("/"),
-        start_at=None if since_ms is None else datetime.fromtimestamp(since_ms / 1000, UTC),
+        start_at=None if from_ms is None else datetime.fromtimestamp(from_ms / 1000, UTC),
         region=request.region,
         endpoint_url=request.endpoint_url,
     )

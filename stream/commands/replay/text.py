@@ -85,9 +85,11 @@ def _sums(periods: Sequence[ComparedPeriod], beside: bool) -> str:
     if not beside:
         return text
     kinds = Counter(finding.agreement for period in periods for finding in period.findings)
-    agreeing = sum(period.agrees for period in periods)
+    reported = [period for period in periods if period.both_reported]
+    agreeing = sum(period.agrees for period in reported)
     return (
-        f"{text}; the verdict of both is the same in {agreeing}. Findings: {kinds['both']} of both,"
+        f"{text}; the verdict of both is the same in {agreeing} of the {len(reported)} that both"
+        f" reported. Findings: {kinds['both']} of both,"
         f" {kinds['only Model Monitor']} only of Model Monitor,"
         f" {kinds['only driftline']} only of driftline. Named are those that differ"
     )

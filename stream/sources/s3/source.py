@@ -195,7 +195,9 @@ class S3(Source, frozen=True, tag="s3"):
             give_up_s = duration_ms(self.give_up_after) / 1000
             page = call_with_retries(s3, give_up_s, lambda: s3.page("", 1))
             if not page.objects and not self.follow:
-                advice = "Correct source.bucket and source.prefix, or set source.follow"
+                advice = (
+                    "Correct the bucket or the prefix; with `source.follow` a job waits for objects"
+                )
                 raise SourceUnavailable(s3.label, ["there is no object below the prefix"], advice)
             queue = self.queue()
         except BaseException:

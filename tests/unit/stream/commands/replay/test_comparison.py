@@ -235,6 +235,13 @@ def test_the_page_is_self_contained_and_escapes_what_it_shows(tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["verdicts.html"]
 
 
+def test_a_period_without_a_report_of_one_system_has_no_common_verdict() -> None:
+    heading = Heading(source="captures/", comparison="driftline", beside="reports/", version="1")
+    periods = compared([period_report(0), period_report(1), period_report(2)], [run(1), run(2)])
+    assert [period.both_reported for period in periods] == [True, True, False]
+    assert "in 2 of the 2 periods that both reported, of 3" in page(heading, periods)
+
+
 def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     heading = Heading(source="captures/", comparison="driftline", beside="", version="1")
