@@ -95,6 +95,8 @@ def explain(
     page.head(report, feature, recomputed.rows, files.since_ms(report))
     if limits is None and report.limits:
         page.limits_missing(report.limits)
+    if report.rules.get("comparison") == "sagemaker-compat":
+        page.sagemaker_decides()
     unchecked = _unchecked(report, recomputed)
     if unchecked & NEED_VALUES:
         page.values_missing()

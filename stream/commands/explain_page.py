@@ -114,6 +114,13 @@ class ExplainPage:
             " them)"
         )
 
+    def sagemaker_decides(self) -> None:
+        """Print that the violations follow from SageMaker's distance, not from the statistic."""
+        self._line(
+            "rules.comparison is sagemaker-compat: SageMaker's distance decides, and the deciding"
+            " statistic below is driftline's own reading"
+        )
+
     def values_missing(self) -> None:
         """Print that the report does not hold the values that SageMaker's distance needs."""
         self._line(

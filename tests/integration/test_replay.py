@@ -28,6 +28,16 @@ ROWS = 400
 FIRST_MS = 1_795_910_400_000
 HOUR_MS = 3_600_000
 
+SLOW = """
+import pathlib, time
+
+def preprocess_handler(record):
+    pathlib.Path("begun").touch()
+    time.sleep(0.5)
+    return {}
+"""
+"""A script with which the captures take minutes."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -161,19 +171,24 @@ def test_captures_that_are_not_there_are_told(folder: Path, place: str, code: in
     assert place in done.stderr
 
 
-def test_an_interrupted_replay_shows_nothing(folder: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "captures.jsonl")
-    command = [sys.executable, "-m", "stream.cli", "replay", str(tmp_path / "captures.jsonl")]
+def test_an_interrupted_replay_shows_nothing(folder: Path) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["format"] = {"type": "sagemaker", "preprocess": "slow.py", "preprocess_limit": "5s"}
+    (folder / "slow.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "stream.cli", "replay", "captures", "--config", "slow.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
-        [*command, "--config", "config.yaml"],
+        command,
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        time.sleep(3)
+        deadline_s = time.monotonic() + 60
+        while not (folder / "begun").exists() and time.monotonic() < deadline_s:
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, ""), errors

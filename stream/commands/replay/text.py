@@ -62,6 +62,7 @@ def _cells(period: ComparedPeriod, beside: bool) -> list[str]:
     if report is not None:
         found = report.violations
         ours = counted(len(found), "violation") if found else report.status
+        ours += ", incomplete" if found and report.status == "Incomplete" else ""
     return [
         span_text(period.start_ms, period.end_ms),
         f"{report.rows:,}" if report else "",
