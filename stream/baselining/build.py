@@ -158,22 +158,26 @@ def make_from_files(
     return make(chunks, predictions, text=text, numbers=numbers, missing=missing)
 
 
-def load_baseline(folder: Path, predictions: Collection[str] = ()) -> Baseline:
+def load_baseline(
+    folder: Path, predictions: Collection[str] = (), with_references: bool = True
+) -> Baseline:
     """Read the baseline in a folder.
 
     ``constraints.json`` takes precedence over the constraints in ``baseline.msgpack``. A folder of
     SageMaker Model Monitor without that file is a baseline by its ``statistics.json``, see
     :func:`stream.baselining.monitor_folder.monitored`; ``predictions`` are then the columns of the
-    model's response, of which those files say nothing.
+    model's response, of which those files say nothing. Without ``with_references`` it has none,
+    and cannot give SageMaker's distance.
 
     Raises ``BaselineInvalid`` if that file is missing or damaged, and
     :class:`~stream.errors.ConfigError` with all faults of the JSON files.
     """
     if is_monitor_folder(folder):
-        return monitored(folder, predictions).baseline
+        baseline = monitored(folder, predictions).baseline
+        return baseline if with_references else baseline.referenced({})
     file, advice = str(folder / FILES[2]), "make it with `driftline baseline TRAIN --out FOLDER`"
     try:
-        baseline = Baseline.decode((folder / FILES[2]).read_bytes())
+        baseline = Baseline.decode((folder / FILES[2]).read_bytes(), with_references)
     except OSError as error:
         raise BaselineInvalid(file, f"{error.strerror}; {advice}") from error
     except BaselineInvalid as error:

@@ -13,13 +13,15 @@ from stream.baselining.constraints_shape import unread_keys
 from stream.baselining.monitor_folder import is_monitor_folder
 from stream.config.consistency import baseline_faults
 from stream.config.model import Config, ModelConfig
+from stream.config.timing import settings_of
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
 
 def configured_baselines(config: Config) -> dict[str, Baseline]:
     """Return the baseline of each model from its folder, empty where it is to be learned.
 
-    Raises :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, those
+    They have references only where the job computes SageMaker's distance. Raises
+    :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, those
     of each ``constraints.json``, a baseline that does not fit the columns of its model, names and
     statistics that do not fit the baseline.
     """
@@ -28,7 +30,7 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     columns: dict[str, tuple[str, ...]] = {}
     for name, model in config.models.items():
         try:
-            baseline = _loaded(model)
+            baseline = _loaded(model, settings_of(config).keep_values)
             named = columns_of(name, baseline, model.outputs, model.inputs)
         except BaselineInvalid as error:
             reason = f"{_expectation(Path(model.baseline))}{error}"
@@ -49,11 +51,11 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     return baselines
 
 
-def _loaded(model: ModelConfig) -> Baseline:
+def _loaded(model: ModelConfig, with_references: bool) -> Baseline:
     """The baseline of a model; its outputs are the predictions where files do not say so."""
     if model.learned:
         return empty_baseline()
-    return load_baseline(Path(model.baseline), model.outputs or ())
+    return load_baseline(Path(model.baseline), model.outputs or (), with_references)
 
 
 def without_counts(baseline: Baseline) -> list[str]:

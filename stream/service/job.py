@@ -229,10 +229,11 @@ def _close_windows(
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:
     """The baseline of a model after its first events: columns that ``known`` lacks are learned."""
     columns = model_columns(config, name, known)
-    return learn_from_samples(
+    learned = learn_from_samples(
         known=known,
         samples=samples,
         rows=config.learn.events,
         outputs=columns.outputs,
         inputs=columns.inputs,
     )
+    return learned if settings_of(config).keep_values else learned.referenced({})

@@ -202,13 +202,15 @@ def _in_force(configured: ConfiguredJob, stored: StoredState | None) -> dict[str
 def _counted(configured: ConfiguredJob, stored: StoredState) -> Iterator[tuple[str, Baseline]]:
     """The baseline of each model in the state, with the constraints that judge its open windows.
 
-    A model that continues has the constraints of its configured folder. One that is removed or gets
-    another baseline keeps those of its last window.
+    A model that continues has the constraints and the references of its configured folder. One that
+    is removed or gets another baseline keeps those of its last window.
     """
     for name, baseline in stored.baselines.items():
         continues = name in configured.baselines and not _is_replaced(name, configured, stored)
         if continues and not configured.config.models[name].learned:
-            yield name, baseline.constrained(_constraints(configured.baselines[name], baseline))
+            anew = configured.baselines[name]
+            constrained = baseline.constrained(_constraints(anew, baseline))
+            yield name, constrained.referenced(anew.references)
         elif not continues and name in stored.limits:
             yield name, baseline.constrained(stored.limits[name].constraints)
         else:
