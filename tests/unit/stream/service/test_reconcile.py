@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.profiles.baseline import Baseline, Constraint, Constraints, Thresholds
+from detectors.profiles.reference import Reference
 from detectors.quality.baseline import QualityBaseline
 from stream.aggregation.state import JobState, ModelState
 from stream.baselining.build import empty_baseline
@@ -300,6 +301,14 @@ def test_a_model_that_continues_is_judged_by_the_constraints_of_its_folder() -> 
     plan = reconcile(job({"m": STRICT}), RUN)
     assert plan.in_force["m"].fingerprint == BASE.fingerprint
     assert plan.in_force["m"].constraints == STRICT.constraints
+
+
+def test_a_model_that_continues_has_the_references_of_its_folder() -> None:
+    references = {"x": Reference(levels=((1.0, 2.0),))}
+    plan = reconcile(job({"m": BASE.referenced(references)}), RUN)
+    assert plan.in_force["m"].references == references
+    stored_with = stored(job({"m": BASE.referenced(references)}))
+    assert reconcile(job(), stored_with).in_force["m"].references == {}
 
 
 def test_a_learned_model_is_judged_by_the_constraints_that_were_learned() -> None:
