@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from pathlib import Path
 
 from detectors.errors import BaselineInvalid
@@ -12,7 +13,7 @@ from stream.baselining.columns import columns_of
 from stream.baselining.constraints_shape import unread_keys
 from stream.baselining.monitor_folder import is_monitor_folder
 from stream.config.consistency import baseline_faults
-from stream.config.model import Config, ModelConfig
+from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
@@ -20,7 +21,8 @@ from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 def configured_baselines(config: Config) -> dict[str, Baseline]:
     """Return the baseline of each model from its folder, empty where it is to be learned.
 
-    They have references only where the job computes SageMaker's distance. Raises
+    Models of one folder share its baseline. It has references only where the job computes
+    SageMaker's distance. Raises
     :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, those
     of each ``constraints.json``, a baseline that does not fit the columns of its model, names and
     statistics that do not fit the baseline.
@@ -28,9 +30,11 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     baselines = {}
     faults = []
     columns: dict[str, tuple[str, ...]] = {}
+    loaded = cache(partial(_loaded, with_references=settings_of(config).keep_values))
     for name, model in config.models.items():
         try:
-            baseline = _loaded(model, settings_of(config).keep_values)
+            outputs = tuple(model.outputs or ())
+            baseline = empty_baseline() if model.learned else loaded(model.baseline, outputs)
             named = columns_of(name, baseline, model.outputs, model.inputs)
         except BaselineInvalid as error:
             reason = f"{_expectation(Path(model.baseline))}{error}"
@@ -51,11 +55,9 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     return baselines
 
 
-def _loaded(model: ModelConfig, with_references: bool) -> Baseline:
-    """The baseline of a model; its outputs are the predictions where files do not say so."""
-    if model.learned:
-        return empty_baseline()
-    return load_baseline(Path(model.baseline), model.outputs or (), with_references)
+def _loaded(folder: str, outputs: tuple[str, ...], with_references: bool) -> Baseline:
+    """The baseline in a folder; the outputs are the predictions where files do not say so."""
+    return load_baseline(Path(folder), outputs, with_references)
 
 
 def without_counts(baseline: Baseline) -> list[str]:

@@ -131,7 +131,7 @@ def test_a_poison_record_becomes_one_dead_letter_and_everything_else_counts(
     assert len(letters) == 1
     assert '"reason":"crashes_reader"' in letters[0]
     assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
-    assert elapsed_s < 60
+    assert elapsed_s < 120
 
 
 @pytest.mark.slow
@@ -147,7 +147,7 @@ def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
     started_s = time.monotonic()
     with pytest.raises(SourceUnavailable, match="delete that record from the source") as error:
         Service(settings, serve=poison.serve_unread).run()
-    assert time.monotonic() - started_s < 90
+    assert time.monotonic() - started_s < 180
     assert error.value.exit_code == 3
     assert error.value.causes == (
         f"readers crash whenever they fetch the next record of {path}, at ('a.jsonl', {offset})",

@@ -54,7 +54,8 @@ def test_a_standby_takes_over_from_a_killed_service(
         time.sleep(0.1)
     [second] = owners
     [third] = [standby for standby in waiting if standby is not second]
-    second.until(lambda: 10 in reported(load_baseline(baseline), second))
+    # On a busy machine the first service may have delivered all windows before it was killed.
+    second.until(lambda: 10 in reported(load_baseline(baseline), first, second))
     assert second.metric("driftline_ledger_imbalance") == 0
     assert not lines_of(third, "ownership_taken_over")
     assert third.stop() == 0, "a standby stops at once, without an error"
