@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.exceptions
+import urllib3.exceptions
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
@@ -45,6 +46,22 @@ PERMANENT_CODES = frozenset(
         "413",
     }
 )
+
+CLIENT_ERRORS: Final = (
+    botocore.exceptions.ClientError,
+    botocore.exceptions.BotoCoreError,
+    ResponseParserError,
+    urllib3.exceptions.HTTPError,
+)
+"""All errors that a call of the client library raises."""
+DENIED_ERRORS: Final = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.NoRegionError,
+    botocore.exceptions.ParamValidationError,
+)
+"""Those of them that are permanent."""
 
 
 def client(

@@ -14,10 +14,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import botocore.exceptions
 import structlog
-import urllib3.exceptions
-from botocore.parsers import ResponseParserError
 
-from sinks.aws.client import client
+from sinks.aws.client import CLIENT_ERRORS, DENIED_ERRORS, client
 from sinks.aws.faults import fault_named
 from sinks.errors import ClientUnusable
 from sinks.throttle import Throttle
@@ -61,21 +59,6 @@ KIND_OF_CODE: Final[dict[str, FailureKind]] = {
 of the network, and credentials that are being renewed."""
 PERMANENT_KINDS: Final = frozenset({"missing", "denied", "invalid"})
 """The failures at the start that are permanent."""
-CLIENT_ERRORS: Final = (
-    botocore.exceptions.ClientError,
-    botocore.exceptions.BotoCoreError,
-    ResponseParserError,
-    urllib3.exceptions.HTTPError,
-)
-"""All errors that a call of the client library raises."""
-DENIED_ERRORS: Final = (
-    botocore.exceptions.NoCredentialsError,
-    botocore.exceptions.PartialCredentialsError,
-    botocore.exceptions.ProfileNotFound,
-    botocore.exceptions.NoRegionError,
-    botocore.exceptions.ParamValidationError,
-)
-"""Those of them that are permanent."""
 
 
 class KinesisError(Exception):

@@ -12,10 +12,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import botocore.exceptions
 import structlog
-import urllib3.exceptions
-from botocore.parsers import ResponseParserError
 
-from sinks.aws.client import client
+from sinks.aws.client import CLIENT_ERRORS, DENIED_ERRORS, client
 from sinks.aws.faults import fault_named
 from sinks.errors import ClientUnusable
 from sinks.throttle import Throttle
@@ -71,21 +69,6 @@ KEY_OF_CUSTOMER: Final = "The object was stored using a form of Server Side Encr
 """How S3 refuses an object that is encrypted with a key of the customer (SSE-C)."""
 PERMANENT_KINDS: Final = frozenset({"denied", "no_bucket"})
 """The failures that no retry repairs."""
-CLIENT_ERRORS: Final = (
-    botocore.exceptions.ClientError,
-    botocore.exceptions.BotoCoreError,
-    ResponseParserError,
-    urllib3.exceptions.HTTPError,
-)
-"""All errors that a call of the client library raises."""
-DENIED_ERRORS: Final = (
-    botocore.exceptions.NoCredentialsError,
-    botocore.exceptions.PartialCredentialsError,
-    botocore.exceptions.ProfileNotFound,
-    botocore.exceptions.NoRegionError,
-    botocore.exceptions.ParamValidationError,
-)
-"""Those of them that are permanent."""
 _REDIRECTS: Final = frozenset({"PermanentRedirect", "301", "AuthorizationHeaderMalformed"})
 
 

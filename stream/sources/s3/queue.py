@@ -8,12 +8,11 @@ from typing import Any, Final
 
 import structlog
 
-from sinks.aws.client import client
+from sinks.aws.client import CLIENT_ERRORS, client
 from sinks.errors import ClientUnusable
 from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
 from stream.sources.s3.client import (
-    CLIENT_ERRORS,
     LOG_AGAIN_S,
     ObjectInfo,
     s3_error,
