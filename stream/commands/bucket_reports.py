@@ -7,16 +7,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import Progress
 
-from sinks.aws.client import client
 from sinks.aws.object_names import folder, part, utc
 from sinks.day_files import DAMAGED
-from sinks.errors import ClientUnusable
 from sinks.s3 import OWN, S3
+from stream.commands.bucket_reading import reading_bucket, reading_client
 from stream.commands.command_group import complain
-from stream.errors import DataError
 
 AT_ONCE: Final = 16
 """Objects that are fetched at the same time."""
@@ -37,10 +34,7 @@ class BucketReports:
         self._prefix = f"{folder(sink.prefix)}{OWN}"
         self._job = job
         self._progress = progress
-        try:
-            self._aws: Any = client("s3", sink.region, sink.endpoint_url, connections=AT_ONCE)
-        except ClientUnusable as error:
-            raise DataError(self.searched, str(error)) from error
+        self._aws = reading_client(self.searched, sink.region, sink.endpoint_url, AT_ONCE)
 
     @property
     def searched(self) -> str:
@@ -54,7 +48,7 @@ class BucketReports:
         :class:`~stream.errors.DataError` if the bucket cannot be read.
         """
         place = f"{self._prefix}{PERIODS if periods else WINDOWS}/job={part(self._job)}/"
-        try:
+        with reading_bucket(self.searched):
             days = self._days(place)
             if since_ms is not None:
                 first = f"{place}day={utc(since_ms):%Y-%m-%d}/"
@@ -63,9 +57,6 @@ class BucketReports:
                 days = days[-FEW_DAYS:]
             for day in days:
                 yield from self._lines_of(day)
-        except (BotoCoreError, ClientError) as error:
-            needed = "s3:ListBucket and s3:GetObject are needed"
-            raise DataError(self.searched, f"{error}; {needed}") from error
 
     def _days(self, place: str) -> list[str]:
         """The folders of the days, the earliest first."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
-from sinks.aws.client import client
+from stream.commands.bucket_reading import reading_bucket, reading_client
 from stream.errors import DataError
 
 VIOLATIONS: Final = ("constraint_violations.json", "constraints_violations.json")
@@ -100,18 +100,13 @@ def _files(folder: str) -> Iterator[tuple[str, bytes]]:
 def _s3_files(place: str, region: str, endpoint_url: str) -> Iterator[tuple[str, bytes]]:
     parts = urlsplit(place)
     bucket, prefix = parts.netloc, parts.path.lstrip("/")
-    aws: Any = client("s3", region, endpoint_url)
-    try:
+    aws = reading_client(place, region, endpoint_url)
+    with closing(aws), reading_bucket(place):
         for page in aws.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 if is_report(item["Key"]):
                     body = aws.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
                     yield f"s3://{bucket}/{item['Key']}", body
-    except (BotoCoreError, ClientError) as error:
-        needed = "s3:ListBucket and s3:GetObject are needed"
-        raise DataError(place, f"{error}; {needed}") from error
-    finally:
-        aws.close()
 
 
 def _dated(path: str) -> tuple[int, str]:
