@@ -88,9 +88,10 @@ class Judge:
         """The report on one window.
 
         ``profile`` must have the baseline's layout; an empty one gives ``insufficient``. By the
-        checks of SageMaker, any other window has a verdict.
+        checks of SageMaker, any other window has a verdict. Only then the report has SageMaker's
+        own distances, also if a schedule lets the profile keep values.
         """
-        window = self._checked(span, baseline, profile)
+        window = self._checked(span, baseline, profile, by_sagemaker=self.rules.is_sagemaker)
         features, violations = self._judged(span, window, state)
         return WindowReport(
             version=REPORT_VERSION,
@@ -120,10 +121,11 @@ class Judge:
         """The report on one period of a schedule, judged as one window without its history.
 
         ``profile`` must have the baseline's layout, and keep values. One without rows, of records
-        that all fit the schema, gives ``NoData``, or ``Incomplete`` where records are missing.
+        that all fit the schema, gives ``NoData``, or ``Incomplete`` where records are missing. The
+        report has SageMaker's own distances by any rules.
         """
         empty = not (profile.rows or span.too_narrow or span.too_wide)
-        window = None if empty else self._checked(span, baseline, profile)
+        window = None if empty else self._checked(span, baseline, profile, by_sagemaker=True)
         features, violations = self._judged(span, window, None) if window else ((), [])
         period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
         return ScheduleReport(
@@ -195,10 +197,15 @@ class Judge:
     def _publishes_values(self, profile: Profile) -> bool:
         return self.rules.is_sagemaker and profile.values_nbytes <= MOST_VALUE_BYTES
 
-    def _checked(self, span: WindowSpan, baseline: Baseline, profile: Profile) -> CheckedWindow:
+    def _checked(
+        self, span: WindowSpan, baseline: Baseline, profile: Profile, *, by_sagemaker: bool
+    ) -> CheckedWindow:
+        """The window with its rulings; ``by_sagemaker``: and with SageMaker's own distances.
+
+        Those need the values of every row.
+        """
         measures = measure(baseline, profile)
-        asked = bool(profile.values) or self.rules.is_sagemaker
-        has_values = asked and keeps_all_values(profile)
+        compared = by_sagemaker and keeps_all_values(profile)
         feature_rules = self._features.get(span.model, {})
         return CheckedWindow(
             baseline=baseline,
@@ -216,7 +223,7 @@ class Judge:
             too_narrow=span.too_narrow,
             too_wide=span.too_wide,
             expose_values=self.expose_values,
-            sagemaker=figures(baseline, profile) if has_values else (),
+            sagemaker=figures(baseline, profile) if compared else (),
         )
 
     def _judged(

@@ -309,6 +309,26 @@ def test_a_window_that_did_not_keep_its_values_says_so_and_is_checked_otherwise(
         )
 
 
+def test_driftlines_reading_has_the_distance_in_the_report_on_a_period_and_not_in_a_window() -> (
+    None
+):
+    profile = window_with_values(BASE.layout, {**TRAINING, "whole": [0.5] * 500})
+    judge = Judge("j", Rules())
+    alone = judge.report(SPAN, BASE, profile, EpisodeState())
+    period = judge.scheduled(SPAN, 60_000, BASE, profile)
+    compat = Judge("j", COMPAT).report(SPAN, BASE, profile, EpisodeState())
+    assert [each.sagemaker for each in alone.features] == [None] * 3
+    assert alone.violations == period.violations
+    assert [each.distances for each in alone.features] == [
+        each.distances for each in period.features
+    ]
+    distances = [each.sagemaker and each.sagemaker.uncorrected for each in period.features]
+    assert distances == [499 / 500, 0.0, 0.0]
+    assert [each.sagemaker for each in period.features] == [
+        each.sagemaker for each in compat.features
+    ]
+
+
 def test_a_baseline_without_sketches_says_so() -> None:
     report = judged(TRAINING, baseline(TRAINING))
     assert report.notes == (

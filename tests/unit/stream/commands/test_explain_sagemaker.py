@@ -87,10 +87,11 @@ def test_a_report_on_too_many_values_shows_what_needs_them_as_published(tmp_path
     assert not matches
 
 
-def test_a_report_without_the_values_leaves_out_what_needs_them(tmp_path: Path) -> None:
-    """So has every report of a job that only a schedule makes keep values."""
+def test_a_report_by_driftlines_checks_is_explained_without_the_distance(tmp_path: Path) -> None:
+    """Also where a schedule makes the job keep values."""
     published = report(Rules())
-    assert figures(published).distance == figures(COMPAT).distance
+    assert published.features[0].sagemaker is None
     matches, page = explained(tmp_path, published)
     assert matches, page
+    assert "psi" in page
     assert "SageMaker's distance" not in page
