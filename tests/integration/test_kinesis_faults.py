@@ -211,7 +211,7 @@ def test_a_missing_permission_is_named_in_the_error(
 ) -> None:
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
-    # Every call, not one: on a busy machine the client may give up waiting for a refusal, and retry.
+    # Every call, not one: a client on a busy machine may give up waiting for a refusal, and retry.
     microburst.refuse(operation, "AccessDeniedException", 1000)
     with pytest.raises(
         SourceUnavailable, match=rf"AccessDenied.*kinesis:{operation} on the stream"
