@@ -84,42 +84,40 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes] | gzip.GzipFile, IO[bytes]]]:
 def compress(path: Path) -> bool:
     """Add the lines of a file to the compressed one beside it, and remove the file.
 
-    A crash at any moment leaves all lines, and :func:`remove_if_added` removes what is left of the
-    file. Returns false, and changes nothing, if the file has gone or cannot be locked. Raises
+    A crash at any moment leaves all lines. What it leaves of the file is removed, and not added
+    again, by the next call of this function, of :func:`remove_if_added`, or by the next append.
+    Returns false, and changes nothing, if the file has gone or cannot be locked. Raises
     ``OSError``.
     """
-    archive = path.with_name(path.name + COMPRESSED)
-    partial = path.with_name(f".{archive.name}.partial")
     with suppress(FileNotFoundError), path.open("rb+", buffering=0) as file:
         if not locked(file, path):
             return False
-        if torn(file):
-            file.write(b"\n")  # at the end, where the check has left it
-        try:
-            with open(partial, "wb", opener=private) as target:  # Path has no opener
-                _write_members(archive, file, target)
-            partial.replace(archive)
-        except OSError:
-            with suppress(OSError):
-                partial.unlink()
-            raise
-        _sync_folder(path.parent)
+        if file.seek(0, 2) and not is_added(file, path):
+            _add(file, path)
         path.unlink()
         return True
     return False
 
 
 def remove_if_added(path: Path) -> bool:
-    """Remove a file whose lines were added to the compressed one before a crash.
-
-    They are the last member of it, of which checksum and length are compared, and then the content.
-    """
-    archive = path.with_name(path.name + COMPRESSED)
+    """Remove a file whose lines were added to the compressed one before a crash."""
     with suppress(FileNotFoundError), path.open("rb") as file:
-        if not locked(file, path) or not _is_last_member(file, archive):
+        if not locked(file, path) or not is_added(file, path):
             return False
         path.unlink()
         return True
+    return False
+
+
+def is_added(file: RawIOBase | BufferedIOBase, path: Path) -> bool:
+    """Return whether the lines of a locked file were added to the compressed one before a crash.
+
+    They are the last member of it, of which checksum and length are compared, and then the content.
+    False for an empty file, and if the compressed one cannot be read.
+    """
+    archive = path.with_name(path.name + COMPRESSED)
+    with suppress(OSError):
+        return _is_last_member(file, archive)
     return False
 
 
@@ -131,8 +129,16 @@ def locked(file: RawIOBase | BufferedIOBase, path: Path) -> bool:
     """
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return is_at(file, path)
     except OSError:
+        return False
+
+
+def is_at(file: RawIOBase | BufferedIOBase, path: Path) -> bool:
+    """Return whether an open file is the one at ``path``, and was neither removed nor replaced."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
         return False
 
 
@@ -149,6 +155,23 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _add(file: RawIOBase, path: Path) -> None:
+    """Add the lines of a locked file to the compressed one, all or none."""
+    archive = path.with_name(path.name + COMPRESSED)
+    partial = path.with_name(f".{archive.name}.partial")
+    if torn(file):
+        file.write(b"\n")  # at the end, where the check has left it
+    try:
+        with open(partial, "wb", opener=private) as target:  # Path has no opener
+            _write_members(archive, file, target)
+        partial.replace(archive)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
 def _write_members(archive: Path, file: RawIOBase, target: IO[bytes]) -> None:
     """Write the members of the archive, if there is one, and the file as one more."""
     with suppress(FileNotFoundError), archive.open("rb") as before:
@@ -161,21 +184,28 @@ def _write_members(archive: Path, file: RawIOBase, target: IO[bytes]) -> None:
     os.fsync(target.fileno())
 
 
-def _is_last_member(file: BufferedIOBase, archive: Path) -> bool:
-    checksum, length = 0, 0
-    while chunk := file.read(CHUNK):
-        checksum, length = zlib.crc32(chunk, checksum), length + len(chunk)
-    trailer = checksum.to_bytes(4, "little") + (length % (1 << 32)).to_bytes(4, "little")
+def _is_last_member(file: RawIOBase | BufferedIOBase, archive: Path) -> bool:
     with archive.open("rb") as compressed:
         if compressed.seek(0, 2) < _TRAILER:
             return False
         compressed.seek(-_TRAILER, 2)
-        if compressed.read() != trailer:
-            return False
-    return _ends_with(archive, file, length)
+        trailer = compressed.read()
+    length = file.seek(0, 2)
+    if length == 0 or trailer[4:] != _four_bytes(length):
+        return False  # without reading the file, as there are lines that come late
+    file.seek(0)
+    checksum = 0
+    while chunk := file.read(CHUNK):
+        checksum = zlib.crc32(chunk, checksum)
+    return trailer[:4] == _four_bytes(checksum) and _ends_with(archive, file, length)
 
 
-def _ends_with(archive: Path, file: BufferedIOBase, length: int) -> bool:
+def _four_bytes(number: int) -> bytes:
+    """A number modulo 2**32, as a member of a compressed file ends with it."""
+    return (number % (1 << 32)).to_bytes(4, "little")
+
+
+def _ends_with(archive: Path, file: RawIOBase | BufferedIOBase, length: int) -> bool:
     """Whether the content of the archive ends with that of the file; false if it is damaged."""
     file.seek(0)
     with suppress(*DAMAGED), gzip.open(archive) as content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -18,7 +19,19 @@ from detectors.report import Signal, WindowReport
 from detectors.schedule_report import ScheduleReport
 from sinks.base import Delivery, Published, Sink, line_of
 from sinks.closed_days import ClosedDays
-from sinks.day_files import COMPRESSED, DAMAGED, DAY_MS, locked, name_of, opened, private, torn
+from sinks.day_files import (
+    COMPRESSED,
+    DAMAGED,
+    DAY_MS,
+    end_ms_of,
+    is_added,
+    is_at,
+    locked,
+    name_of,
+    opened,
+    private,
+    torn,
+)
 from sinks.errors import SinkRetry
 
 NAMES: Final[dict[type[Published], str]] = {
@@ -178,13 +191,20 @@ def append(path: Path, data: bytes) -> None:
 def _to_append(path: Path) -> Iterator[FileIO]:
     """Open and lock a file; again, as often as another process has just compressed and removed it.
 
-    Where the file system has no locks, the file is used without.
+    A file that is compressed already, but that a crash kept from being removed, is removed first:
+    with more lines in it, all of it would be compressed a second time. Where the file system has no
+    locks, the file is used without. Raises ``OSError``, and never opens a file that has been
+    removed.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
         with open(path, "ab+", buffering=0, opener=private) as file:  # Path has no opener
-            if locked(file, path) or attempt == ATTEMPTS - 1:
+            held = locked(file, path)
+            if held and end_ms_of(path) is not None and is_added(file, path):
+                path.unlink()
+            elif held or is_at(file, path):
                 yield file
                 return
+    raise OSError(errno.EBUSY, f"{path.name} was removed each time it was opened")
 
 
 def _time_ms(item: WindowReport | QualityReport | ScheduleReport) -> int:
