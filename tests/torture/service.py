@@ -18,6 +18,7 @@ from tests.torture.rows import Row, SectionResult
 
 KILLS_KAFKA = 100
 KILLS_KINESIS = 20
+KILLS_FOLDER = 1_000
 OUTAGE_S = 600
 CHUNK_S = 0.4
 GUIDED, EXAMPLES = 100_000, 1_000
@@ -47,6 +48,12 @@ def killed() -> SectionResult:
             KILLS_KINESIS,
             {"DRIFTLINE_KILLS_KINESIS": str(KILLS_KINESIS)},
             "kills, kinesis-local (an emulator), with a split and a merge",
+        ),
+        _tests(
+            "tests/soak/test_shared_folder.py",
+            KILLS_FOLDER,
+            {"DRIFTLINE_KILLS_FOLDER": str(KILLS_FOLDER)},
+            "kills, two services that write into one folder",
         ),
     )
 
