@@ -62,6 +62,19 @@ def files_of(folder: Path, kinds: Sequence[str]) -> list[Path]:
     )
 
 
+def with_compressed_since(files: Sequence[Path]) -> Iterator[Path]:
+    """Yield files that were listed before, to be read one after the other, without missing a line.
+
+    A file may be compressed after it was listed, and begin anew with lines that come later: then
+    the compressed one follows it. What is read twice has the same ids.
+    """
+    for path in files:
+        yield path
+        archive = path.with_name(path.name + COMPRESSED)
+        if end_ms_of(path) and archive not in files and archive.is_file():
+            yield archive
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[IO[bytes] | gzip.GzipFile, IO[bytes]]]:
     """Open a file of lines, compressed or not: its lines, and the file itself for its position.

@@ -31,6 +31,7 @@ from sinks.day_files import (
     opened,
     private,
     torn,
+    with_compressed_since,
 )
 from sinks.errors import SinkRetry
 
@@ -107,7 +108,8 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
         folder = Path(self.path)
         files = [*folder.glob("*.jsonl"), *folder.glob(f"*.jsonl{COMPRESSED}")]
         try:
-            return any(_names_job(file, job) for file in sorted(files) if file.is_file())
+            listed = sorted(file for file in files if file.is_file())
+            return any(_names_job(file, job) for file in with_compressed_since(listed))
         except (OSError, *DAMAGED):
             return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -11,7 +12,7 @@ from rich.progress import Progress
 
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
-from sinks.day_files import DAMAGED, files_of, opened
+from sinks.day_files import DAMAGED, files_of, opened, with_compressed_since
 from stream.commands.command_group import complain
 from stream.commands.usage import wrong_option, wrong_usage
 from stream.config.artifact_paths import ArtifactPaths
@@ -121,8 +122,13 @@ class ReportFiles:
         return None if found is None else self.load_quality(found)
 
     def load_quality(self, found: FoundReport) -> QualityReport:
-        """Return a quality report that was found before."""
-        return msgspec.json.decode(_line_at(found), type=QualityReport)
+        """Return a quality report that was found before; as of :meth:`load`."""
+        quality = _decoded(_line_at(found), QualityReport)
+        if quality is None or quality.id != found.head.id:
+            quality = self.quality_report(found.head.id)
+        if quality is None:
+            raise DataError(f"report {found.head.id!r}", f"no longer in {found.file.parent}")
+        return quality
 
     def newest(self) -> list[FoundReport]:
         """Return the newest report of each window, in order of time."""
@@ -141,8 +147,13 @@ class ReportFiles:
         return newest
 
     def load(self, found: FoundReport) -> WindowReport:
-        """Return a report that was found before."""
-        return msgspec.json.decode(_line_at(found), type=WindowReport)
+        """Return a report that was found before.
+
+        It is searched again if its file was compressed since then. Raises
+        :class:`~stream.errors.DataError` if it is no longer there.
+        """
+        report = _decoded(_line_at(found), WindowReport)
+        return report if report and report.id == found.head.id else self.report(found.head.id)
 
     def signal(self, signal_id: str) -> Signal | None:
         """Return the signal with this id, ``dedupe_id`` or, the newest one, this episode."""
@@ -183,10 +194,10 @@ class ReportFiles:
 
     def lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:
         """Yield each line with its file and its place in it, and show the progress."""
-        size = sum(path.stat().st_size for path in files)
+        size = sum(path.stat().st_size for path in files if path.exists())
         progress = self._progress
         task = progress.add_task("searching reports", total=size) if progress else None
-        for path in files:
+        for path in with_compressed_since(files):
             offset = read = 0
             try:
                 with opened(path) as (lines, file):
@@ -196,15 +207,18 @@ class ReportFiles:
                             progress.advance(task, read - before)
                         yield path, offset, line
                         offset += len(line)
+            except FileNotFoundError:  # removed since then, as ``keep`` does
+                continue
             except DAMAGED as error:
                 complain(f"{path}: read up to where it is damaged ({error})", "warning")
 
 
 def _line_at(found: FoundReport) -> bytes:
-    """The line of a report that was found before."""
-    with opened(found.file) as (lines, _):
+    """The line at the place where a report was found before; empty without its file."""
+    with suppress(FileNotFoundError, *DAMAGED), opened(found.file) as (lines, _):
         lines.seek(found.offset)
         return lines.readline()
+    return b""
 
 
 def _age(head: ReportHead) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sinks import day_files
+from sinks import day_files, jsonl
 from sinks.day_files import compress, files_of, is_added, remove_if_added
 from sinks.errors import SinkRetry
 from sinks.jsonl import ATTEMPTS, Jsonl, append
@@ -211,3 +211,19 @@ def test_a_late_file_beside_a_compressed_one_is_not_read_for_each_line(
     monkeypatch.undo()
     assert ids(tmp_path) == ["a", "later", "latest"]
     assert [file.name for file in files_of(tmp_path, ["reports"])] == [DAY, f"{DAY}.gz"]
+
+
+def test_a_job_is_found_in_a_day_that_is_closed_and_begun_anew_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, open_file = tmp_path / DAY, day_files.opened
+    append(path, b'{"job": "first"}\n')
+
+    def opened_late(file: Path) -> Any:
+        monkeypatch.setattr(jsonl, "opened", open_file)
+        assert compress(path)
+        append(path, b'{"job": "second"}\n')
+        return open_file(file)
+
+    monkeypatch.setattr(jsonl, "opened", opened_late)
+    assert Jsonl(path=str(tmp_path)).has_reports_of("first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 from pathlib import Path
@@ -237,3 +238,49 @@ def test_a_damaged_file_is_read_up_to_the_damage_and_told(
     found = ReportFiles(None, folder).newest()
     assert NEXT_DAY.id in [entry.head.id for entry in found]
     assert "reports-1.jsonl.gz: read up to where it is damaged" in capsys.readouterr().err
+
+
+DAY_FILE = "reports-2026-11-25.jsonl"
+
+
+def close_the_day(folder: Path) -> None:
+    """The service compresses the day, and then adds a late revision of another window."""
+    assert compress(folder / DAY_FILE)
+    late = msgspec.json.encode(window(3, revision=1))
+    (folder / DAY_FILE).write_bytes(late + b"\n")
+
+
+@pytest.fixture
+def open_day(tmp_path: Path) -> ReportFiles:
+    """Reports whose file is listed before its day is closed."""
+    lines = [msgspec.json.encode(item) + b"\n" for item in (CALM, FOUND)]
+    (tmp_path / DAY_FILE).write_bytes(b"".join(lines))
+    return ReportFiles(None, tmp_path)
+
+
+def test_a_day_that_is_closed_while_it_is_read_is_read_whole(
+    open_day: ReportFiles, tmp_path: Path
+) -> None:
+    close_the_day(tmp_path)
+    ids = [found.head.id for found in open_day.newest()]
+    assert ids == [CALM.id, FOUND.id, window(3, revision=1).id]
+    assert open_day.report(FOUND.id) == FOUND
+
+
+def test_a_report_is_loaded_after_its_file_was_compressed_behind_others(
+    open_day: ReportFiles, tmp_path: Path
+) -> None:
+    (tmp_path / f"{DAY_FILE}.gz").write_bytes(gzip.compress(msgspec.json.encode(NEXT_DAY) + b"\n"))
+    calm, found, _ = open_day.newest()
+    close_the_day(tmp_path)
+    assert (open_day.load(calm), open_day.load(found)) == (CALM, FOUND)
+
+
+def test_a_report_that_was_removed_since_it_was_found_is_missed_in_words(
+    open_day: ReportFiles, tmp_path: Path
+) -> None:
+    calm, _ = open_day.newest()
+    (tmp_path / DAY_FILE).unlink()
+    with pytest.raises(DataError, match="not found; searched"):
+        open_day.load(calm)
+    assert open_day.newest() == []
