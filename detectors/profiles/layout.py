@@ -181,6 +181,11 @@ class Layout:
         return {feature.name: i for i, feature in enumerate(self.features)}
 
     @cached_property
+    def edges(self) -> list[NDArray[np.float64]]:
+        """The edges of the bins of each feature; none for text."""
+        return [np.array(feature.edges, np.float64) for feature in self.features]
+
+    @cached_property
     def cell_of(self) -> NDArray[np.int64]:
         """The coarse cell of each slot, -1 where a slot has none."""
         out = np.full(self.size, -1, dtype=np.int64)

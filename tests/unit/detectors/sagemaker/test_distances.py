@@ -19,8 +19,16 @@ from detectors.profiles.profile import Profile
 from detectors.profiles.reference import Reference
 from detectors.report import SagemakerFigures
 from detectors.sagemaker.chi_squared import p_value
-from detectors.sagemaker.distances import below, figures, largest_gap, robust, steps, window_steps
-from detectors.sagemaker.sketch import highest_items, levels_of
+from detectors.sagemaker.distances import (
+    Steps,
+    figures,
+    largest_gap,
+    robust,
+    steps,
+    window_steps,
+)
+from detectors.sagemaker.sketch import Weighted, highest_items, levels_of, ranks_below
+from detectors.sagemaker.weighted_values import in_order
 from stream.baselining.build import make
 from tests.unit.detectors.sagemaker.oracle import corrected, numerical_gap
 from tests.unit.detectors.sagemaker.profiles import (
@@ -195,10 +203,40 @@ def test_more_rows_are_compared_by_the_sketch_that_the_values_have(
     assert largest_gap(direct, steps(highest_items(reference))) == pytest.approx(gap, abs=1e-12)
 
 
-@given(st.lists(st.integers(0, 9), max_size=9), st.lists(st.integers(0, 9), max_size=9))
-def test_merging_finds_the_places_that_searching_finds(ours: list[int], theirs: list[int]) -> None:
-    a, b = np.sort(np.array(ours, float)), np.sort(np.array(theirs, float))
-    assert below(a, b).tolist() == np.searchsorted(b, a).tolist()
+@given(st.lists(st.floats(0, 9), max_size=9), st.lists(st.integers(0, 9), max_size=9))
+def test_ranks_below_an_end_are_those_that_searching_finds(
+    ends: list[float], ranks: list[int]
+) -> None:
+    a, b = np.sort(np.array(ends, float)), np.sort(np.array(ranks, float))
+    assert ranks_below(a, b).tolist() == np.searchsorted(b, a).tolist()
+
+
+@pytest.mark.parametrize("often", [0, 1, 40, 300])
+def test_values_in_order_keep_their_counts(often: int) -> None:
+    generator = np.random.default_rng(often)
+    numbers = generator.permutation(300).astype(np.float64)
+    counts = np.ones(300, np.int64)
+    counts[:often] = generator.integers(2, 9, often)
+    ordered, found = in_order(numbers, counts)
+    assert ordered.tolist() == sorted(numbers)
+    assert dict(zip(ordered, found, strict=True)) == dict(zip(numbers, counts, strict=True))
+
+
+def random_steps(generator: np.random.Generator, size: int, shift: int) -> Steps:
+    different = np.unique(generator.integers(0, 3_000, size) + float(shift))
+    return steps(Weighted(different, np.exp2(generator.integers(0, 4, len(different)))))
+
+
+@pytest.mark.parametrize("n", [1, 9, 100, 2_000])
+@pytest.mark.parametrize("m", [1, 7, 8, 9, 1_000])
+@pytest.mark.parametrize("shift", [-99_999, -500, 0, 3, 99_999])
+def test_the_largest_gap_is_that_of_all_values(n: int, m: int, shift: int) -> None:
+    generator = np.random.default_rng(n + m)
+    ours, theirs = (random_steps(generator, size, moved) for size, moved in ((n, shift), (m, 0)))
+    together = np.unique(np.concatenate((ours.values, theirs.values)))
+    f, g = (each.shares[each.values.searchsorted(together, "right")] for each in (ours, theirs))
+    assert largest_gap(ours, theirs) == np.abs(f - g).max()
+    assert largest_gap(ours, ours) == 0.0
 
 
 def test_other_frequencies_of_the_same_values_are_no_distance() -> None:
