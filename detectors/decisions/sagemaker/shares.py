@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import structs
 
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.checks.data_type_check import WRITTEN, most_frequent_other, required_type
@@ -31,26 +32,15 @@ def type_violation(window: CheckedWindow, i: int) -> Violation | None:
 
     NaN and infinities are no numbers. None for a feature without a value, or of type ``Unknown``.
     """
-    kind, present = required_type(window, i), int(window.measures.present[i])
-    if kind not in STRICTLY_FITTING or not present:
+    kind = required_type(window, i)
+    if kind not in STRICTLY_FITTING:
         return None
     fitting = sum(int(window.measures.types[name][i]) for name in STRICTLY_FITTING[kind])
     required = window.baseline.constraints.thresholds.datatype_check_threshold
-    share = fitting / present
-    if share >= required:
-        return None
-    return Violation(
-        feature=window.layout.features[i].name,
-        check="data_type_check",
-        statistic="type_match",
-        value=share,
-        limit=required,
-        n=int(window.measures.n[i]),
-        description=type_mismatch(kind, required, share),
-        summary=(
-            f"{percent(share)} of the values are {kind}, {percent(required)} required:"
-            f" {present - fitting:,} of {present:,} are not"
-        ),
+    found = _too_few(window, i, ("data_type_check", "type_match"), fitting, required, kind)
+    return found and structs.replace(
+        found,
+        description=type_mismatch(kind, required, found.value),
         diagnosis=WRITTEN[most_frequent_other(window, i)],
     )
 
@@ -80,28 +70,41 @@ def completeness_violation(window: CheckedWindow, i: int) -> Violation | None:
 
 def domain_violation(window: CheckedWindow, i: int) -> Violation | None:
     """A violation if the share of present values in ``domains`` is below the threshold."""
-    domain, present = window.constraints[i].domains, int(window.measures.present[i])
-    required = window.baseline.constraints.thresholds.domain_content_threshold
-    if domain is None or not present:
+    domain = window.constraints[i].domains
+    if domain is None:
         return None
     inside = _inside(window, i, domain)
-    share = inside / present
-    if share >= required:
+    required = window.baseline.constraints.thresholds.domain_content_threshold
+    names = ("categorical_values_check", "domain_match")
+    found = _too_few(window, i, names, inside, required, "in the domain")
+    return found and structs.replace(
+        found, diagnosis="values outside the domain", moved=window.top_contributors(i)
+    )
+
+
+def _too_few(
+    window: CheckedWindow, i: int, names: tuple[str, str], fitting: int, required: float, what: str
+) -> Violation | None:
+    """A violation if fewer of the present values fit than required; None without a value.
+
+    ``names`` are those of check and statistic; ``what`` says what the values shall be.
+    """
+    present = int(window.measures.present[i])
+    if not present or fitting / present >= required:
         return None
+    share = fitting / present
     return Violation(
         feature=window.layout.features[i].name,
-        check="categorical_values_check",
-        statistic="domain_match",
+        check=names[0],
+        statistic=names[1],
         value=share,
         limit=required,
         n=int(window.measures.n[i]),
         description=requirement_unmet(share),
         summary=(
-            f"{percent(share)} of the values are in the domain, {percent(required)} required:"
-            f" {present - inside:,} of {present:,} are not"
+            f"{percent(share)} of the values are {what}, {percent(required)} required:"
+            f" {present - fitting:,} of {present:,} are not"
         ),
-        diagnosis="values outside the domain",
-        moved=window.top_contributors(i),
     )
 
 

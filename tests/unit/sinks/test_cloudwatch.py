@@ -18,14 +18,9 @@ from sinks.errors import SinkRejected, SinkRetry
 from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
 from tests.support.cloudwatch import OK, REFUSED, Wire
 
+pytestmark = pytest.mark.usefixtures("aws_credentials")
+
 ONE_MB = 1_000_000
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
 def wire(**settings: Any) -> Wire:

@@ -20,17 +20,12 @@ from stream.testing.quality_reports import counts_of, quality_report
 from stream.testing.reports import report
 from tests.support.cloudwatch import REFUSED, Wire
 
+pytestmark = pytest.mark.usefixtures("aws_credentials")
+
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 NOON_MS = 1_750_075_200_000 // HOUR_MS * HOUR_MS
 """The start of an hour."""
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
 def wire(**settings: Any) -> Wire:

@@ -22,14 +22,9 @@ from stream.testing.schedule_reports import (
 )
 from tests.support.cloudwatch import REFUSED, Wire
 
+pytestmark = pytest.mark.usefixtures("aws_credentials")
+
 DOWN = (503, b"{}")
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
 def wire(**settings: Any) -> Wire:
