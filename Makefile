@@ -10,6 +10,8 @@ LOCKS := requirements
 # Tests mostly wait for servers: three times as many workers as cores keep two cores busy.
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest
+# Tests start thousands of Python processes: without cached bytecode each would compile driftline anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help test quick demo lint torture bench bench-join bench-scripts bench-pipeline lock audit sbom clean
 
@@ -18,6 +20,7 @@ help:  ## List the targets
 
 test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## Lint, then all tests, on real servers where they are installed
 	@$(BIN)/python -m tests.servers.setup
+	@$(BIN)/python -m compileall -q detectors sinks stream tests
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 quick: $(VENV)/installed-dev $(VENV)/installed-demo  ## Unit, contract and property tests and doctests, without servers: under a minute

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pytest
 import structlog
+from _pytest.nodeid import coerce_node_id
 from hypothesis import settings
 
 from tests.servers import linters
@@ -96,8 +97,17 @@ def schedule(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if not is_slow(item) and shares_module_fixture(item):
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+            put_in_group(item, item.location[0])
     items.sort(key=lambda item: (not is_slow(item), not is_long(item)))
+
+
+def put_in_group(item: pytest.Item, group: str) -> None:
+    """Let all tests of a group run on one worker.
+
+    xdist knows a group by what follows the ``@`` in the id of a test. The marker of xdist 3.8 does
+    not put it there: pytest 9.2 no longer reads the attribute that xdist sets.
+    """
+    item._id = coerce_node_id(f"{item.nodeid}@{group}")
 
 
 def is_slow(item: pytest.Item) -> bool:

@@ -82,7 +82,7 @@ class Follower:
         return polled
 
     def until(
-        self, done: Callable[[], bool], timeout_s: float = 40.0, max_records: int = 1000
+        self, done: Callable[[], bool], timeout_s: float = 120.0, max_records: int = 1000
     ) -> None:
         deadline = time.monotonic() + timeout_s
         while not done():
@@ -93,7 +93,7 @@ class Follower:
         """Read ``count`` records in all, then continue until every shard has reported its end."""
         self.until(lambda: self.count >= count or bool(self.gaps), max_records=max_records)
         quiet: set[str] = set()
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + 120.0
         while not self._assigned <= quiet | self.ended:
             assert time.monotonic() < deadline, (self._assigned, quiet, self.ended)
             batches = [result for result in self.poll() if isinstance(result, RawBatch)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import pytest
@@ -47,13 +48,18 @@ def logged(lines: list[EventDict], event: str) -> list[EventDict]:
 
 
 def poll_for(reading: KinesisReading, seconds: float) -> list[RawBatch | Gap]:
-    """Poll for ``seconds``; each poll must return near its time-out, even on a busy machine."""
+    """Poll for ``seconds`` and at least five times; polls must return near their time-out.
+
+    A busy machine delays some of them, a poll that waits for the network all.
+    """
     polled: list[RawBatch | Gap] = []
+    took_s: list[float] = []
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while time.monotonic() < until or len(took_s) < 5:
         began = time.monotonic()
         polled += reading.poll(0.2, 1000)
-        assert time.monotonic() - began < 2.5
+        took_s.append(time.monotonic() - began)
+    assert median(took_s) < 2.5
     return polled
 
 
@@ -76,10 +82,12 @@ def test_a_truncated_response_is_not_the_end_of_a_shard_and_nothing_is_lost(
     follower = Follower(reading)
     with capture_logs() as lines:
         with toxiproxy.toxic("limit_data", bytes=kept_bytes):
-            until = time.monotonic() + 3.0
+            follower.until(
+                lambda: reason in {line["reason"] for line in logged(lines, "source_unreachable")}
+            )
+            until = time.monotonic() + 1.0
             follower.until(lambda: time.monotonic() > until)
         assert [batch for batch in follower.batches if batch.ended or batch.at_end] == []
-        assert reason in {line["reason"] for line in logged(lines, "source_unreachable")}
         follower.read(300)
         assert (follower.all, follower.gaps, follower.ended) == (padded(0, 300), [], set())
         assert logged(lines, "source_reachable")
@@ -130,13 +138,14 @@ def test_reading_continues_after_an_outage_which_is_not_the_end_of_the_log(
     with capture_logs() as lines:
         with broken:
             kinesis.put(stream, numbered(100, 200))
-            poll_for(reading, 4.0)
-            assert poll_for(reading, 1.0) == []
+            poll_for(reading, 1.0)
+            if fault != "timeout":  # a stalled response is logged only after the read time-out
+                follower.until(lambda: bool(logged(lines, "source_unreachable")))
+            follower.until(lambda: poll_for(reading, 1.0) == [])
         follower.read(200)
+        if fault != "timeout":
+            follower.until(lambda: bool(logged(lines, "source_reachable")))
     assert (follower.all, follower.gaps) == (numbered(0, 200), [])
-    if fault != "timeout":  # a stalled response is logged only after the read time-out
-        assert logged(lines, "source_unreachable")
-        assert logged(lines, "source_reachable")
 
 
 @pytest.mark.parametrize(
@@ -165,14 +174,22 @@ def test_transient_errors_lose_and_repeat_nothing(
         f"after-call.kinesis.{operation}",
         lambda parsed, **_: codes.append(parsed.get("Error", {}).get("Code", "fine")),
     )
-    microburst.refuse(operation, code, 2)
+    # Every call, until enough were refused: on a busy machine the client may miss a refusal.
+    microburst.refuse(operation, code, 1000)
     follower = Follower(reading)
+    follower.until(lambda: codes.count(code) >= 2)
+    microburst.clear()
     follower.read(100)
-    assert codes[:2] == [code, code]
-    microburst.refuse("GetRecords", code, 3)
-    kinesis.put(stream, numbered(100, 150))
+    refused = codes.count(code)
+    if operation == "GetRecords":
+        microburst.refuse(operation, code, 1000)
+        kinesis.put(stream, numbered(100, 150))
+        follower.until(lambda: codes.count(code) >= refused + 3)
+        microburst.clear()
+    else:
+        kinesis.put(stream, numbered(100, 150))
     follower.read(150)
-    assert codes.count(code) == (5 if operation == "GetRecords" else 2)
+    assert "fine" in codes
     assert (follower.all, follower.gaps, follower.ended) == (numbered(0, 150), [], set())
 
 
@@ -182,18 +199,23 @@ def test_throttled_reads_are_logged_and_become_less_frequent(
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     reading = open_at(microburst.url, stream)
-    microburst.refuse("GetRecords", "ProvisionedThroughputExceededException", 4)
+    microburst.refuse("GetRecords", "ProvisionedThroughputExceededException", 1000)
     calls: list[float] = []
-    reading.client.boto.meta.events.register(
-        "before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic())
-    )
+    failed: list[float] = []
+    hooks = reading.client.boto.meta.events
+    hooks.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    for outcome in ("after-call", "after-call-error"):
+        hooks.register(f"{outcome}.kinesis.GetRecords", lambda **_: failed.append(time.monotonic()))
     with capture_logs() as lines:
-        Follower(reading).read(10)
-    (line,) = logged(lines, "source_throttled")
-    assert (line["operation"], line["reason"]) == (
-        "GetRecords",
-        "ProvisionedThroughputExceededException",
-    )
+        follower = Follower(reading)
+        follower.until(lambda: len(failed) >= 4)
+        microburst.clear()
+        follower.read(10)
+    throttled = logged(lines, "source_throttled")
+    assert {(line["operation"], line["reason"]) for line in throttled} == {
+        ("GetRecords", "ProvisionedThroughputExceededException")
+    }
+    assert len(throttled) < 4, "at most one in half a minute, which a busy machine may exceed"
     # A busy machine makes a pause longer, never shorter.
     for (earlier, later), pause_s in zip(pairwise(calls[:5]), (0.4, 0.8, 1.6, 3.2), strict=True):
         assert later - earlier >= pause_s

@@ -11,6 +11,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from stream.config.load import parse
 from stream.errors import SourceUnavailable
@@ -54,6 +56,11 @@ def marked(lines: list[bytes]) -> list[bytes]:
     return [*lines[:POISON], record, *lines[POISON + 1 :]]
 
 
+def crashes(logged: list[EventDict]) -> int:
+    """How many readers were replaced."""
+    return [line["event"] for line in logged].count("reader_replaced")
+
+
 def has_closed_all_but_the_last(running: RunningService, count: int) -> bool:
     return max(rows(running), default=0) >= max(expected(count)) - 1
 
@@ -89,7 +96,7 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
             elif alive := running.readers():
                 os.kill(random.choice(alive), signal.SIGKILL)
         running.until(
-            lambda: has_closed_all_but_the_last(running, 30_000) and running.accepted() > 0, 90
+            lambda: has_closed_all_but_the_last(running, 30_000) and running.accepted() > 0
         )
         assert running.stop() == 0
     assert not (tmp_path / "dead-letters-files.jsonl").exists()
@@ -110,7 +117,7 @@ def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(
         stopped = running.readers()[0]
         os.kill(stopped, signal.SIGSTOP)
         append(tmp_path, lines[3_000:])
-        running.until(lambda: has_closed_all_but_the_last(running, 9_000), 90)
+        running.until(lambda: has_closed_all_but_the_last(running, 9_000))
         assert not Path(f"/proc/{stopped}").exists()
         assert running.stop() == 0
     with RunningService(tmp_path, config(baseline)) as running:
@@ -124,14 +131,13 @@ def test_a_poison_record_becomes_one_dead_letter_and_everything_else_counts(
 ) -> None:
     """A planted fault: the reader process kills itself when it decodes a marked record."""
     append(tmp_path, marked(first_lines(9_000)))
-    started_s = time.monotonic()
-    assert Service(parse(config(baseline), tmp_path), serve=poison.serve).run() == 0
-    elapsed_s = time.monotonic() - started_s
+    with capture_logs() as logged:
+        assert Service(parse(config(baseline), tmp_path), serve=poison.serve).run() == 0
     letters = (tmp_path / "dead-letters-files.jsonl").read_text().splitlines()
     assert len(letters) == 1
     assert '"reason":"crashes_reader"' in letters[0]
     assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
-    assert elapsed_s < 120
+    assert crashes(logged) == 6, "two in a whole batch, one in 64 records, three alone"
 
 
 @pytest.mark.slow
@@ -144,10 +150,12 @@ def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
     line = next(line for line in path.read_bytes().splitlines() if poison.MARK in line)
     offset = path.read_bytes().index(line)
     settings = parse(config(baseline), tmp_path)
-    started_s = time.monotonic()
-    with pytest.raises(SourceUnavailable, match="delete that record from the source") as error:
+    with (
+        capture_logs() as logged,
+        pytest.raises(SourceUnavailable, match="delete that record from the source") as error,
+    ):
         Service(settings, serve=poison.serve_unread).run()
-    assert time.monotonic() - started_s < 180
+    assert crashes(logged) == 8, "two in a whole batch, one in 64 records, five alone"
     assert error.value.exit_code == 3
     assert error.value.causes == (
         f"readers crash whenever they fetch the next record of {path}, at ('a.jsonl', {offset})",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
 from tests.support.jobs import PER_WINDOW
 
-TAKEOVER_S = 15.0
+TAKEOVER_S = 120.0
+"""A standby takes over after ten seconds (``take_over_after``); the rest is for a busy machine."""
 
 
 @pytest.mark.slow
@@ -46,13 +46,10 @@ def test_a_standby_takes_over_from_a_killed_service(
         standby.until(lambda standby=standby: bool(lines_of(standby, "standby")))
         assert standby.metric("driftline_ledger_records_total") == 0
     first.kill9()
-    began_s = time.monotonic()
-    while not (
-        owners := [service for service in waiting if lines_of(service, "ownership_taken_over")]
-    ):
-        assert time.monotonic() - began_s < TAKEOVER_S
-        time.sleep(0.1)
-    [second] = owners
+    waiting[0].until(
+        lambda: any(lines_of(service, "ownership_taken_over") for service in waiting), TAKEOVER_S
+    )
+    [second] = [service for service in waiting if lines_of(service, "ownership_taken_over")]
     [third] = [standby for standby in waiting if standby is not second]
     # On a busy machine the first service may have delivered all windows before it was killed.
     second.until(lambda: 10 in reported(load_baseline(baseline), first, second))
@@ -75,7 +72,7 @@ def test_a_frozen_service_delivers_nothing_after_a_takeover(
     second = services("b", config(traffic, baseline, moto.url), "--standby")
     second.until(lambda: bool(lines_of(second, "standby")))
     os.kill(first.process.pid, signal.SIGSTOP)
-    assert until_started(second, 60) < TAKEOVER_S
+    until_started(second, TAKEOVER_S)
     before = delivered(first)
     os.kill(first.process.pid, signal.SIGCONT)
     assert first.wait() == 5
@@ -136,9 +133,8 @@ def test_a_standby_is_healthy_and_stops_at_once_on_a_signal(
     second.until(lambda: bool(lines_of(second, "standby")))
     assert second.healthy()
     second.process.send_signal(number)
-    began = time.monotonic()
-    assert second.wait() == 0
-    assert time.monotonic() - began < 5
+    assert second.wait(60) == 0, "the owner lives, so nothing else ends the wait"
+    assert not lines_of(second, "ownership_taken_over")
     assert first.stop() == 0
 
 
@@ -162,7 +158,7 @@ def test_an_owner_that_drains_its_sinks_is_not_taken_over(
     )
     second.until(lambda: bool(lines_of(second, "standby")))
     assert first.stop() == 9, "items are undelivered; exit code 5 would mean a lost job"
-    second.until(lambda: bool(lines_of(second, "ownership_taken_over")), 10)
+    second.until(lambda: bool(lines_of(second, "ownership_taken_over")), TAKEOVER_S)
     assert (
         lines_of(second, "ownership_taken_over")[0]["timestamp"]
         >= lines_of(first, "stopped")[0]["timestamp"]

@@ -86,9 +86,9 @@ class RunningService:
         """Send SIGTERM and wait; return the exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(120)
 
-    def wait(self, timeout_s: float = 60.0) -> int:
+    def wait(self, timeout_s: float = 180.0) -> int:
         """Wait until the service ends by itself; return the exit code."""
         assert self.process is not None
         return self.process.wait(timeout_s)
@@ -133,7 +133,7 @@ class RunningService:
         with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/{path}", timeout=5) as page:
             return str(page.read().decode())
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 180.0) -> None:
         """Wait for a condition; fail with the end of the log if the service ends or time runs
         out.
         """
