@@ -22,11 +22,10 @@ from tests.servers.moto import REGION, MotoServer
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 
-KILLS = int(os.environ.get("DRIFTLINE_KILLS_S3", "20"))
+KILLS = os.environ.get("DRIFTLINE_KILLS_S3", "")
 BUCKET = "captures"
 PER_OBJECT = 50
 BACKLOG = 24
-OBJECTS = BACKLOG + 10 * KILLS
 PER_S = 100
 WINDOW_MS = 5_000
 START_MS = 1_750_000_000_000
@@ -36,11 +35,12 @@ class Producer:
     """Objects in time order: a backlog of an object in each past hour, then those of the present
     hour of two variants, some of which appear late and under an earlier key."""
 
-    def __init__(self, moto: MotoServer, queue: str) -> None:
+    def __init__(self, moto: MotoServer, queue: str, objects: int) -> None:
         self._moto = moto
+        self._objects = objects
         self._queue = queue
         self.lines = events.capture_lines(
-            events.values(OBJECTS * PER_OBJECT, 3), start_ms=START_MS, events_a_second=PER_S
+            events.values(objects * PER_OBJECT, 3), start_ms=START_MS, events_a_second=PER_S
         )
         self._hour_ms = int(time.time() * 1000) // HOUR_MS * HOUR_MS
         self.thread = threading.Thread(target=self._produce)
@@ -50,7 +50,7 @@ class Producer:
             self._put(n, self._hour_ms - (BACKLOG + 4 - n) * HOUR_MS, "AllTraffic", f"{n:05d}")
 
     def _produce(self) -> None:
-        order = list(range(BACKLOG, OBJECTS))
+        order = list(range(BACKLOG, self._objects))
         for at in range(0, len(order) - 4, 7):
             order[at], order[at + 3] = order[at + 3], order[at]
         for n in order:
@@ -74,13 +74,15 @@ class Producer:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("readers", [1, 2])
+@pytest.mark.parametrize(("readers", "kills"), [(1, 20), (2, 5)])
 def test_random_kills_lose_no_object_and_count_none_twice(
-    moto: MotoServer, tmp_path: Path, readers: int
+    moto: MotoServer, tmp_path: Path, readers: int, kills: int
 ) -> None:
+    kills = int(KILLS or kills)
+    objects = BACKLOG + 10 * kills
     moto.client("s3").create_bucket(Bucket=BUCKET)
     queue = moto.sqs.create_queue(QueueName="notices", Attributes={"VisibilityTimeout": "5"})
-    producer = Producer(moto, queue["QueueUrl"])
+    producer = Producer(moto, queue["QueueUrl"], objects)
     producer.put_backlog()
     source: dict[str, Any] = {
         "type": "s3",
@@ -107,12 +109,12 @@ def test_random_kills_lose_no_object_and_count_none_twice(
     random = Random(9)
     with service:
         producer.thread.start()
-        for _ in range(KILLS):
+        for _ in range(kills):
             time.sleep(random.uniform(0.8, 3.0))
             kill_at_random(service, random)
         producer.thread.join()
-        service.until(lambda: service.accepted() == OBJECTS * PER_OBJECT, 120)
-        last_end_ms = START_MS + OBJECTS * PER_OBJECT * 1000 // PER_S
+        service.until(lambda: service.accepted() == objects * PER_OBJECT, 120)
+        last_end_ms = START_MS + objects * PER_OBJECT * 1000 // PER_S
         service.until(
             lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end_ms,
             90,
@@ -121,7 +123,7 @@ def test_random_kills_lose_no_object_and_count_none_twice(
         assert service.stop() == 0
     expected = Counter(
         (START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS
-        for k in range(OBJECTS * PER_OBJECT)
+        for k in range(objects * PER_OBJECT)
     )
     reported = {end: report.rows for (_, end), report in newest(service.reports()).items()}
     assert {end: rows for end, rows in reported.items() if rows} == dict(expected)
