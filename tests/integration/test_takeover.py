@@ -78,7 +78,8 @@ def test_a_frozen_service_delivers_nothing_after_a_takeover(
     assert first.wait() == 5
     assert "another service" in first.log
     assert delivered(first) == before
-    second.until(lambda: 10 in reported(load_baseline(baseline), second))
+    # On a busy machine the first service may have delivered all windows before it was frozen.
+    second.until(lambda: 10 in reported(load_baseline(baseline), first, second))
     assert second.stop() == 0
     assert reported(load_baseline(baseline), first, second) == traffic.expected()
 

@@ -16,7 +16,7 @@ def process() -> int:
 def test_a_test_with_a_fixture_of_its_module_is_in_the_group_of_its_file(
     request: pytest.FixtureRequest,
 ) -> None:
-    grouped = bool(request.config.getoption("loadgroup", default=False))
+    grouped = "PYTEST_XDIST_WORKER" in os.environ
     assert request.node.nodeid.endswith("@tests/packaging/test_groups.py") == grouped
 
 

@@ -2,6 +2,7 @@
 given number of times.
 """
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -9,6 +10,10 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tests.servers.base import (
     LOOPBACK,
@@ -60,7 +65,25 @@ class Microburst:
             self._upstream,
         ]
         self.process.start(command, lambda: port_answers(self.port), cwd=self.dir)
+        self._warm_up()
         return self
+
+    def _warm_up(self) -> None:
+        """Send a first call, which takes seconds: microburst then loads the models of AWS.
+
+        On a busy machine a client of a test would give up waiting for it.
+        """
+        first = boto3.client(
+            "kinesis",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",  # an emulator checks none
+            config=Config(read_timeout=300, retries={"total_max_attempts": 1}),
+        )
+        with contextlib.suppress(ClientError):  # an emulator may not know the call
+            first.list_streams(Limit=1)
+        first.close()
 
     def __exit__(
         self,
