@@ -104,13 +104,13 @@ class Reader:
             (self.folder / "log").open("w+") as log,
             subprocess.Popen(line.split(), cwd=self.folder, env=self.environment, stderr=log) as up,
         ):
-            deadline = time.monotonic() + 90
+            deadline = time.monotonic() + 180
             while not (has_reported() and '"ready"' in self.read("log")):
                 assert up.poll() is None, self.read("log")[-3000:]
                 assert time.monotonic() < deadline, self.read("log")[-3000:]
                 time.sleep(0.2)
             up.send_signal(signal.SIGINT)
-            assert up.wait(30) == 0
+            assert up.wait(120) == 0
         return self.read("log")
 
     def read(self, name: str) -> str:
