@@ -64,14 +64,28 @@ DENIED_ERRORS: Final = (
 """Those of them that are permanent."""
 
 
+def new_session() -> boto3.Session:
+    """Build a session of the AWS configuration. Raises :class:`~sinks.errors.ClientUnusable`."""
+    try:
+        return boto3.Session()
+    except botocore.exceptions.BotoCoreError as error:
+        raise _unusable(error, "") from error
+
+
 def client(
-    service: str, region: str, endpoint_url: str, read_s: int = READ_S, connections: int = 10
+    service: str,
+    region: str,
+    endpoint_url: str,
+    read_s: int = READ_S,
+    connections: int = 10,
+    session: boto3.Session | None = None,
 ) -> Any:
     """Build a client that sends each request once: the caller retries.
 
-    Empty text selects the library's default. A truncated body raises ``IncompleteReadError``; the
-    library alone would accept it as a success. Raises :class:`~sinks.errors.ClientUnusable` if
-    these settings, or those of the environment, are invalid.
+    Empty text selects the library's default; so does ``None`` for the session. A truncated body
+    raises ``IncompleteReadError``; the library alone would accept it as a success. Raises
+    :class:`~sinks.errors.ClientUnusable` if these settings, or those of the environment, are
+    invalid.
     """
     config = Config(
         connect_timeout=CONNECT_S,
@@ -81,7 +95,7 @@ def client(
         tcp_keepalive=True,
     )
     try:
-        aws = boto3.Session().client(
+        aws = (session or boto3.Session()).client(
             service, region_name=region or None, endpoint_url=endpoint_url or None, config=config
         )
     except (botocore.exceptions.BotoCoreError, ValueError) as error:

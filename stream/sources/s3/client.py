@@ -1,6 +1,7 @@
 """The client of Amazon S3: single requests without retries, and the meaning of each error.
 
-Only this module and :mod:`stream.sources.s3.queue` use the client library.
+Only this module, :mod:`stream.sources.s3.direct` and :mod:`stream.sources.s3.queue` use a client
+library.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 import botocore.exceptions
 import structlog
 
-from sinks.aws.client import CLIENT_ERRORS, DENIED_ERRORS, client
+from sinks.aws.client import CLIENT_ERRORS, DENIED_ERRORS, client, new_session
 from sinks.aws.faults import fault_named
 from sinks.errors import ClientUnusable
 from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
+from stream.sources.s3.direct import READ_TIMEOUT_S, Chunk, DirectReads
 from stream.sources.s3.keys import located
 
 log = structlog.get_logger("driftline.s3")
 
-READ_TIMEOUT_S: Final = 10
 LOG_AGAIN_S: Final = 30.0
 """The shortest time between two log events about failures of the same kind."""
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 3.0
@@ -101,15 +102,6 @@ class Page(NamedTuple):
     more: bool
 
 
-class Chunk(NamedTuple):
-    """Some bytes of an object, and the object's properties when they were read."""
-
-    data: bytes
-    etag: str
-    size: int
-    modified_ms: int
-
-
 class S3Client:
     """Sends single requests to one bucket. Threads may share it. Raises :class:`S3Error`."""
 
@@ -125,9 +117,13 @@ class S3Client:
         self._failing_since_s: float | None = None
         self._failure_logged = False
         try:
-            self._boto = client("s3", region, endpoint_url, READ_TIMEOUT_S, threads + 2)
+            session = new_session()
+            self._boto = client(
+                "s3", region, endpoint_url, READ_TIMEOUT_S, threads + 2, session=session
+            )
         except ClientUnusable as error:
             raise SourceUnavailable(self.label, [error.problem], error.advice) from error
+        self._direct = DirectReads(self._boto, session)
 
     def page(self, after: str, max_keys: int = 1000) -> Page:
         """Return the objects whose keys follow ``after``, in the order of their keys."""
@@ -156,10 +152,12 @@ class S3Client:
 
         With an ``etag``, only if the object still has this one.
         """
+        bucket, name = located(key, self.bucket)
+        if chunk := self._direct.read(bucket, name, start, length, etag):
+            return chunk
         conditions: dict[str, str] = {"IfMatch": f'"{etag}"'} if etag else {}
         if length is not None:
             conditions["Range"] = f"bytes={start}-{start + length - 1}"
-        bucket, name = located(key, self.bucket)
         below = self.prefix if name == key else f"{name.rpartition('/')[0]}/"
         names = ("GetObject", f"s3:GetObject on arn:aws:s3:::{bucket}/{below}*")
         expected = ("Body", "ETag", "LastModified")
@@ -168,6 +166,7 @@ class S3Client:
             data = bytes(response["Body"].read())
         except (*CLIENT_ERRORS, OSError) as error:
             raise s3_error(*names, error) from error
+        self._direct.learn(bucket)
         _, _, size = str(response.get("ContentRange", "")).rpartition("/")
         return Chunk(
             data,

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from stream.errors import SourceUnavailable
-from stream.sources.s3.client import Chunk, ObjectInfo, S3Client, S3Error, unavailable
+from stream.sources.s3.client import ObjectInfo, S3Client, S3Error, unavailable
 from stream.sources.s3.content import ObjectLines
+from stream.sources.s3.direct import Chunk
 
 THREADS: Final = 8
 """The number of requests at the same time."""
