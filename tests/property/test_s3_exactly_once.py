@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.s3.catalog import Catalog
-from stream.sources.s3.client import Chunk, ObjectInfo, Page, S3Error
+from stream.sources.s3.client import ObjectInfo, Page, S3Error
+from stream.sources.s3.direct import Chunk
 from stream.sources.s3.fetching import Fetcher
 from stream.sources.s3.keys import HOUR_MS, hour_folder
 from stream.sources.s3.reading import S3Reading

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from stream.sources.s3.client import Chunk, ObjectInfo, S3Error
+from stream.sources.s3.client import ObjectInfo, S3Error
+from stream.sources.s3.direct import Chunk
 from stream.sources.s3.keys import located, partition_of
 from stream.sources.s3.manifests import Manifests
 from stream.sources.s3.source import S3, Notices
