@@ -293,7 +293,7 @@ def test_a_process_that_ends_after_its_last_call_costs_the_record_at_fault_alone
         import os
         def preprocess_handler(inference_record):
             if inference_record.endpoint_input.data == "1":
-                os.closerange(3, 100)
+                os.closerange(3, 1 << 16)
             return {"x": inference_record.endpoint_input.data}
     """
     running = Script(form_with(tmp_path, script).preprocess, 1.0, False)
