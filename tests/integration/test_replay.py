@@ -18,6 +18,7 @@ import yaml
 from tests.integration.machines import BUCKET
 from tests.servers.moto import MotoServer
 from tests.support import events, jobs
+from tests.support.processes import killed_at_end
 from tests.unit.stream.test_cli import driftline
 
 pytestmark = pytest.mark.programs
@@ -178,14 +179,17 @@ def test_an_interrupted_replay_shows_nothing(folder: Path) -> None:
     (folder / "slow.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "stream.cli", "replay", "captures", "--config", "slow.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        killed_at_end(process),
+    ):
         deadline_s = time.monotonic() + 60
         while not (folder / "begun").exists() and time.monotonic() < deadline_s:
             time.sleep(0.1)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from stream.service.ending import NOTHING_JUDGED
+from tests.support.processes import killed_at_end
 
 CAPTURE = (
     '{"captureData":{"endpointInput":{"data":"%d","encoding":"CSV"},'
@@ -189,13 +190,16 @@ def test_a_service_whose_terminal_is_closed_commits_and_ends(config: Path) -> No
 
     service = [sys.executable, "-m", "stream.cli", "run", "config.yaml", "--log", "json"]
     command = ["setsid", "--ctty", *service]  # otherwise no signal follows the hang-up
-    with subprocess.Popen(
-        command,
-        cwd=config.parent,
-        stdin=terminal_side,
-        stdout=terminal_side,
-        stderr=terminal_side,
-    ) as process:
+    with (
+        subprocess.Popen(
+            command,
+            cwd=config.parent,
+            stdin=terminal_side,
+            stdout=terminal_side,
+            stderr=terminal_side,
+        ) as process,
+        killed_at_end(process),
+    ):
         os.close(terminal_side)
         sent = b""
         while b"partitions_found" not in sent and (chunk := _read_chunk(controller)):
