@@ -19,6 +19,7 @@ from stream.config.artifact_paths import ArtifactPaths
 from stream.errors import DataError
 
 T = TypeVar("T")
+R = TypeVar("R", WindowReport, QualityReport)
 SIGNALS: Final = "signals.jsonl"
 
 
@@ -92,20 +93,20 @@ class ReportFiles:
 
     def report(self, report_id: str) -> WindowReport:
         """Return the report with this id; raises :class:`~stream.errors.DataError` without one."""
-        quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
-        for _, _, line in self.lines(self.files):
-            if quoted_id in line:
-                report = _decoded(line, WindowReport)
-                if report is not None and report.id == report_id:
-                    return report
-        raise DataError(f"report {report_id!r}", f"not found; searched {self.searched}")
+        report = self._with_id(report_id, self.files, WindowReport)
+        if report is None:
+            raise DataError(f"report {report_id!r}", f"not found; searched {self.searched}")
+        return report
 
     def quality_report(self, report_id: str) -> QualityReport | None:
         """Return the quality report with this id; ``None`` without one."""
+        return self._with_id(report_id, self._quality, QualityReport)
+
+    def _with_id(self, report_id: str, files: Sequence[Path], type_: type[R]) -> R | None:
         quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
-        for _, _, line in self.lines(self._quality):
+        for _, _, line in self.lines(files):
             if quoted_id in line:
-                report = _decoded(line, QualityReport)
+                report = _decoded(line, type_)
                 if report is not None and report.id == report_id:
                     return report
         return None
@@ -123,9 +124,7 @@ class ReportFiles:
 
     def load_quality(self, found: FoundReport) -> QualityReport:
         """Return a quality report that was found before; as of :meth:`load`."""
-        quality = _decoded(_line_at(found), QualityReport)
-        if quality is None or quality.id != found.head.id:
-            quality = self.quality_report(found.head.id)
+        quality = _at(found, QualityReport) or self.quality_report(found.head.id)
         if quality is None:
             raise DataError(f"report {found.head.id!r}", f"no longer in {found.file.parent}")
         return quality
@@ -152,8 +151,7 @@ class ReportFiles:
         It is searched again if its file was compressed since then. Raises
         :class:`~stream.errors.DataError` if it is no longer there.
         """
-        report = _decoded(_line_at(found), WindowReport)
-        return report if report and report.id == found.head.id else self.report(found.head.id)
+        return _at(found, WindowReport) or self.report(found.head.id)
 
     def signal(self, signal_id: str) -> Signal | None:
         """Return the signal with this id, ``dedupe_id`` or, the newest one, this episode."""
@@ -213,12 +211,13 @@ class ReportFiles:
                 complain(f"{path}: read up to where it is damaged ({error})", "warning")
 
 
-def _line_at(found: FoundReport) -> bytes:
-    """The line at the place where a report was found before; empty without its file."""
+def _at(found: FoundReport, type_: type[R]) -> R | None:
+    """The report at the place where it was found before; ``None`` if it is no longer there."""
     with suppress(FileNotFoundError, *DAMAGED), opened(found.file) as (lines, _):
         lines.seek(found.offset)
-        return lines.readline()
-    return b""
+        report = _decoded(lines.readline(), type_)
+        return report if report is not None and report.id == found.head.id else None
+    return None
 
 
 def _age(head: ReportHead) -> tuple[str, int]:
