@@ -179,8 +179,9 @@ class Partitions:
     def _quiet_since(self, partition: PartitionState, cover: CoveredRange) -> int | None:
         """Return the time since which readers report that there is nothing to date.
 
-        Two reports are connected only if they are at most ``idle`` apart: reports from before and
-        after a pause do not add up. ``None`` if the range has a dated record and more follows.
+        Two reports are connected only if they are at most half of ``idle`` apart: reports from
+        before and after an outage do not add up, since producers may have waited for it too.
+        ``None`` if the range has a dated record and more follows.
         """
         now_ms = self._state.now_ms
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
@@ -189,7 +190,7 @@ class Partitions:
         unbroken = (
             now_ms is not None
             and partition.reported_ms is not None
-            and now_ms - partition.reported_ms <= self._settings.idle_ms
+            and now_ms - partition.reported_ms <= self._settings.idle_ms // 2
         )
         return partition.quiet_ms if unbroken and partition.quiet_ms is not None else now_ms
 

@@ -74,10 +74,10 @@ class LiveLabelWorld(LiveWorld, LabelWorld):
     def live(self, steps: int) -> None:
         """Let time pass, as without labels.
 
-        Now and then the log of labels does not respond, for less than half of the idle time.
+        Now and then the log of labels does not respond, for less than a quarter of the idle time.
         """
         if self.random.random() < 0.3:
-            self.unread_until_ms = self.now_ms + self.settings.idle_ms // 2 - 1
+            self.unread_until_ms = self.now_ms + self.settings.idle_ms // 4 - 1
         for _ in range(steps):
             super().live(1)
             self.append_labels()
@@ -140,7 +140,7 @@ def run(seed: int) -> LiveLabelWorld:
 def fall_silent(world: LiveLabelWorld) -> None:
     """Let time pass without events and labels, until the horizon of all predictions has passed."""
     settings = world.settings
-    step_ms = max(settings.idle_ms // 3, 1)
+    step_ms = max(settings.idle_ms // 6, 1)
     wait_ms = (
         world.rule.horizon_ms + settings.lateness_ms + settings.window_ms + 6 * settings.idle_ms
     )

@@ -30,6 +30,7 @@ def test_an_idle_partition_leaves_the_watermark_to_the_clock() -> None:
     job = started()
     job.step(Tick(1_000))
     job.send([5], at_end=True)
+    job.report_end(1_025)
     assert reports(job.report_end(1_049)) == []
     outputs = job.report_end(1_050)
     assert windows(outputs) == [(0, 10, 0, 1)]
@@ -48,14 +49,25 @@ def test_a_partition_that_is_not_being_read_never_becomes_idle() -> None:
     job = started()
     job.step(Tick(1_000))
     job.send([5], at_end=True)
-    job.report_end(1_030)
-    job.report_end(1_060)
+    for now_ms in (1_020, 1_040, 1_060):
+        job.report_end(now_ms)
     watermark_ms = job.state.watermark_ms
     assert watermark_ms == 1_060 - 50
     for now_ms in range(1_070, 90_000, 500):
         job.step(Tick(now_ms))
     assert job.state.watermark_ms == watermark_ms + 10
     job.send([2_000, 3_000, 80_000])
+    assert job.state.ledger.rows_late_after_idle == 0
+
+
+def test_reports_from_before_and_after_an_outage_do_not_add_up() -> None:
+    """Producers waited for the source too: their events come after the first report."""
+    job = started()
+    job.step(Tick(1_000))
+    job.send([5], at_end=True)
+    job.report_end(1_020)
+    assert reports(job.report_end(1_060)) == []
+    job.send([6, 7])
     assert job.state.ledger.rows_late_after_idle == 0
 
 
@@ -78,7 +90,7 @@ def test_a_partition_with_only_undated_records_does_not_hold_up_the_others() -> 
     job.step(DiscoveredPartition("q", 0), Tick(1_000))
     job.send([5, 45])
     assert job.state.watermark_ms is None
-    for now_ms in (1_000, 1_030, 1_060):
+    for now_ms in (1_000, 1_020, 1_040, 1_060):
         job.step(Tick(now_ms))
         outputs = job.send_undated("q")
     assert windows(outputs) == [(0, 10, 0, 1)]
@@ -91,7 +103,7 @@ def test_rows_of_closed_windows_after_a_long_idle_time_are_counted_as_late_after
     job = started(lateness_ms=0)
     job.step(Tick(1_000))
     job.send([5], at_end=True)
-    for now_ms in range(1_040, 5_001, 40):
+    for now_ms in range(1_020, 5_001, 20):
         job.report_end(now_ms)
     job.send([6, 7])
     ledger = job.state.ledger
@@ -173,6 +185,7 @@ def test_a_gap_at_the_end_of_an_idle_partition_ends_at_the_mark_of_the_others() 
     job.send([25])
     job.send([], "q", at_end=True)
     job.send([65])
+    job.report_end(1_025, "q")
     job.report_end(1_050, "q")
     state_of = {report.start_ms: report.state for report in reports(job.send([95, 112]))}
     assert (state_of[60], state_of[90]) == ("incomplete", "ok")
@@ -185,7 +198,7 @@ def test_a_gap_stays_open_until_a_later_time_is_read() -> None:
     job.step(Tick(1_000))
     job.send([1, 5, 12])
     job.step(Gap(partition="p", expected=3, resume=100, lost=97, reason="retention"))
-    for now_ms in (1_000, 1_030, 1_060):
+    for now_ms in (1_000, 1_020, 1_040, 1_060):
         job.report_end(now_ms)
     assert list(job.state.open_gaps) == ["p"]
     assert states(job.send([1_038, 1_051])) == ["incomplete"]
@@ -234,7 +247,7 @@ def test_a_start_without_a_time_ends_at_the_mark_of_the_others_once_it_is_idle()
     job.send([5], "r")
     job.send([], "q", at_end=True)
     job.send([35], "r")
-    outputs = [*job.report_end(1_030, "q"), *job.report_end(1_060, "q")]
+    outputs = [out for now_ms in (1_020, 1_040, 1_060) for out in job.report_end(now_ms, "q")]
     outputs += job.send([45, 52, 63], "r")
     states_of = {report.start_ms: report.state for report in reports(outputs)}
     assert (states_of[0], states_of[30], states_of[40]) == ("incomplete", "incomplete", "ok")
