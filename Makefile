@@ -13,6 +13,11 @@ PYTEST := $(BIN)/python -m pytest
 # Tests start thousands of Python processes: without cached bytecode each would compile driftline anew.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Many servers share the cores in a full run. Up to three failed tests are run once more, alone; both results are shown.
+AGAIN = { [ $$? = 1 ] && [ $$(grep -c '::' .pytest_cache/v/cache/lastfailed) -le 3 ] && \
+    echo "FAILED IN THE FULL RUN, NOW ONCE MORE ALONE:" && grep '::' .pytest_cache/v/cache/lastfailed && \
+    $(PYTEST) -v -n 0 --last-failed; }
+
 .PHONY: help test quick demo lint torture bench bench-join bench-scripts bench-pipeline lock audit sbom clean
 
 help:  ## List the targets
@@ -21,7 +26,7 @@ help:  ## List the targets
 test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## Lint, then all tests, on real servers where they are installed
 	@$(BIN)/python -m tests.servers.setup
 	@$(BIN)/python -m compileall -q detectors sinks stream tests
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder || $(AGAIN)
 
 quick: $(VENV)/installed-dev $(VENV)/installed-demo  ## Unit, contract and property tests and doctests, without servers: under a minute
 	@DRIFTLINE_QUICK=1 $(PYTEST) -q -n 2 --dist worksteal -m "not server and not slow and not programs" \
