@@ -74,3 +74,54 @@ def freedom_with_small_rests(pair: Pair) -> Floats:
     count x of mean l), so each counts as two degrees of freedom.
     """
     return pair.merged_cells.left - 1.0 + pair.merged_cells.small_rests
+
+
+def upper_tails(x: Floats, dof: Floats) -> Floats:
+    """``P(X > x)`` for X chi-squared, elementwise; 1 where ``dof <= 0`` or a number is NaN.
+
+    >>> upper_tails(np.array([3.841458820694124, np.nan]), np.array([1.0, 1.0]))
+    array([0.05, 1.  ])
+    """
+    from scipy.special import chdtrc
+
+    judged = (dof > 0.0) & (x > 0.0)
+    tails: Floats = chdtrc(np.where(judged, dof, 1.0), np.where(judged, x, 0.0))
+    return tails
+
+
+def normal_quantile(p: Floats) -> Floats:
+    """The x with ``P(X <= x) = p`` for X standard normal, elementwise.
+
+    >>> normal_quantile(np.array([0.975]))
+    array([1.95996398])
+    """
+    from scipy.special import ndtri
+
+    quantiles: Floats = ndtri(p)
+    return quantiles
+
+
+def beta_binomial_tail(k: int, n: int, a: float, b: float) -> float:
+    """``P(K >= k)`` for K of ``n`` draws with a probability that is Beta(a, b).
+
+    The terms from ``k`` on are added up to the point at which they no longer change the sum. 1 for
+    ``k <= 0``, 0 for ``k > n``.
+
+    >>> beta_binomial_tail(1, 1, 1.0, 3.0)
+    0.25
+    """
+    from scipy.special import betaln, gammaln
+
+    if k <= 0 or k > n:
+        return float(k <= 0)
+    total, start, width = 0.0, k, 256
+    while start <= n:
+        j = np.arange(start, min(start + width, n + 1), dtype=np.float64)
+        choose = gammaln(n + 1.0) - gammaln(j + 1.0) - gammaln(n - j + 1.0)
+        terms = np.exp(choose + betaln(j + a, n - j + b) - betaln(a, b))
+        total += float(terms.sum())
+        falls = len(terms) < 2 or terms[-1] <= terms[-2]
+        if falls and terms[-1] * (n - j[-1]) <= total * 1e-12:
+            break
+        start, width = start + width, 2 * width
+    return min(total, 1.0)

@@ -1,0 +1,1 @@
+"""Tests of a window, alone and together with those before it, against the baseline."""

@@ -1,0 +1,150 @@
+"""The findings of all tests on one window: what each feature may spend, and the strongest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.statistics.evidence.base import Pooled, Tests
+from detectors.statistics.evidence.horizons import HORIZONS
+from detectors.statistics.evidence.likelihood_ratio import LikelihoodRatio
+from detectors.statistics.evidence.score_tests import ScoreTests
+from detectors.statistics.evidence.share_tests import ShareTests
+
+KINDS: Final[tuple[Tests, ...]] = (LikelihoodRatio(), ScoreTests(), ShareTests())
+TESTS: Final = tuple(name for kind in KINDS for name in kind.names)
+"""The names of all tests."""
+SUBJECT_OF: Final = {
+    "missing": "missing",
+    "mistyped": "type",
+    "nan": "invalid",
+    "infinite": "invalid",
+    "unseen": "unseen",
+}
+"""What a test is about, where that is not the distribution of the values (``drift``)."""
+SUBJECTS: Final = ("drift", "missing", "type", "invalid", "unseen")
+OF_DISTRIBUTION: Final = 0.7
+"""The part of a feature's budget for the tests of its distribution as a whole; the tests of shares
+have the rest. Equal parts within each."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One test of one feature over some windows."""
+
+    test: str
+    """The name of the test."""
+    horizon: int
+    """The number of windows that were judged together."""
+    n: int
+    """The number of rows in them."""
+    p_value: float
+    """The chance of such a result without drift."""
+    allowed: float
+    """The p-value up to which this test may speak at this horizon: its part of the budget."""
+    effect: float
+    """The estimated size of the drift, less what chance adds, as a Hellinger distance."""
+    effect_limit: float
+    """The smallest effect that is worth a signal."""
+    direction: int
+    """1 for more or larger, -1 for fewer or smaller, 0 for neither."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether this is evidence of a drift that is worth a signal."""
+        return self.p_value <= self.allowed and self.effect >= self.effect_limit
+
+    @property
+    def spent(self) -> float:
+        """The p-value as a share of what the test was allowed; 1 or less is evidence."""
+        return self.p_value / self.allowed
+
+
+def allowed_p_values(alpha: float) -> dict[str, float]:
+    """The p-value up to which each test may speak at each horizon, for a feature's budget.
+
+    ``alpha`` is the chance of false evidence on the feature in one window. It is divided among the
+    tests and the horizons (Bonferroni): whatever their dependence, the chance is at most ``alpha``.
+    """
+    shares = ShareTests.names
+    of_share = alpha * (1.0 - OF_DISTRIBUTION) / len(shares) / len(HORIZONS)
+    of_others = alpha * OF_DISTRIBUTION / (len(TESTS) - len(shares)) / len(HORIZONS)
+    return {name: of_share if name in shares else of_others for name in TESTS}
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """How each feature is judged, in arrays of one entry a feature.
+
+    ``alpha``: the chance of false evidence that it may spend in this window. ``effect_limit``: the
+    smallest effect worth a signal. ``windows``: the number of windows, the newest included, that it
+    may be judged over.
+    """
+
+    alpha: Floats
+    effect_limit: Floats
+    windows: Ints
+
+
+def findings(pooled: Pooled, judged: Judged) -> list[dict[str, Finding]]:
+    """The strongest finding of each feature on its drift, and on other subjects that hold.
+
+    By subject, see :data:`SUBJECTS`. A finding that is large enough comes before one that is not,
+    then the one that spent the smallest share of what it was allowed.
+    """
+    results = _Results(pooled, judged)
+    found: list[dict[str, Finding]] = [{} for _ in range(pooled.layout.features)]
+    for subject in SUBJECTS:
+        for i, finding in results.strongest(subject, always=subject == "drift"):
+            found[i][subject] = finding
+    return found
+
+
+class _Results:
+    """The outcomes of all tests, in arrays ``[tests, horizons, features]``."""
+
+    def __init__(self, pooled: Pooled, judged: Judged) -> None:
+        outcomes = [kind.outcome(pooled) for kind in KINDS]
+        parts = allowed_p_values(1.0)
+        self._pooled = pooled
+        self._limit = judged.effect_limit
+        self._p = np.concatenate([outcome.p_value for outcome in outcomes])
+        self._effect = np.concatenate([outcome.effect for outcome in outcomes])
+        self._direction = np.concatenate([outcome.direction for outcome in outcomes])
+        self._allowed = np.array([parts[test] for test in TESTS])[:, None] * judged.alpha
+        self._horizons = np.array(HORIZONS[: len(pooled.sums)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spent = self._p / self._allowed[:, None, :]
+        small = self._effect < self._limit
+        unjudged = self._horizons[:, None] > judged.windows[None, :]
+        self._holds = (spent <= 1.0) & ~small & ~unjudged
+        self._rank = np.where(unjudged, np.inf, np.where(self._holds, spent - 1.0, spent))
+
+    def strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, Finding]]:
+        """The strongest finding of each feature on a subject; ``always``: also if it fails."""
+        tests = [k for k, test in enumerate(TESTS) if subject_of(test) == subject]
+        rank = self._rank[tests].reshape(-1, self._rank.shape[2])
+        best = np.argmin(rank, axis=0)
+        speaks = self._holds[tests].any(axis=(0, 1)) | always
+        for i in np.flatnonzero(speaks).tolist():
+            k, h = divmod(int(best[i]), len(self._horizons))
+            yield i, self._finding(tests[k], h, i)
+
+    def _finding(self, k: int, h: int, i: int) -> Finding:
+        return Finding(
+            test=TESTS[k],
+            horizon=int(self._horizons[h]),
+            n=int(self._pooled.after("rows")[h, i]),
+            p_value=float(self._p[k, h, i]),
+            allowed=float(self._allowed[k, i]),
+            effect=float(self._effect[k, h, i]),
+            effect_limit=float(self._limit[i]),
+            direction=int(self._direction[k, h, i]),
+        )
+
+
+def subject_of(test: str) -> str:
+    """What a test is about: one of :data:`SUBJECTS`."""
+    return SUBJECT_OF.get(test, "drift")

@@ -1,0 +1,176 @@
+"""Tallies: the sums of a window's counts that the tests need, additive over windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.layout import HEAD, MISSING, NEG_INF, TAIL, Feature
+from detectors.statistics.evidence.scores import scores_of
+from detectors.statistics.measures import FITTING, TYPES
+
+TAIL_SHARES: Final = (0.005, 0.001, 0.0005)
+"""The largest share of the baseline that lies in each tail of a numeric feature, at both ends."""
+SCORES: Final = ("location", "spread", "normal")
+"""The tallies that are sums of scores of the fine bins, in units of ``1 / SCALE``."""
+SHARES: Final = (
+    "missing", "nan", "infinite", "mistyped", "unseen", "below", "above",
+    *(f"{end}_tail_{k}" for end in ("low", "high") for k in range(len(TAIL_SHARES))),
+)  # fmt: skip
+"""The tallies whose share is tested; see :attr:`TallyLayout.totals` for what each is a share of."""
+TOTALS: Final = ("rows", "present", "values")
+"""Rows, rows with a value, and values in the coarse cells (finite numbers, or texts)."""
+TOTAL_OF: Final = {
+    "missing": "rows",
+    "nan": "present",
+    "infinite": "present",
+    "mistyped": "present",
+} | dict.fromkeys(SHARES[4:], "values")
+"""The total of which each of :data:`SHARES` is a part."""
+NAMES: Final = (*TOTALS, *SCORES, *SHARES)
+
+
+class TallyLayout:
+    """The order of the tallies of a baseline's layout in one ``int64`` vector.
+
+    First one tally a feature for each of :data:`NAMES`, then the cells that distributions are
+    compared by. Each is a weighted sum of counts with whole weights: the tallies of two windows
+    together are the sum of theirs, exactly and in any order.
+
+    The cells are the coarse cells; all values of a text feature that the baseline does not know
+    share one.
+    """
+
+    def __init__(self, baseline: Baseline) -> None:
+        self.layout = baseline.layout
+        self.features = len(baseline.layout.features)
+        self._counts = baseline.profile.counts
+        self.cell_feature, self._cell_of = _cells(baseline)
+        self.first_cell = len(NAMES) * self.features
+        self.size = self.first_cell + len(self.cell_feature)
+        self._slots, self._targets, self._weights = self._entries()
+        self.baseline: Ints = self.tallies(self._counts)
+
+    def tallies(self, counts: Ints) -> Ints:
+        """The tallies of a vector of counts of the layout."""
+        out = np.zeros(self.size, np.int64)
+        np.add.at(out, self._targets, counts[self._slots] * self._weights)
+        return out
+
+    def named(self, tallies: Ints, name: str) -> Ints:
+        """One kind of tally: of ``tallies[..., size]`` the part ``[..., features]``."""
+        start = NAMES.index(name) * self.features
+        return tallies[..., start : start + self.features]
+
+    def several(self, tallies: Ints, names: Sequence[str]) -> Ints:
+        """Several kinds of tallies: of ``tallies[..., size]`` a copy ``[names, ..., features]``."""
+        return np.stack([self.named(tallies, name) for name in names])
+
+    def cells(self, tallies: Ints) -> Ints:
+        """The cells of ``tallies[..., size]``."""
+        return tallies[..., self.first_cell :]
+
+    @cached_property
+    def variances(self) -> dict[str, Floats]:
+        """The variance of each of :data:`SCORES` in the baseline, of each feature; NaN for text."""
+        return {name: variance for name, (_, variance) in self._scores.items()}
+
+    @cached_property
+    def _scores(self) -> dict[str, tuple[list[Ints], Floats]]:
+        scored = [scores_of(self.layout, i, self._counts) for i in range(self.features)]
+        return {
+            name: ([s[name][0] for s in scored], np.array([s[name][1] for s in scored]))
+            for name in SCORES
+        }
+
+    def _entries(self) -> tuple[Ints, Ints, Ints]:
+        """Slots, the tallies that they are added to, and their weights."""
+        slots: list[Ints] = []
+        targets: list[Ints] = []
+        weights: list[Ints] = []
+
+        def add(name: str, i: int, of: Ints, weight: Ints | int = 1) -> None:
+            slots.append(of)
+            targets.append(np.full(len(of), NAMES.index(name) * self.features + i))
+            weights.append(np.broadcast_to(np.asarray(weight, np.int64), len(of)))
+
+        for i, feature in enumerate(self.layout.features):
+            for name, found in _parts(self.layout.features[i], self._own(i)).items():
+                add(name, i, int(self.layout.starts[i]) + found)
+            for name in SCORES:
+                if feature.numeric:
+                    bins = self.layout.bins(i)
+                    add(name, i, np.arange(bins.start, bins.stop), self._scores[name][0][i])
+        in_cell = np.flatnonzero(self._cell_of >= 0)
+        slots.append(in_cell)
+        targets.append(self.first_cell + self._cell_of[in_cell])
+        weights.append(np.ones(len(in_cell), np.int64))
+        return np.concatenate(slots), np.concatenate(targets), np.concatenate(weights)
+
+    def _own(self, i: int) -> Ints:
+        return self._counts[int(self.layout.starts[i]) : int(self.layout.starts[i + 1])]
+
+
+def _cells(baseline: Baseline) -> tuple[Ints, Ints]:
+    """The feature of each cell, and the cell of each slot (-1 where it has none)."""
+    layout = baseline.layout
+    coarse = layout.cell_of
+    feature_of = np.repeat(np.arange(len(layout.features)), np.diff(layout.cell_starts))
+    first_unseen: dict[int, int] = {}
+    renamed = np.empty(len(feature_of), np.int64)
+    features: list[int] = []
+    for cell, i in enumerate(feature_of.tolist()):
+        shared = layout.unseen[cell] and not layout.features[i].numeric
+        if shared and i in first_unseen:
+            renamed[cell] = first_unseen[i]
+            continue
+        renamed[cell] = len(features)
+        if shared:
+            first_unseen[i] = len(features)
+        features.append(i)
+    return np.array(features, np.int64), np.where(coarse >= 0, renamed[coarse], -1)
+
+
+def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
+    """The slots of a feature, from its first one on, that each of the plain tallies adds up."""
+    last = len(counts)
+    types = [*range(HEAD), last - 2, last - 1]
+    present = [slot for slot in types if slot != MISSING]
+    fitting = {TYPES[name] for name in FITTING.get(feature.type, TYPES)}
+    written = [slot for slot in present if slot in TYPES.values()]
+    bins = np.arange(HEAD, last - TAIL)
+    parts = {
+        "rows": np.array(types),
+        "present": np.array(present),
+        "values": bins,
+        "missing": np.array([MISSING]),
+        "mistyped": np.array([slot for slot in written if slot not in fitting], np.int64),
+    }
+    if not feature.numeric:
+        known = len(feature.vocabulary)
+        stop = len(bins) if feature.rare_bin is None else feature.rare_bin
+        return parts | {"unseen": bins[known:stop]}
+    parts |= {"nan": np.array([last - 1]), "infinite": np.array([NEG_INF, last - 2])}
+    if feature.kind == "codes":
+        other = np.asarray(feature.cells) == feature.bin_cells - 1
+        return parts | {"unseen": bins[other]}
+    ladder = feature.ladder
+    if ladder:
+        parts |= {"below": bins[:ladder], "above": bins[len(bins) - ladder :]}
+    return parts | _tails(bins, counts[bins])
+
+
+def _tails(bins: Ints, counts: Ints) -> dict[str, Ints]:
+    """The bins of each tail: as many as hold at most its share of the baseline's values."""
+    total = counts.sum()
+    tails: dict[str, Ints] = {}
+    for k, share in enumerate(TAIL_SHARES):
+        low = int(np.searchsorted(np.cumsum(counts), share * total, side="right"))
+        high = int(np.searchsorted(np.cumsum(counts[::-1]), share * total, side="right"))
+        tails |= {f"low_tail_{k}": bins[:low], f"high_tail_{k}": bins[len(bins) - high :]}
+    return tails
