@@ -135,7 +135,7 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Figures | None = None
     """The same numbers of the baseline; null in reports of 0.1.0."""
     sagemaker: SagemakerFigures | None = None
-    """SageMaker's own distance; null unless it was computed (``rules.comparison``, or a schedule).
+    """SageMaker's own distance; null unless it was computed (``rules.mode``, or a schedule).
     """
     emitted: bool = True
     """Whether its metrics are put into CloudWatch: false where ``emit_metrics`` in

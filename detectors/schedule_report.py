@@ -60,7 +60,7 @@ class ScheduleReport(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[FeatureReport, ...] = ()
     """The numbers of each feature; ``sagemaker`` holds those of SageMaker's own distance."""
     violations: tuple[Violation, ...] = ()
-    """The constraints that the period violates, by the reading that ``rules.comparison`` names."""
+    """The constraints that the period violates, by the reading that ``rules.mode`` names."""
     rules: dict[str, float | int | str] = {}
     """The rules in force."""
     notes: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Windo
 from detectors.sagemaker.distances import figures, keeps_all_values
 from detectors.sagemaker.statistics import statistics
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
+from detectors.statistics.evidence.horizons import History
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
 
@@ -83,9 +84,17 @@ class Judge:
         return limits_of(constraints, self.rules, own, self._series.detectors(model))
 
     def report(
-        self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        profile: Profile,
+        state: EpisodeState,
+        history: History | None = None,
     ) -> WindowReport:
         """The report on one window.
+
+        ``history`` has the windows before it, which are judged together with it in the mode
+        ``evidence``; without it the window is judged alone.
 
         ``profile`` must have the baseline's layout; an empty one gives ``insufficient``. By the
         checks of SageMaker, any other window has a verdict. Only then the report has SageMaker's
@@ -114,6 +123,14 @@ class Judge:
             profile=profile.encode(with_values=self._publishes_values(profile)),
             generation=self.generation,
         )
+
+    def remembers(self, report: WindowReport) -> bool:
+        """Whether the windows after it are judged together with this one.
+
+        Those are the first reports of judged windows, in the mode ``evidence``.
+        """
+        of_window = report.state in ("ok", "violations", "insufficient")
+        return self.rules.by_evidence and of_window and report.revision == 0
 
     def scheduled(
         self, span: WindowSpan, schedule_ms: int, baseline: Baseline, profile: Profile

@@ -53,8 +53,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
       expected.
     """
 
-    comparison: Literal["driftline", "sagemaker-compat"] = "driftline"
-    """Which reading makes the violations: driftline's, or ``sagemaker-compat``, the six checks of
+    mode: Literal["evidence", "threshold", "sagemaker-compat"] = "threshold"
+    """How violations are found: by ``evidence`` over the last windows, within a budget of false
+    alarms; by a ``threshold`` for a distance; or, with ``sagemaker-compat``, by the six checks of
     SageMaker Model Monitor with its own distance, strict shares and no allowance for chance.
     Reports then hold both numbers. ``limit``, ``min_n``, ``type_match``, ``domain_match``,
     ``completeness_gap``, ``negative_share`` and ``vanished_n`` have no effect on them.
@@ -104,7 +105,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def is_sagemaker(self) -> bool:
         """Whether the checks of SageMaker Model Monitor make the violations."""
-        return self.comparison == "sagemaker-compat"
+        return self.mode == "sagemaker-compat"
+
+    @property
+    def by_evidence(self) -> bool:
+        """Whether tests over the last windows make the violations."""
+        return self.mode == "evidence"
 
     @property
     def least_rows(self) -> int:

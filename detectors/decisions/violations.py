@@ -22,7 +22,7 @@ STAGES: Final = [list(checks) for _, checks in groupby(OF_FEATURES, key=lambda c
 def violations_of(window: CheckedWindow) -> list[Violation]:
     """Violations of the features in the order of the layout, then those of all columns together.
 
-    Those of SageMaker's own checks where ``rules.comparison`` asks for them.
+    Those of SageMaker's own checks where ``rules.mode`` asks for them.
     """
     if window.rules.is_sagemaker:
         return sagemaker_violations(window)

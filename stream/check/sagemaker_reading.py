@@ -20,7 +20,7 @@ UNUSED: Final = (
     "vanished_n",
 )
 """Rules without an effect on the checks of SageMaker."""
-SOURCE: Final = "rules.comparison: sagemaker-compat takes its thresholds from constraints.json"
+SOURCE: Final = "rules.mode: sagemaker-compat takes its thresholds from constraints.json"
 
 
 def sagemaker_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterator[str]:

@@ -95,7 +95,7 @@ def explain(
     page.head(report, feature, recomputed.rows, files.since_ms(report))
     if limits is None and report.limits:
         page.limits_missing(report.limits)
-    if report.rules.get("comparison") == "sagemaker-compat":
+    if report.rules.get("mode") == "sagemaker-compat":
         page.sagemaker_decides()
     unchecked = _unchecked(report, recomputed)
     if unchecked & NEED_VALUES:
@@ -213,7 +213,7 @@ def _unchecked(report: WindowReport, recomputed: WindowReport) -> frozenset[str]
     has_distances, again = (
         any(feature.sagemaker for feature in side.features) for side in (report, recomputed)
     )
-    by_values = report.rules.get("comparison") == "sagemaker-compat"
+    by_values = report.rules.get("mode") == "sagemaker-compat"
     needing = NEED_VALUES if by_values and has_distances and not again else frozenset[str]()
     return needing | {"change_check"}
 

@@ -117,7 +117,7 @@ class ExplainPage:
     def sagemaker_decides(self) -> None:
         """Print that the violations follow from SageMaker's distance, not from the statistic."""
         self._line(
-            "rules.comparison is sagemaker-compat: SageMaker's distance decides, and the deciding"
+            "rules.mode is sagemaker-compat: SageMaker's distance decides, and the deciding"
             " statistic below is driftline's own reading"
         )
 

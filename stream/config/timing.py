@@ -21,5 +21,5 @@ def settings_of(config: Config) -> JobSettings:
         stop_on_gap=config.on_gap == "stop",
         most_variants=config.most_variants,
         schedules_ms=tuple(schedules_ms),
-        keep_values=bool(schedules_ms) or config.rules.comparison == "sagemaker-compat",
+        keep_values=bool(schedules_ms) or config.rules.mode == "sagemaker-compat",
     )

@@ -289,7 +289,7 @@ def _rules(page: Writer) -> None:
         page.line("lateness: 24h", "later results change its report")
     page.comment("The checks of Model Monitor with its own distance. Without it, driftline's own:")
     page.comment("real counts, and no limit below the noise (docs/sagemaker-compatibility.md).")
-    page.line("rules: {comparison: sagemaker-compat}")
+    page.line("rules: {mode: sagemaker-compat}")
     of = page.data
     method = of.environment.get("categorical_drift_method") if of else None
     if method:

@@ -83,7 +83,7 @@ def _limits(job: Loaded) -> Any:
 
 def _without_limits(config: Config) -> Any:
     models = {name: _model_without_limits(model) for name, model in config.models.items()}
-    rules = type(config.rules)(comparison=config.rules.comparison)
+    rules = type(config.rules)(mode=config.rules.mode)
     return msgspec.to_builtins(msgspec.structs.replace(config, models=models, rules=rules))
 
 

@@ -31,7 +31,7 @@ from tests.support.records import NoSource, job_settings
 
 DEMO = SHARED / "churn_demo"
 REQUESTS = 1_977
-COMPAT = Rules(comparison="sagemaker-compat")
+COMPAT = Rules(mode="sagemaker-compat")
 SENTENCE = (
     "Data type match requirement is not met. Expected data type: Integral, Expected match: 100.0%."
     " Observed: Only {}% of data is Integral."

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
+from detectors.finding import Finding, Subject
 from detectors.statistics.evidence.base import Pooled, Tests
 from detectors.statistics.evidence.horizons import HORIZONS
 from detectors.statistics.evidence.likelihood_ratio import LikelihoodRatio
@@ -18,7 +19,7 @@ from detectors.statistics.evidence.share_tests import ShareTests
 KINDS: Final[tuple[Tests, ...]] = (LikelihoodRatio(), ScoreTests(), ShareTests())
 TESTS: Final = tuple(name for kind in KINDS for name in kind.names)
 """The names of all tests."""
-SUBJECT_OF: Final = {
+SUBJECT_OF: Final[dict[str, Subject]] = {
     "missing": "missing",
     "mistyped": "type",
     "nan": "invalid",
@@ -26,41 +27,10 @@ SUBJECT_OF: Final = {
     "unseen": "unseen",
 }
 """What a test is about, where that is not the distribution of the values (``drift``)."""
-SUBJECTS: Final = ("drift", "missing", "type", "invalid", "unseen")
+SUBJECTS: Final[tuple[Subject, ...]] = ("drift", "missing", "type", "invalid", "unseen")
 OF_DISTRIBUTION: Final = 0.7
 """The part of a feature's budget for the tests of its distribution as a whole; the tests of shares
 have the rest. Equal parts within each."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One test of one feature over some windows."""
-
-    test: str
-    """The name of the test."""
-    horizon: int
-    """The number of windows that were judged together."""
-    n: int
-    """The number of rows in them."""
-    p_value: float
-    """The chance of such a result without drift."""
-    allowed: float
-    """The p-value up to which this test may speak at this horizon: its part of the budget."""
-    effect: float
-    """The estimated size of the drift, less what chance adds, as a Hellinger distance."""
-    effect_limit: float
-    """The smallest effect that is worth a signal."""
-    direction: int
-    """1 for more or larger, -1 for fewer or smaller, 0 for neither."""
-
-    @property
-    def holds(self) -> bool:
-        """Whether this is evidence of a drift that is worth a signal."""
-        return self.p_value <= self.allowed and self.effect >= self.effect_limit
-
-    @property
-    def spent(self) -> float:
-        """The p-value as a share of what the test was allowed; 1 or less is evidence."""
-        return self.p_value / self.allowed
 
 
 def allowed_p_values(alpha: float) -> dict[str, float]:
@@ -134,6 +104,7 @@ class _Results:
 
     def _finding(self, k: int, h: int, i: int) -> Finding:
         return Finding(
+            subject=subject_of(TESTS[k]),
             test=TESTS[k],
             horizon=int(self._horizons[h]),
             n=int(self._pooled.after("rows")[h, i]),
@@ -145,6 +116,6 @@ class _Results:
         )
 
 
-def subject_of(test: str) -> str:
+def subject_of(test: str) -> Subject:
     """What a test is about: one of :data:`SUBJECTS`."""
     return SUBJECT_OF.get(test, "drift")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -33,6 +33,9 @@ TOTAL_OF: Final = {
 } | dict.fromkeys(SHARES[4:], "values")
 """The total of which each of :data:`SHARES` is a part."""
 NAMES: Final = (*TOTALS, *SCORES, *SHARES)
+
+MOST_LAYOUTS: Final = 1_024
+"""The number of baselines whose layouts are kept, those used last."""
 
 
 class TallyLayout:
@@ -114,6 +117,33 @@ class TallyLayout:
 
     def _own(self, i: int) -> Ints:
         return self._counts[int(self.layout.starts[i]) : int(self.layout.starts[i + 1])]
+
+
+class _Keyed:
+    """A baseline that is equal to every other one of its fingerprint."""
+
+    def __init__(self, baseline: Baseline) -> None:
+        self.baseline = baseline
+
+    def __hash__(self) -> int:
+        return hash(self.baseline.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and self._key == other._key
+
+    @property
+    def _key(self) -> str:
+        return self.baseline.fingerprint
+
+
+def tally_layout(baseline: Baseline) -> TallyLayout:
+    """The layout of the tallies of a baseline; those of the last :data:`MOST_LAYOUTS` are kept."""
+    return _kept_layout(_Keyed(baseline))
+
+
+@lru_cache(maxsize=MOST_LAYOUTS)
+def _kept_layout(keyed: _Keyed) -> TallyLayout:
+    return TallyLayout(keyed.baseline)
 
 
 def _cells(baseline: Baseline) -> tuple[Ints, Ints]:

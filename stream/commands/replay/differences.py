@@ -22,7 +22,7 @@ def why_not_ours(check: str, feature: FeatureReport | None, report: ScheduleRepo
 
     ``feature`` is ``None`` for a name that the baseline does not have, and for ``OF_COLUMNS``.
     """
-    if report.rules.get("comparison") == "sagemaker-compat":
+    if report.rules.get("mode") == "sagemaker-compat":
         return NOT_REPRODUCED
     if report.rows < _rule(report, "min_n"):
         rows = counted(report.rows, "row")
@@ -72,7 +72,7 @@ def why_not_theirs(check: str, feature: FeatureReport | None, report: ScheduleRe
         check != "baseline_drift_check"
         or figures is None
         or figures.exceeds
-        or report.rules.get("comparison") == "sagemaker-compat"
+        or report.rules.get("mode") == "sagemaker-compat"
     ):
         return NOT_REPRODUCED
     distance = "not defined" if figures.distance is None else number(figures.distance, 3)

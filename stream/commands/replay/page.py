@@ -22,7 +22,7 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
     """What was replayed, by which reading, and beside which reports; the last may be empty."""
 
     source: str
-    comparison: str
+    mode: str
     beside: str
     version: str
 

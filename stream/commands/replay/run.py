@@ -164,7 +164,7 @@ def _show(
     if request.html is not None:
         heading = Heading(
             source=request.captures,
-            comparison=config.rules.comparison,
+            mode=config.rules.mode,
             beside=request.beside,
             version=version("driftline"),
         )

@@ -26,7 +26,7 @@ from stream.commands.explain import judged_again
 from stream.testing.baselines import Values, baseline, normal, texts, window
 from tests.support.values import window_with_values
 
-COMPAT = Rules(comparison="sagemaker-compat")
+COMPAT = Rules(mode="sagemaker-compat")
 SPAN = WindowSpan(model="m", variant="A", start_ms=0, end_ms=60_000)
 NUMBERS = [float(value) for value in range(500)]
 TRAINING: dict[str, Values] = {

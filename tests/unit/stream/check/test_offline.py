@@ -186,14 +186,14 @@ def test_keys_that_are_not_read_are_named(tmp_path: Path) -> None:
 
 
 def test_rules_without_an_effect_on_the_checks_of_sagemaker_are_named(tmp_path: Path) -> None:
-    rules = {"comparison": "sagemaker-compat", "min_n": 5_000, "limit": 0.001}
+    rules = {"mode": "sagemaker-compat", "min_n": 5_000, "limit": 0.001}
     first, second = warned(tmp_path, rules=rules, model={"features": {"area": {"limit": 0.05}}})
-    assert first.startswith("rules.limit, rules.min_n: no effect on verdicts; rules.comparison")
+    assert first.startswith("rules.limit, rules.min_n: no effect on verdicts; rules.mode")
     assert second.startswith("models.m.features.area.limit: no effect on verdicts")
 
 
 def test_a_baseline_without_sketches_has_no_distance_of_sagemaker(tmp_path: Path) -> None:
-    rules = {"comparison": "sagemaker-compat"}
+    rules = {"mode": "sagemaker-compat"}
     assert warned(tmp_path, rules=rules) == []
     stored = next(tmp_path.rglob("baseline.msgpack"))
     baseline = Baseline.decode(stored.read_bytes())

@@ -32,7 +32,7 @@ def report(rules: Rules) -> WindowReport:
     return Judge("j", rules).report(span, BASE, profile, EpisodeState())
 
 
-COMPAT = report(Rules(comparison="sagemaker-compat"))
+COMPAT = report(Rules(mode="sagemaker-compat"))
 
 
 def explained(folder: Path, published: WindowReport) -> tuple[bool, str]:
@@ -76,7 +76,7 @@ def test_a_change_of_a_figure_is_detected(tmp_path: Path, fields: dict[str, floa
 
 def test_a_report_on_too_many_values_shows_what_needs_them_as_published(tmp_path: Path) -> None:
     with patch("detectors.decisions.judge.MOST_VALUE_BYTES", 16 * 299):
-        small = report(Rules(comparison="sagemaker-compat"))
+        small = report(Rules(mode="sagemaker-compat"))
     assert len(small.profile) < len(COMPAT.profile) / 2
     assert replace(small, profile=b"") == replace(COMPAT, profile=b"")
     matches, page = explained(tmp_path, small)

@@ -345,7 +345,7 @@ def test_an_endpoint_is_one_model(file: Path) -> None:
             "records of this source have no 'header'; valid: const, path, file",
         ),
         ("state: {path: .}", "state.path", "is a folder; expected a file"),
-        ("rules: 3", "rules", "expected a mapping, found 3; its keys: comparison, k"),
+        ("rules: 3", "rules", "expected a mapping, found 3; its keys: mode, k"),
         ("rules: {overwhelming_alpha: 1e-9}", "rules.overwhelming_alpha", "write 1.0e-9"),
         ("format: {type: sagemaker}", "format", "duplicate key; first given on line 3"),
     ],

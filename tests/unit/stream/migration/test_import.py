@@ -53,7 +53,7 @@ def test_a_schedule_with_its_definition_inside_becomes_a_configuration(tmp_path:
         "model": {"from": "const", "name": "churn"},
         "models": {"churn": {"baseline": "baseline/"}},
         "window": "5m",
-        "rules": {"comparison": "sagemaker-compat"},
+        "rules": {"mode": "sagemaker-compat"},
         "sinks": [
             {"type": "prometheus"},
             {"type": "jsonl", "path": "verdicts/", "schedule": "1h", "keep": "30d"},

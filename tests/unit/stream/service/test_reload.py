@@ -87,8 +87,8 @@ def test_what_changes_no_limit_is_the_same(folder: Path) -> None:
         (lambda data: data["sinks"][0].update(path="elsewhere"), ("sinks[0].path",)),
         (lambda data: data["models"].update(n=data["models"]["m"]), ("models.n",)),
         (
-            lambda data: data.update(rules={"comparison": "sagemaker-compat"}),
-            ("rules.comparison",),
+            lambda data: data.update(rules={"mode": "sagemaker-compat"}),
+            ("rules.mode",),
         ),
         (
             lambda data: data.update(rules={"limit": 0.3}, window="2m"),

@@ -18,7 +18,7 @@ from stream.testing.reports import calm, feature, violation
 HOUR_MS = 3_600_000
 FIRST_MS = 480_000 * HOUR_MS
 RULES: dict[str, float | int | str] = {
-    "comparison": "driftline",
+    "mode": "threshold",
     "min_n": 100,
     "type_match": 0.99,
     "domain_match": 0.99,
@@ -162,7 +162,7 @@ def test_models_and_variants_are_named_where_there_are_several() -> None:
     assert names_of(both) == ["flights/AllTraffic", "flights/<canary>"]
     other = compared([period_report(), period_report(1, model="prices")], [])
     assert names_of(other) == ["flights", "prices"]
-    heading = Heading(source="s", comparison="driftline", beside="", version="1")
+    heading = Heading(source="s", mode="threshold", beside="", version="1")
     assert "<td>flights/&lt;canary&gt;</td>" in page(heading, both)
     assert "<th>Model</th>" not in page(heading, both[:1])
 
@@ -177,7 +177,7 @@ def test_reports_of_two_schedules_are_told_apart_by_nothing_and_refused(tmp_path
 
 
 def test_in_the_compatible_reading_a_difference_is_not_explained_away() -> None:
-    report = period_report(rules={**RULES, "comparison": "sagemaker-compat"})
+    report = period_report(rules={**RULES, "mode": "sagemaker-compat"})
     runs = [run(1, found("amount", "data_type_check"))]
     assert only(compared([report], runs)[0]).reason.startswith("not explained")
 
@@ -225,7 +225,7 @@ def test_a_folder_without_reports_is_told(tmp_path: Path) -> None:
 def test_the_page_is_self_contained_and_escapes_what_it_shows(tmp_path: Path) -> None:
     name = "<script>alert(1)</script>"
     report = period_report(violations=(violation(name),))
-    heading = Heading(source="captures/", comparison="driftline", beside="reports/", version="1")
+    heading = Heading(source="captures/", mode="threshold", beside="reports/", version="1")
     text = page(heading, compared([report], [run(1)]))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -236,7 +236,7 @@ def test_the_page_is_self_contained_and_escapes_what_it_shows(tmp_path: Path) ->
 
 
 def test_a_period_without_a_report_of_one_system_has_no_common_verdict() -> None:
-    heading = Heading(source="captures/", comparison="driftline", beside="reports/", version="1")
+    heading = Heading(source="captures/", mode="threshold", beside="reports/", version="1")
     periods = compared([period_report(0), period_report(1), period_report(2)], [run(1), run(2)])
     assert [period.both_reported for period in periods] == [True, True, False]
     assert "in 2 of the 2 periods that both reported, of 3" in page(heading, periods)
@@ -244,6 +244,6 @@ def test_a_period_without_a_report_of_one_system_has_no_common_verdict() -> None
 
 def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    heading = Heading(source="captures/", comparison="driftline", beside="", version="1")
+    heading = Heading(source="captures/", mode="threshold", beside="", version="1")
     with pytest.raises(DataError, match="cannot be written"):
         write_page(tmp_path / "file" / "verdicts.html", heading, [])
