@@ -125,3 +125,17 @@ def beta_binomial_tail(k: int, n: int, a: float, b: float) -> float:
             break
         start, width = start + width, 2 * width
     return min(total, 1.0)
+
+
+def log_rising(a: Floats, x: Floats) -> Floats:
+    """``ln(a (a + 1) ... (a + x - 1))`` elementwise, for ``a > 0`` and ``x >= 0``; 0 for ``x = 0``.
+
+    ``x`` need not be whole: it is ``ln(gamma(a + x) / gamma(a))``.
+
+    >>> np.exp(log_rising(np.array([2.0]), np.array([3.0]))).round(9)
+    array([24.])
+    """
+    from scipy.special import gammaln
+
+    rising: Floats = gammaln(a + x) - gammaln(a)
+    return rising
