@@ -18,7 +18,7 @@ AGAIN = { [ $$? = 1 ] && [ $$(grep -c '::' .pytest_cache/v/cache/lastfailed) -le
     echo "FAILED IN THE FULL RUN, NOW ONCE MORE ALONE:" && grep '::' .pytest_cache/v/cache/lastfailed && \
     $(PYTEST) -v -n 0 --last-failed; }
 
-.PHONY: help test quick demo lint torture bench bench-join bench-scripts bench-pipeline lock audit sbom clean
+.PHONY: help test quick demo lint torture bench bench-join bench-detection bench-scripts bench-pipeline lock audit sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench: $(VENV)/installed  ## The core against the floor and its peers, five roun
 
 bench-join: $(VENV)/installed-dev  ## Labels joined with 10,000,000 waiting predictions: five minutes
 	@$(BIN)/python -m benchmarks.join
+
+bench-detection: $(VENV)/installed  ## False alarms, power and delay beside the peers: an hour (ROWS=quick: three minutes)
+	@$(BIN)/python -m benchmarks.detection --rows $(or $(ROWS),all)
 
 bench-scripts: $(VENV)/installed  ## Captures with and without a preprocessing script: half a minute
 	@$(BIN)/python -m benchmarks.preprocessing

@@ -1,0 +1,63 @@
+"""driftline on a stream of windows, through the judge that the service calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, NamedTuple
+
+from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.rules import Rules
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.profile import Profile
+from detectors.report import Signal
+from detectors.statistics.evidence.horizons import History, PastWindow
+from detectors.statistics.evidence.tallies import tally_layout
+from detectors.violation import Violation
+
+MINUTE_MS: Final = 60_000
+Mode = Literal["threshold", "evidence"]
+MODES: Final[tuple[Mode, ...]] = ("threshold",)
+
+
+def rules(mode: Mode, of_features: int = 1) -> Rules:
+    """The rules of a mode, with the budget of one of ``of_features`` features that share it."""
+    default = Rules()
+    return Rules(
+        alpha=default.alpha / of_features,
+        overwhelming_alpha=default.overwhelming_alpha / of_features,
+    )
+
+
+class JudgedWindow(NamedTuple):
+    """What driftline says of one window: its violations, and the signals that are sent."""
+
+    violations: tuple[Violation, ...]
+    signals: tuple[Signal, ...]
+
+
+class Stream:
+    """Windows of one model, judged one after another, each a minute after the one before."""
+
+    def __init__(self, baseline: Baseline, rules: Rules) -> None:
+        self._baseline = baseline
+        self._judge = Judge("bench", rules)
+        self._state = EpisodeState()
+        self._history = History()
+        self._windows = 0
+
+    def judge(self, profile: Profile) -> JudgedWindow:
+        """Judge the next window."""
+        start_ms = self._windows * MINUTE_MS
+        self._windows += 1
+        span = WindowSpan(model="m", variant="v", start_ms=start_ms, end_ms=start_ms + MINUTE_MS)
+        report = self._judge.report(span, self._baseline, profile, self._state, self._history)
+        if self._judge.remembers(report):
+            tallies = tally_layout(self._baseline).tallies(profile.counts)
+            self._history.add(PastWindow(span.start_ms, span.end_ms, tallies))
+        self._state, signals = self._judge.advance(self._state, report, self._baseline)
+        return JudgedWindow(report.violations, tuple(signals))
+
+    def judged(self, profiles: Iterable[Profile]) -> Iterator[JudgedWindow]:
+        """The verdicts on windows, in their order."""
+        return map(self.judge, profiles)
