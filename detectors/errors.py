@@ -33,6 +33,19 @@ class ProfileInvalid(DetectorError):
         super().__init__(f"profile: {reason}")
 
 
+class ConditionInvalid(DetectorError):
+    """A condition that cannot be read: the ``reason``.
+
+    ``name`` is the name in it that is unknown, if one is, and ``valid`` are the names in its place.
+    """
+
+    def __init__(self, reason: str, *, name: str = "", valid: tuple[str, ...] = ()) -> None:
+        self.reason = reason
+        self.name = name
+        self.valid = valid
+        super().__init__(f"condition: {reason}")
+
+
 class ErrorStateInvalid(DetectorError):
     """A state of error detectors that cannot be continued: the ``reason``."""
 

@@ -209,6 +209,10 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the job began anew, if it did after it had published reports (without its state, or with
     ``--from-start``): a time in UTC. Empty for the first generation.
     """
+    expected_rows: float | None = None
+    """The number of rows that windows at this hour of the week usually have; null as long as it is
+    not known, and where no condition asks for it.
+    """
 
 
 class SignalledFeature(msgspec.Struct, frozen=True, kw_only=True):

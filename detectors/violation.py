@@ -33,7 +33,8 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     check: ``data_type_check``, ``completeness_check``, ``baseline_drift_check``,
     ``missing_column_check``, ``extra_column_check`` or ``categorical_values_check`` of SageMaker
     Model Monitor; ``vanished_value_check``, ``non_negative_check`` or ``change_check`` of
-    driftline; or one of another distribution. About the quality of a model it is
+    driftline, ``condition_check`` of a condition in the configuration, whose ``feature`` may be
+    ``(rows)``; or one of another distribution. About the quality of a model it is
     ``model_quality_check``, whose ``feature`` is the metric, or ``error_change_check``, whose
     ``feature`` is ``(errors)``. ``value`` of ``statistic`` is compared with
     ``limit``; ``n`` is the number of rows that it was computed from.
@@ -45,8 +46,8 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     feature: str
-    """The feature; ``(columns)`` for a check of all columns together; for the quality of a model
-    the metric, or ``(errors)``.
+    """The feature; ``(columns)`` for a check of all columns together, ``(rows)`` for a condition
+    on the number of rows; for the quality of a model the metric, or ``(errors)``.
     """
     check: str
     """The name of the check."""

@@ -9,6 +9,8 @@ import msgspec
 
 from detectors.changes.base import Change
 from detectors.decisions.checks.base import CheckedWindow
+from detectors.decisions.condition_numbers import WindowNumbers
+from detectors.decisions.conditions import Verdict, verdict
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
@@ -38,6 +40,7 @@ class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``incomplete``: a gap or a change of layout lies in it. ``learning``: the model has no full
     baseline yet. ``too_narrow`` and ``too_wide``: records with too few or too many columns.
+    ``expected_rows``: the rows that such a window usually has, ``None`` if that is not known.
     ``notes`` are passed on to the report.
     """
 
@@ -51,6 +54,7 @@ class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
     too_narrow: int = 0
     too_wide: int = 0
     notes: tuple[str, ...] = ()
+    expected_rows: float | None = None
 
 
 class Judge:
@@ -102,6 +106,9 @@ class Judge:
         """
         window = self._checked(span, baseline, profile, by_sagemaker=self.rules.is_sagemaker)
         features, violations = self._judged(span, window, state)
+        conditions = self._conditions(span, window.rows, features, len(violations))
+        features = mark_violating(features, _features_of(conditions.violations))
+        violations += conditions.violations
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -111,7 +118,9 @@ class Judge:
             start_ms=span.start_ms,
             end_ms=span.end_ms,
             revision=span.revision,
-            state=self._state(span, window, violates=bool(violations)),
+            state=self._state(
+                span, window, violates=bool(violations), is_met=bool(conditions.violations)
+            ),
             rows=profile.rows,
             baseline=baseline.fingerprint,
             layout=profile.layout.fingerprint,
@@ -119,9 +128,10 @@ class Judge:
             features=features,
             violations=tuple(violations),
             rules=self._rules(window),
-            notes=(*span.notes, *self._notes(span, window)),
+            notes=(*span.notes, *self._notes(span, window), *conditions.notes),
             profile=profile.encode(with_values=self._publishes_values(profile)),
             generation=self.generation,
+            expected_rows=span.expected_rows,
         )
 
     def remembers(self, report: WindowReport) -> bool:
@@ -265,6 +275,20 @@ class Judge:
             violations += changed
         return features, violations
 
+    def _conditions(
+        self, span: WindowSpan, rows: int, features: tuple[FeatureReport, ...], violations: int
+    ) -> Verdict:
+        """What the conditions say of a window; nothing where its numbers are not those of all rows.
+
+        That is an incomplete window, and one while the baseline is learned.
+        """
+        if not self.rules.conditions or span.incomplete or span.learning:
+            return Verdict()
+        of_window = {"rows": rows, "expected_rows": span.expected_rows, "violations": violations}
+        numbers = WindowNumbers(of_window, {feature.name: feature for feature in features})
+        texts = self.rules.conditions
+        return verdict(texts, numbers, rows, expose_values=self.expose_values)
+
     def _rules(self, window: CheckedWindow) -> dict[str, float | int | str]:
         return {**rule_values(self.rules), "judged_features": _judged_features(window)}
 
@@ -277,7 +301,10 @@ class Judge:
         rows = window.rows + span.too_narrow + span.too_wide
         return [f"{counted(rows, 'row')}, fewer than the {self.rules.min_n:,} of rules.min_n"]
 
-    def _state(self, span: WindowSpan, window: CheckedWindow, *, violates: bool) -> State:
+    def _state(
+        self, span: WindowSpan, window: CheckedWindow, *, violates: bool, is_met: bool = False
+    ) -> State:
+        """The state of a window; ``is_met``: one of the conditions, which ask for no least rows."""
         if span.incomplete:
             return "incomplete"
         if span.learning:
@@ -286,7 +313,8 @@ class Judge:
         lost_inputs = window.pair.window.without_inputs and not window.pair.baseline.without_inputs
         if lost_inputs and own_reading:
             return "no inputs"
-        if window.rows + span.too_narrow + span.too_wide < self.rules.least_rows:
+        too_few = window.rows + span.too_narrow + span.too_wide < self.rules.least_rows
+        if too_few and not is_met:
             return "insufficient"
         return "violations" if violates else "ok"
 

@@ -24,6 +24,8 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Probability = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+ConditionText = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+"""A condition over the numbers of a report, see :mod:`detectors.decisions.conditions`."""
 Statistic = Annotated[str, msgspec.Meta(extra_json_schema={"enum": deciding_statistics()})]
 """The name of a distance that decides. Editors see the names; the configuration is checked against
 them after it is decoded, so that its errors are all of one kind."""
@@ -51,6 +53,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
       baseline.
     * ``vanished_n``: a value has vanished if it does not occur although more than this many were
       expected.
+    * ``conditions``: expressions over the numbers of a window's report, in the user's own words.
     """
 
     mode: Literal["evidence", "threshold", "sagemaker-compat"] = "threshold"
@@ -101,6 +104,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The share of negative values that a feature may have if it had none in the baseline."""
     vanished_n: Amount = 30.0
     """A value has vanished if it does not occur although more than this many were expected."""
+    conditions: Annotated[tuple[ConditionText, ...], msgspec.Meta(max_length=100)] = ()
+    """Conditions in one line each over the numbers of a window's report, as
+    ``outlier_share(prediction) > 0.05``: one that is met is a violation. They are not part of the
+    budget of false alarms. See ``docs/conditions.md``.
+    """
 
     @property
     def is_sagemaker(self) -> bool:
@@ -378,6 +386,10 @@ def required_share(threshold: float, share: float) -> float:
 
 
 def rule_values(rules: Rules) -> dict[str, float | int | str]:
-    """The rules as a report names them; those that are not set are left out."""
+    """The rules as a report names them; those that are not set are left out.
+
+    Conditions are one text, with one condition a line.
+    """
     values = msgspec.structs.asdict(rules)
+    values["conditions"] = "\n".join(rules.conditions) or None
     return {name: value for name, value in values.items() if value is not None}

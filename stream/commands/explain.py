@@ -132,6 +132,7 @@ def judged_again(
         end_ms=report.end_ms or 0,
         revision=report.revision,
         notes=report.notes,
+        expected_rows=report.expected_rows,
     )
     profile = Profile.decode(report.profile, baseline.layout)
     return judge.report(span, baseline.constrained(limits.constraints), profile, EpisodeState())
@@ -151,7 +152,10 @@ def _require_distances(report: WindowReport, limits: Limits) -> None:
 def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
     """The constraints of the baseline, and the rules and limits that the report shows."""
     known = {field.name for field in msgspec.structs.fields(Rules)}
-    shown = {name: value for name, value in report.rules.items() if name in known}
+    shown: dict[str, object] = {
+        name: value for name, value in report.rules.items() if name in known
+    }
+    shown["conditions"] = str(report.rules.get("conditions", "")).splitlines()
     own = {
         feature.name: FeatureRules(
             limit=feature.asked_limit, statistic=feature.deciding, enabled=feature.enabled

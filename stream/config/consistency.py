@@ -14,6 +14,7 @@ from detectors.profiles.layout import Feature
 from detectors.quality.error_detectors import error_detector_faults
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from sinks.s3 import S3
+from stream.config.conditions import column_faults, syntax_faults
 from stream.config.faults import mismatch, unknown_name
 from stream.config.label_keys import label_faults, quality_columns
 from stream.config.renamed_keys import duration_text
@@ -68,6 +69,7 @@ def baseline_faults(
         faults += _quality_numbers(config, name, baselines[name])
     if baselines.keys() == config.models.keys():
         faults += _format_columns(config, columns)
+        faults += column_faults(config.rules.conditions, columns, baselines)
     return faults
 
 
@@ -168,6 +170,7 @@ def _rules(config: Config) -> Faults:
     rules = config.rules
     if rules.k > rules.of:
         yield mismatch("rules.k", f"a number from 1 to rules.of ({rules.of})", str(rules.k))
+    yield from syntax_faults(rules.conditions)
     for path, name in _statistics(config):
         if name not in deciding_statistics():
             yield unknown_name(path, "statistic", name, deciding_statistics())

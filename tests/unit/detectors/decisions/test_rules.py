@@ -192,7 +192,7 @@ def test_a_report_names_the_rules_in_force_and_omits_unset_ones() -> None:
     named = rule_values(Rules(k=1))
     assert named["k"] == 1
     assert "limit" not in named
-    assert set(named) | {"limit"} == set(Rules.__struct_fields__)
+    assert set(named) | {"limit", "conditions"} == set(Rules.__struct_fields__)
 
 
 @pytest.mark.parametrize(
