@@ -39,6 +39,10 @@ def upper_quantile(alpha: float, dof: Floats) -> Floats:
     return np.where(np.isnan(dof), np.nan, quantiles)
 
 
+SQRT_HALF: Final = 0.7071067811865476
+FIRST_TERMS: Final = 64
+"""The number of terms of a tail that are added first; after that twice as many, and so on."""
+
 RANK_FACTOR: Final = 5.0
 """What the variance of a rank counts in ``1/m``: 4 where the distribution function is one half, and
 more since the errors of a sketch at distant numbers are independent, unlike those of a sample."""
@@ -101,30 +105,80 @@ def normal_quantile(p: Floats) -> Floats:
     return quantiles
 
 
+def two_sided_tails(z: Floats) -> Floats:
+    """``P(|Z| > |z|)`` for Z standard normal, elementwise.
+
+    >>> two_sided_tails(np.array([0.0, -1.959963984540054])).round(12)
+    array([1.  , 0.05])
+    """
+    from scipy.special import erfc
+
+    tails: Floats = erfc(np.abs(z) * SQRT_HALF)
+    return tails
+
+
 def beta_binomial_tail(k: int, n: int, a: float, b: float) -> float:
-    """``P(K >= k)`` for K of ``n`` draws with a probability that is Beta(a, b).
+    """``P(K >= k)`` for K of ``n`` draws with a probability that is Beta(a, b), a and b whole.
 
-    The terms from ``k`` on are added up to the point at which they no longer change the sum. 1 for
-    ``k <= 0``, 0 for ``k > n``.
+    1 for ``k <= 0``, 0 for ``k > n``. See :func:`beta_binomial_tails`.
 
-    >>> beta_binomial_tail(1, 1, 1.0, 3.0)
+    >>> round(beta_binomial_tail(1, 1, 1, 3), 12)
     0.25
     """
-    from scipy.special import betaln, gammaln
+    numbers = np.array([[k], [n], [a], [b]], np.float64)
+    return float(beta_binomial_tails(*numbers)[0])
 
-    if k <= 0 or k > n:
-        return float(k <= 0)
-    total, start, width = 0.0, k, 256
-    while start <= n:
-        j = np.arange(start, min(start + width, n + 1), dtype=np.float64)
-        choose = gammaln(n + 1.0) - gammaln(j + 1.0) - gammaln(n - j + 1.0)
-        terms = np.exp(choose + betaln(j + a, n - j + b) - betaln(a, b))
-        total += float(terms.sum())
-        falls = len(terms) < 2 or terms[-1] <= terms[-2]
-        if falls and terms[-1] * (n - j[-1]) <= total * 1e-12:
-            break
-        start, width = start + width, 2 * width
-    return min(total, 1.0)
+
+def beta_binomial_tails(k: Floats, n: Floats, a: Floats, b: Floats) -> Floats:
+    """``P(K >= k)`` for K of ``n`` draws with a probability that is Beta(a, b), elementwise.
+
+    Vectors of one length of whole numbers, ``a`` and ``b`` at least 1. 1 for ``k <= 0``, 0 for
+    ``k > n``.
+
+    In a random order of n new and a + b - 1 old values, K is the number of new ones before the
+    a-th old one (Wilks 1942): K >= k where the first ``k + a - 1`` hold fewer than a old ones. So
+    this is a tail of the hypergeometric law, of at most ``a`` terms; they are added from the
+    largest on, up to the point at which the rest changes no digit.
+
+    >>> beta_binomial_tails(*np.array([[1.0, 0.0], [1.0, 5.0], [1.0, 1.0], [3.0, 1.0]])).round(12)
+    array([0.25, 1.  ])
+    """
+    tails = (k <= 0.0).astype(np.float64)
+    inside = np.flatnonzero((k > 0.0) & (k <= n))
+    if len(inside):
+        k, n, a, b = k[inside], n[inside], a[inside], b[inside]
+        tails[inside] = _fewer_than(a, n, a + b - 1.0, k + a - 1.0)
+    return np.minimum(tails, 1.0)
+
+
+def _fewer_than(a: Floats, new: Floats, old: Floats, drawn: Floats) -> Floats:
+    """``P(X < a)`` for the number X of old ones among ``drawn`` of new and old ones."""
+    x = a - 1.0
+    last = _log_choose(old, x) + _log_choose(new, drawn - x) - _log_choose(new + old, drawn)
+    sums: Floats = np.exp(last)
+    going, width = np.flatnonzero(x > 0.0), FIRST_TERMS
+    while len(going):
+        of = (going, None)
+        at = np.maximum(x[of] - np.arange(width), 0.0)
+        room = np.maximum((new - drawn)[of] + at, 0.0)
+        ratios = at * room / ((old[of] - at + 1.0) * (drawn[of] - at + 1.0))
+        with np.errstate(divide="ignore"):
+            logs = last[of] + np.cumsum(np.log(ratios), axis=1)
+        terms = np.exp(logs)
+        sums[going] += terms.sum(axis=1)
+        last[going], x[going] = logs[:, -1], x[going] - width
+        rest = (terms[:, -1] * x[going] > sums[going] * 1e-12) | (ratios[:, -1] >= 1.0)
+        going = going[(x[going] > 0.0) & rest]
+        width *= 2
+    return sums
+
+
+def _log_choose(n: Floats, k: Floats) -> Floats:
+    """The logarithm of the number of ways to choose k of n."""
+    from scipy.special import gammaln
+
+    ways: Floats = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+    return ways
 
 
 def log_rising(a: Floats, x: Floats) -> Floats:

@@ -20,13 +20,18 @@ class Pooled:
     * ``before``: the tallies of the baseline.
     * ``factor``: ``float64[features]``, 1 for independent rows: a mean of n rows has the variance
       of a mean of ``n / factor`` independent ones.
+    * ``counts``: the counts of the newest window alone, ``int64[slots]``. Without them no feature
+      is tested for a spike.
     """
 
-    def __init__(self, layout: TallyLayout, sums: Ints, factor: Floats) -> None:
+    def __init__(
+        self, layout: TallyLayout, sums: Ints, factor: Floats, counts: Ints | None = None
+    ) -> None:
         self.layout = layout
         self.sums = sums
         self.before = layout.baseline
         self.factor = factor
+        self.counts = counts
 
     def after(self, name: str) -> Ints:
         """A tally of the windows, ``int64[horizons, features]``."""

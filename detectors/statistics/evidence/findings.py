@@ -15,8 +15,9 @@ from detectors.statistics.evidence.horizons import HORIZONS
 from detectors.statistics.evidence.likelihood_ratio import LikelihoodRatio
 from detectors.statistics.evidence.score_tests import ScoreTests
 from detectors.statistics.evidence.share_tests import ShareTests
+from detectors.statistics.evidence.spike import SpikeTest
 
-KINDS: Final[tuple[Tests, ...]] = (LikelihoodRatio(), ScoreTests(), ShareTests())
+KINDS: Final[tuple[Tests, ...]] = (LikelihoodRatio(), ScoreTests(), ShareTests(), SpikeTest())
 TESTS: Final = tuple(name for kind in KINDS for name in kind.names)
 """The names of all tests."""
 SUBJECT_OF: Final[dict[str, Subject]] = {
@@ -28,9 +29,10 @@ SUBJECT_OF: Final[dict[str, Subject]] = {
 }
 """What a test is about, where that is not the distribution of the values (``drift``)."""
 SUBJECTS: Final[tuple[Subject, ...]] = ("drift", "missing", "type", "invalid", "unseen")
-OF_DISTRIBUTION: Final = 0.7
-"""The part of a feature's budget for the tests of its distribution as a whole; the tests of shares
-have the rest. Equal parts within each."""
+OF_DISTRIBUTION: Final = 0.65
+"""The part of a feature's budget for the tests of its distribution as a whole."""
+OF_SPIKE: Final = 0.05
+"""The part for the test of a spike, which judges one horizon. The tests of shares have the rest."""
 
 
 def allowed_p_values(alpha: float) -> dict[str, float]:
@@ -39,10 +41,23 @@ def allowed_p_values(alpha: float) -> dict[str, float]:
     ``alpha`` is the chance of false evidence on the feature in one window. It is divided among the
     tests and the horizons (Bonferroni): whatever their dependence, the chance is at most ``alpha``.
     """
-    shares = ShareTests.names
-    of_share = alpha * (1.0 - OF_DISTRIBUTION) / len(shares) / len(HORIZONS)
-    of_others = alpha * OF_DISTRIBUTION / (len(TESTS) - len(shares)) / len(HORIZONS)
-    return {name: of_share if name in shares else of_others for name in TESTS}
+    shares, spike = ShareTests.names, SpikeTest.names
+    others = [name for name in TESTS if name not in (*shares, *spike)]
+    parts = (
+        (others, OF_DISTRIBUTION),
+        (shares, 1.0 - OF_DISTRIBUTION - OF_SPIKE),
+        (spike, OF_SPIKE),
+    )
+    return {
+        name: alpha * part / len(names) / horizons_of(name)
+        for names, part in parts
+        for name in names
+    }
+
+
+def horizons_of(test: str) -> int:
+    """The number of horizons that a test judges."""
+    return 1 if test in SpikeTest.names else len(HORIZONS)
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +93,7 @@ class _Results:
     def __init__(self, pooled: Pooled, judged: Judged) -> None:
         outcomes = [kind.outcome(pooled) for kind in KINDS]
         parts = allowed_p_values(1.0)
-        self._pooled = pooled
+        self._rows = pooled.after("rows")
         self._limit = judged.effect_limit
         self._p = np.concatenate([outcome.p_value for outcome in outcomes])
         self._effect = np.concatenate([outcome.effect for outcome in outcomes])
@@ -107,7 +122,7 @@ class _Results:
             subject=subject_of(TESTS[k]),
             test=TESTS[k],
             horizon=int(self._horizons[h]),
-            n=int(self._pooled.after("rows")[h, i]),
+            n=int(self._rows[h, i]),
             p_value=float(self._p[k, h, i]),
             allowed=float(self._allowed[k, i]),
             effect=float(self._effect[k, h, i]),

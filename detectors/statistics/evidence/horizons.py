@@ -54,5 +54,11 @@ class History:
         windows. Only the window alone, if the history does not lie before it.
         """
         past = [w.tallies for w in reversed(self._windows)] if self.continues(start_ms) else []
-        running = np.cumsum(np.stack([tallies, *past]), axis=0)
-        return running[[h - 1 for h in HORIZONS if h <= len(running)]]
+        lengths = [h for h in HORIZONS if h <= len(past) + 1]
+        sums = np.empty((len(lengths), len(tallies)), np.int64)
+        running, before = tallies.copy(), 1
+        for row, length in enumerate(lengths):
+            for earlier in past[before - 1 : length - 1]:
+                running += earlier
+            sums[row], before = running, length
+        return sums

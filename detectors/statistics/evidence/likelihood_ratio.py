@@ -70,8 +70,7 @@ class LikelihoodRatio:
 
     def _sums(self, pooled: Pooled, cells: Floats) -> Floats:
         """The sum over the cells of each feature, ``[horizons, features]``."""
-        starts = np.searchsorted(pooled.layout.cell_feature, np.arange(pooled.layout.features))
-        sums: Floats = np.add.reduceat(cells, starts, axis=1)
+        sums: Floats = np.add.reduceat(cells, pooled.layout.cell_starts, axis=1)
         return sums
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from detectors.statistics.evidence.base import Outcome, Pooled, unbiased_effect
 from detectors.statistics.evidence.scores import SCALE
 from detectors.statistics.evidence.tallies import SCORES
-from detectors.statistics.laws import upper_tails
+from detectors.statistics.laws import two_sided_tails
 
 
 class ScoreTests:
@@ -25,13 +25,13 @@ class ScoreTests:
     def outcome(self, pooled: Pooled) -> Outcome:
         layout = pooled.layout
         after = layout.several(pooled.sums, self.names) / SCALE
-        before = layout.several(pooled.before, self.names)[:, None, :] / SCALE
-        variance = np.stack([layout.variances[name] for name in self.names])[:, None, :]
+        before = layout.several(pooled.before, self.names)[:, None] / SCALE
         with np.errstate(invalid="ignore", divide="ignore"):
-            z = (after / pooled.n - before / pooled.m) / np.sqrt(variance * pooled.scale)
-        z = np.where(np.isfinite(z), z, 0.0)
+            gap = after / pooled.n - before / pooled.m
+            z = gap / np.sqrt(layout.variances[:, None] * pooled.scale)
+        z[~np.isfinite(z)] = 0.0
         return Outcome(
-            p_value=upper_tails(z * z, np.ones_like(z)),
+            p_value=two_sided_tails(z),
             effect=unbiased_effect(z * z, 1.0, pooled.scale),
             direction=np.sign(z),
         )

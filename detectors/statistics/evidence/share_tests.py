@@ -8,11 +8,14 @@ import numpy as np
 
 from detectors.arrays import Floats, Mask
 from detectors.statistics.evidence.base import Outcome, Pooled
-from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF
-from detectors.statistics.laws import beta_binomial_tail
+from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TOTALS
+from detectors.statistics.laws import beta_binomial_tails
 
 SCREEN: Final = 9.0
-"""The squared deviation from which on the exact tail is computed: below it no p-value is small."""
+"""The squared deviation from which on the exact tail is computed: below it no p-value is small, and
+1 stands for it."""
+WHOLE: Final = [TOTALS.index(TOTAL_OF[name]) for name in SHARES]
+"""The total of which each tested share is a part, by position."""
 
 
 class ShareTests:
@@ -21,7 +24,8 @@ class ShareTests:
     With j of m in the baseline, k of n in the window has a p-value of ``P(K >= k)``, K
     beta-binomial with Beta(j + 1, m - j). This is exact for values beyond the j outermost of the
     baseline, whatever their distribution, and on the safe side for any other share. With a
-    ``factor`` above 1, all four counts are divided by it.
+    ``factor`` above 1, all four counts are divided by it. A count that is less than three
+    deviations above its expectation is not tested: its p-value is 1, and its effect 0.
 
     The effect is ``(sqrt(k/n) - sqrt(j/m)) / sqrt(2)`` less what chance adds, 0 if negative.
     Source: Wilks 1942 for the law beyond order statistics.
@@ -30,36 +34,41 @@ class ShareTests:
     names: ClassVar[tuple[str, ...]] = SHARES
 
     def outcome(self, pooled: Pooled) -> Outcome:
-        layout = pooled.layout
-        totals = [TOTAL_OF[name] for name in self.names]
+        layout, factor = pooled.layout, pooled.factor
         k = layout.several(pooled.sums, self.names).astype(np.float64)
-        n = layout.several(pooled.sums, totals).astype(np.float64)
-        j = layout.several(pooled.before, self.names)[:, None, :].astype(np.float64)
-        m = layout.several(pooled.before, totals)[:, None, :].astype(np.float64)
-        p_value = np.ones_like(k)
-        for t, h, i in np.argwhere(_suspect(k, n, j, m, pooled.factor)):
-            counts = (k[t, h, i], n[t, h, i], j[t, 0, i], m[t, 0, i])
-            p_value[t, h, i] = _tail(*counts, factor=pooled.factor[i])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rise = np.sqrt(k / n) - np.sqrt(j / m)
-            bias = pooled.factor * (1.0 / n + 1.0 / m) / 4.0
-            effect = np.sqrt(np.maximum(np.maximum(rise, 0.0) ** 2 - bias, 0.0) / 2.0)
-        return Outcome(
-            p_value=p_value,
-            effect=np.where(np.isfinite(effect), effect, 0.0),
-            direction=np.sign(np.where(np.isfinite(rise), rise, 0.0)),
-        )
+        n = layout.several(pooled.sums, TOTALS).astype(np.float64)[WHOLE]
+        j = layout.several(pooled.before, self.names)[:, None].astype(np.float64)
+        m = layout.several(pooled.before, TOTALS)[:, None].astype(np.float64)[WHOLE]
+        p_value, effect, direction = np.ones_like(k), np.zeros_like(k), np.zeros_like(k)
+        found = np.nonzero(rise_is_suspect(k, n, j, m, factor, SCREEN))
+        test, _, feature = found
+        counts = (k[found], n[found], j[test, 0, feature], m[test, 0, feature])
+        p_value[found] = risen(*counts, factor[feature])
+        effect[found] = effect_of_rise(*counts, factor[feature])
+        direction[found] = 1.0
+        return Outcome(p_value=p_value, effect=effect, direction=direction)
 
 
-def _suspect(k: Floats, n: Floats, j: Floats, m: Floats, factor: Floats) -> Mask:
-    """Where the count is so much larger than expected that its p-value may be small."""
+def rise_is_suspect(
+    k: Floats, n: Floats, j: Floats, m: Floats, factor: Floats, screen: float
+) -> Mask:
+    """Where k of n after j of m exceeds its expectation by ``sqrt(screen)`` deviations."""
     share = (j + 1.0) / (m + 1.0)
-    variance = n * share * (1.0 - share) * (1.0 + n / (m + 1.0)) * factor
     excess = k - n * share
-    suspect: Mask = (excess > 0.0) & (excess * excess > SCREEN * variance) & (m > 0)
+    variance = n * (share * (1.0 - share) * (1.0 + n / (m + 1.0)) * factor)
+    suspect: Mask = (excess > 0.0) & (excess * excess > screen * variance) & (m > 0.0)
     return suspect
 
 
-def _tail(k: float, n: float, j: float, m: float, factor: float) -> float:
-    k, n, j, m = (round(count / factor) for count in (k, n, j, m))
-    return beta_binomial_tail(min(k, n), n, j + 1.0, max(m - j, 1.0))
+def risen(k: Floats, n: Floats, j: Floats, m: Floats, factor: Floats) -> Floats:
+    """The p-values of k of n after j of m, elementwise; each count is divided by ``factor``."""
+    k, n, j, m = (np.rint(count / factor) for count in (k, n, j, m))
+    return beta_binomial_tails(np.minimum(k, n), n, j + 1.0, np.maximum(m - j, 1.0))
+
+
+def effect_of_rise(k: Floats, n: Floats, j: Floats, m: Floats, factor: Floats) -> Floats:
+    """The effect of k of n after j of m, elementwise, for ``n`` and ``m`` above 0."""
+    rise = np.maximum(np.sqrt(k / n) - np.sqrt(j / m), 0.0)
+    bias = factor * (1.0 / n + 1.0 / m) / 4.0
+    effect: Floats = np.sqrt(np.maximum(rise * rise - bias, 0.0) / 2.0)
+    return effect

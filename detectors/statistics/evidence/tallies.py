@@ -11,6 +11,7 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import HEAD, MISSING, NEG_INF, TAIL, Feature
+from detectors.statistics.evidence.neighbourhoods import Neighbourhoods, neighbourhoods
 from detectors.statistics.evidence.scores import scores_of
 from detectors.statistics.measures import FITTING, TYPES
 
@@ -71,17 +72,34 @@ class TallyLayout:
         return tallies[..., start : start + self.features]
 
     def several(self, tallies: Ints, names: Sequence[str]) -> Ints:
-        """Several kinds of tallies: of ``tallies[..., size]`` a copy ``[names, ..., features]``."""
-        return np.stack([self.named(tallies, name) for name in names])
+        """Several kinds of tallies that follow each other in :data:`NAMES`.
+
+        Of ``tallies[..., size]`` the part ``[names, ..., features]``.
+        """
+        start = NAMES.index(names[0])
+        kinds = tallies[..., : self.first_cell].reshape(
+            *tallies.shape[:-1], len(NAMES), self.features
+        )
+        return np.moveaxis(kinds[..., start : start + len(names), :], -2, 0)
 
     def cells(self, tallies: Ints) -> Ints:
         """The cells of ``tallies[..., size]``."""
         return tallies[..., self.first_cell :]
 
     @cached_property
-    def variances(self) -> dict[str, Floats]:
-        """The variance of each of :data:`SCORES` in the baseline, of each feature; NaN for text."""
-        return {name: variance for name, (_, variance) in self._scores.items()}
+    def cell_starts(self) -> Ints:
+        """The first cell of each feature; each has at least one."""
+        return np.searchsorted(self.cell_feature, np.arange(self.features)).astype(np.int64)
+
+    @cached_property
+    def fine(self) -> Neighbourhoods:
+        """The fine bins of the numeric features of many values."""
+        return neighbourhoods(self.layout, self._counts)
+
+    @cached_property
+    def variances(self) -> Floats:
+        """The variances of the baseline's scores, ``[scores, features]``; NaN for text."""
+        return np.array([self._scores[name][1] for name in SCORES])
 
     @cached_property
     def _scores(self) -> dict[str, tuple[list[Ints], Floats]]:
