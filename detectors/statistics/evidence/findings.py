@@ -110,7 +110,7 @@ class _Results:
     def strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, Finding]]:
         """The strongest finding of each feature on a subject; ``always``: also if it fails."""
         tests = [k for k, test in enumerate(TESTS) if subject_of(test) == subject]
-        rank = self._rank[tests].reshape(-1, self._rank.shape[2])
+        rank = np.concatenate(self._rank[tests])
         best = np.argmin(rank, axis=0)
         speaks = self._holds[tests].any(axis=(0, 1)) | always
         for i in np.flatnonzero(speaks).tolist():

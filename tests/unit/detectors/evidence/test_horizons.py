@@ -1,0 +1,48 @@
+"""Horizons against sums by brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, History, PastWindow
+
+
+def filled(count: int, seed: int = 1) -> tuple[History, list[np.ndarray]]:
+    tallies = list(np.random.default_rng(seed).integers(-99, 99, (count, 5)))
+    history = History()
+    for k, own in enumerate(tallies):
+        history.add(PastWindow(10 * k, 10 * k + 10, own))
+    return history, tallies
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 5, 11, 62, 63, 64, 200])
+def test_each_row_is_the_sum_of_the_newest_windows(count: int) -> None:
+    history, past = filled(count)
+    own = np.arange(5)
+    sums = history.sums(10 * count, own)
+    newest_first = [own, *reversed(past)]
+    expected = [sum(newest_first[:h]) for h in HORIZONS if h <= min(count, LONGEST - 1) + 1]
+    np.testing.assert_array_equal(sums, np.array(expected))
+
+
+def test_the_window_and_the_past_are_left_as_they_are() -> None:
+    history, past = filled(10)
+    own, before = np.arange(5), [tallies.copy() for tallies in past]
+    history.sums(100, own)
+    np.testing.assert_array_equal(own, np.arange(5))
+    for window, tallies in zip(history.windows(), before, strict=True):
+        np.testing.assert_array_equal(window.tallies, tallies)
+
+
+def test_a_window_that_overlaps_the_past_is_judged_alone_and_not_added() -> None:
+    history, _ = filled(5)
+    own = np.ones(5, np.int64)
+    np.testing.assert_array_equal(history.sums(45, own), own[None])
+    history.add(PastWindow(45, 55, own))
+    assert len(history) == 5
+
+
+def test_gaps_in_time_do_not_matter() -> None:
+    history, past = filled(3)
+    np.testing.assert_array_equal(history.sums(9_999, past[0])[1], past[0] + past[2])
