@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors.finding import Finding
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
@@ -12,7 +13,6 @@ from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.findings import (
     SUBJECTS,
     TESTS,
-    Finding,
     Judged,
     allowed_p_values,
     findings,
