@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
+
+
+BUSY_MS: Final = 2_000
+"""The time that a busy reader may take between two reports."""
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +106,19 @@ def is_idle(partition: PartitionState, now_ms: int, idle_ms: int) -> bool:
         return False
     quiet_for_ms = partition.reported_ms - partition.quiet_ms
     return quiet_for_ms >= idle_ms and now_ms - partition.reported_ms <= idle_ms // 2
+
+
+def longest_break_ms(idle_ms: int) -> int:
+    """Return how far two reports that there is nothing to read may be apart, to count as one.
+
+    Half of ``idle_ms``: an outage of the source breaks them, since producers that waited for it too
+    may not have sent their events yet. Two seconds at least, which a busy reader may take, but not
+    more than ``idle_ms``.
+
+    >>> longest_break_ms(60_000), longest_break_ms(3_000), longest_break_ms(1_000)
+    (30000, 2000, 1000)
+    """
+    return min(idle_ms, max(idle_ms // 2, BUSY_MS))
 
 
 def watermark(

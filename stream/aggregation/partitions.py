@@ -13,7 +13,14 @@ from stream.aggregation.lineage import await_parents, end, expire
 from stream.aggregation.state import IncompleteSpan, LogState
 from stream.dedupe.index import RememberedIds
 from stream.errors import GapFound
-from stream.event_time import JobSettings, PartitionState, is_idle, retained_from, watermark
+from stream.event_time import (
+    JobSettings,
+    PartitionState,
+    is_idle,
+    longest_break_ms,
+    retained_from,
+    watermark,
+)
 from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position, position_text
 
 
@@ -179,9 +186,9 @@ class Partitions:
     def _quiet_since(self, partition: PartitionState, cover: CoveredRange) -> int | None:
         """Return the time since which readers report that there is nothing to date.
 
-        Two reports are connected only if they are at most half of ``idle`` apart: reports from
-        before and after an outage do not add up, since producers may have waited for it too.
-        ``None`` if the range has a dated record and more follows.
+        Reports from before and after an outage do not add up, see
+        :func:`~stream.event_time.longest_break_ms`. ``None`` if the range has a dated record and
+        more follows.
         """
         now_ms = self._state.now_ms
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
@@ -190,7 +197,7 @@ class Partitions:
         unbroken = (
             now_ms is not None
             and partition.reported_ms is not None
-            and now_ms - partition.reported_ms <= self._settings.idle_ms // 2
+            and now_ms - partition.reported_ms <= longest_break_ms(self._settings.idle_ms)
         )
         return partition.quiet_ms if unbroken and partition.quiet_ms is not None else now_ms
 
