@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-
 BUSY_MS: Final = 2_000
 """The time that a busy reader may take between two reports."""
 
