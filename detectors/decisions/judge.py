@@ -10,7 +10,7 @@ import msgspec
 from detectors.changes.base import Change
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.condition_numbers import WindowNumbers
-from detectors.decisions.conditions import Verdict, verdict
+from detectors.decisions.conditions import Verdict, expects_rows, verdict
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
@@ -81,6 +81,8 @@ class Judge:
         self.expose_values = expose_values
         self._features = features or {}
         self._series = SeriesWatch(changes or {})
+        self.expects_rows = expects_rows(rules.conditions)
+        """Whether a condition asks for the number of rows that are expected in a window."""
 
     def limits(self, model: str, constraints: Constraints) -> Limits:
         """The limits of a model whose baseline has these constraints."""

@@ -15,6 +15,7 @@ from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PaneId, PaneStore
+from stream.aggregation.row_expectation import expectation, forget, learn
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output, WidthMismatches
@@ -208,6 +209,7 @@ class WindowCloser:
             for (length, end), revision in state.reported.items()
             if end > bound
         }
+        forget(state, bound)
 
     def _drop(self, key: ModelKey, start_ms: int) -> None:
         self._starts[key].discard(start_ms)
@@ -245,6 +247,8 @@ class WindowCloser:
         span = self._span(key, end_ms, revision, early)
         report = self._judge.report(span, baseline, profile, state.episodes)
         state.reported[window] = revision
+        if self._judge.expects_rows:
+            learn(state, report)
         if revision or not self._is_newest(state, report):
             return [report]
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
@@ -286,7 +290,15 @@ class WindowCloser:
             too_narrow=mismatches.too_narrow,
             too_wide=mismatches.too_wide,
             notes=tuple(notes),
+            expected_rows=self._expected_rows(key, start_ms, end_ms, revision),
         )
+
+    def _expected_rows(
+        self, key: ModelKey, start_ms: int, end_ms: int, revision: int
+    ) -> float | None:
+        if not self._judge.expects_rows:
+            return None
+        return expectation(self._state.key_state(key), start_ms, end_ms, revision)
 
     def _sum_width_mismatches(self, key: ModelKey, end_ms: int) -> WidthMismatches:
         counted = self._state.key_state(key).width_mismatches

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.traffic import Traffic
 from detectors.quality.error_change import ErrorChange
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Ledger
@@ -69,7 +70,9 @@ class KeyState(msgspec.Struct):
     ``active_until_ms`` it is settled which times had events and which were silent; ``None`` for a
     model that is no longer monitored. ``silent_ms`` is the start of a silence that continues.
     ``periods`` are those of the schedules that are not finished, by length and start, and
-    ``newest_periods`` the start of the newest one with events, by length.
+    ``newest_periods`` the start of the newest one with events, by length. ``traffic`` is what is
+    remembered of the numbers of rows, and ``expected_rows`` those that were expected in windows
+    that may be reported again, by length and end; both are empty unless a condition asks for them.
     """
 
     reported: dict[tuple[int, int], int] = {}
@@ -82,6 +85,8 @@ class KeyState(msgspec.Struct):
     episodes: EpisodeState = EpisodeState()
     periods: dict[tuple[int, int], PeriodState] = {}
     newest_periods: dict[int, int] = {}
+    traffic: Traffic = Traffic()
+    expected_rows: dict[tuple[int, int], float] = {}
 
 
 class ModelState(msgspec.Struct):

@@ -44,12 +44,13 @@ class Job:
     panes: MemoryPanes = field(default_factory=MemoryPanes)
     periods: MemoryPeriods = field(default_factory=MemoryPeriods)
     assigned: dict[str, Assign] = field(default_factory=dict)
+    rules: Rules = field(default_factory=lambda: Rules(min_n=1))
 
     def __post_init__(self) -> None:
         self.aggregator = Aggregator(
             settings=self.settings,
             baselines={"m": baseline(LAYOUT)},
-            judge=Judge("j", Rules(min_n=1)),
+            judge=Judge("j", self.rules),
             state=self.state,
             panes=self.panes,
             periods=self.periods,
@@ -128,6 +129,7 @@ class Job:
             state=JobState.decode(self.state.encode()),
             panes=self.panes,
             periods=self.periods,
+            rules=self.rules,
         )
         job.assigned = {assign.partition: assign for assign in job.aggregator.resume()}
         return job
