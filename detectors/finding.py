@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from math import inf, log
+from typing import Final, Literal
 
 import msgspec
 
@@ -10,6 +11,9 @@ Subject = Literal["drift", "missing", "type", "invalid", "unseen"]
 """What a test is about: the distribution of the values, or the share of missing ones, of those of
 another type, of NaN and infinite ones, of those that the baseline does not have.
 """
+
+SMALLEST: Final = 1e-300
+"""A p-value below this one counts as this."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,3 +47,36 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def spent(self) -> float:
         """The p-value as a share of what the test was allowed; 1 or less is evidence."""
         return self.p_value / self.allowed
+
+    @property
+    def nearness(self) -> float:
+        """The smaller of the digits of the p-value over those allowed, and of effect over limit."""
+        digits = log(max(self.p_value, SMALLEST)) / log(self.allowed)
+        sizes = self.effect / self.effect_limit if self.effect_limit else inf
+        return min(digits, sizes)
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tests of one feature found in a window, and what they were allowed to spend."""
+
+    budget: float
+    """The chance of false evidence that the feature may spend in this window; all its tests and
+    horizons share it.
+    """
+    spent: float | None
+    """The smallest p-value of ``findings`` as a share of what its test was allowed: up to 1 is
+    evidence, provided that the effect is large enough. Null if nothing was tested.
+    """
+    findings: tuple[Finding, ...] = ()
+    """The strongest finding on the distribution of the values, also if it is no evidence; and on
+    other subjects those that hold.
+    """
+    lingers: bool = False
+    """Whether a drift of the open episode is still there: at half of the effect limit, over as many
+    windows as it was found with.
+    """
+
+    @property
+    def nearness(self) -> float:
+        """How near the findings are to a violation: 1 at it, more beyond; 0 if there are none."""
+        return max((each.nearness for each in self.findings), default=0.0)

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from detectors.finding import Evidence
 from detectors.p_values import nearness
 from detectors.quality_report import QualityEvidence
 from detectors.violation import Violation
@@ -142,12 +143,20 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     ``constraints.json`` is ``Disabled``.
     """
 
+    evidence: Evidence | None = None
+    """What the tests of the feature found, and what they were allowed; null unless ``rules.mode``
+    is ``evidence``.
+    """
+
     @property
     def nearness(self) -> float:
-        """How near the deciding statistic is to its limit: 1 at it, more beyond; 0 if undefined.
+        """How near the feature is to a violation: 1 at it, more beyond; 0 if undefined.
 
-        See :func:`detectors.p_values.nearness`.
+        By its evidence if there is any, else by its deciding statistic; see
+        :func:`detectors.p_values.nearness`.
         """
+        if self.evidence is not None:
+            return self.evidence.nearness
         if self.value is None or self.limit is None:
             return 0.0
         return nearness(self.deciding, self.value, self.limit)
@@ -205,6 +214,10 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     """The encoded counts, in base64 in JSON; ``driftline explain`` recomputes each number from
     them.
     """
+    pooled: bytes = b""
+    """The tallies of several windows together from which findings of violations were computed,
+    encoded, in base64 in JSON; empty if no violation has such a finding.
+    """
     generation: str = ""
     """When the job began anew, if it did after it had published reports (without its state, or with
     ``--from-start``): a time in UTC. Empty for the first generation.
@@ -232,6 +245,8 @@ class SignalledFeature(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of the window."""
     baseline: Figures | None
     """The numbers of the baseline."""
+    evidence: Evidence | None = None
+    """What its tests found; null unless ``rules.mode`` is ``evidence``."""
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from detectors.finding import Finding
+
 
 class BinShift(msgspec.Struct, frozen=True, kw_only=True):
     """One bin or value with a changed share.
@@ -72,3 +74,5 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """The likely cause; empty if none is known."""
     moved: tuple[BinShift, ...] = ()
     """The bins or values that moved most."""
+    finding: Finding | None = None
+    """The test that is the evidence; null unless ``rules.mode`` is ``evidence``."""

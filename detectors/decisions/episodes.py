@@ -10,6 +10,7 @@ import msgspec
 
 from detectors.changes.level_change import LevelChange
 from detectors.decisions.catalogue import size_of
+from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.rules import Rules
 from detectors.report import (
     SIGNAL_VERSION,
@@ -20,6 +21,7 @@ from detectors.report import (
     SignalledFeature,
     WindowReport,
 )
+from detectors.statistics.evidence.horizons import LONGEST
 from detectors.violation import Violation
 
 MAX_WINDOWS: Final = 5_000
@@ -68,7 +70,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     is the end of the window of the last signal, ``reasons`` are the violations that it named, and
     ``report`` is the id of its report (empty in states of 0.1.0). ``returned``: it had recovered
     and came back within its cool-down. ``last_violation_ms`` is the end of the last window in which
-    one of its features violated (0 in states of 0.1.0).
+    one of its features violated (0 in states of 0.1.0). ``last_worsened_ms`` is the end of the
+    window of the last ``worsened``.
     """
 
     id: str
@@ -81,6 +84,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     report: str = ""
     returned: bool = False
     last_violation_ms: int = 0
+    last_worsened_ms: int | None = None
 
     @property
     def worst_first(self) -> list[str]:
@@ -99,7 +103,8 @@ class EpisodeState(msgspec.Struct, frozen=True):
     ``windows``: the recent ones. ``open``: the open episode. ``series``: the values of the change
     detectors, by series, and ``changed``: the changes of series that last. ``signalled``: the end
     of the window in which a feature was last signalled, by feature, while its cool-down lasts.
-    ``recovered``: the last episode that has recovered, while its cool-down lasts.
+    ``recovered``: the last episode that has recovered, while its cool-down lasts. ``memory``: what
+    evidence must know of the features.
     """
 
     windows: tuple[JudgedWindow, ...] = ()
@@ -108,6 +113,7 @@ class EpisodeState(msgspec.Struct, frozen=True):
     changed: dict[str, LevelChange] = {}
     recovered: Episode | None = None
     signalled: dict[str, int] = msgspec.field(name="told", default_factory=dict)
+    memory: Memory = Memory()
 
 
 def advance(
@@ -119,18 +125,47 @@ def advance(
     with enough rows, and revision 0 count; all others change nothing.
     """
     judged = report.state in ("ok", "violations") or (
-        report.state == "no inputs" and report.rows >= rules.min_n
+        report.state == "no inputs" and report.rows >= rules.least_rows
     )
     if not judged or report.revision or report.end_ms is None:
         return state, []
     generation = [report.generation] if report.generation else []
     origin = ("episode", report.start_ms, report.baseline, *generation)
-    state, signals = after_window(state, report, rules, origin)
+    lingering = [each.name for each in report.features if each.evidence and each.evidence.lingers]
+    before = state.open
+    state, signals = after_window(state, report, rules, origin, lingering)
+    if rules.by_evidence:
+        state = msgspec.structs.replace(state, memory=_remembered(state, before, report, signals))
     return state, [_with_figures(signal, report) for signal in signals]
 
 
+def _remembered(
+    state: EpisodeState, before: Episode | None, report: WindowReport, signals: Sequence[Signal]
+) -> Memory:
+    """The memory of the features after a window, ``before`` which an episode was open.
+
+    Those that have left it are judged by the windows from now on. Those in it are judged over at
+    most as many windows as the shortest horizon at which they joined or were signalled.
+    """
+    inside = set() if state.open is None else set(state.open.features)
+    left = set() if before is None else set(before.features) - inside
+    known = state.memory.horizons
+    found = {name: known.get(name, LONGEST) for name in inside}
+    new = inside - known.keys() | {name for signal in signals for name in signal.features}
+    for violation in report.violations:
+        if violation.feature in inside & new and violation.finding is not None:
+            horizon = min(found[violation.feature], violation.finding.horizon)
+            found[violation.feature] = horizon
+    since = {name: since for name, since in state.memory.since.items() if name not in inside}
+    return Memory(since=since | dict.fromkeys(left, _end_ms(report)), horizons=found)
+
+
 def after_window(
-    state: EpisodeState, report: Judged, rules: Rules, origin: Sequence[object]
+    state: EpisodeState,
+    report: Judged,
+    rules: Rules,
+    origin: Sequence[object],
+    lingering: Iterable[str] = (),
 ) -> tuple[EpisodeState, list[Signal]]:
     """The state after a judged window that is newer than all before, and the signal it raises.
 
@@ -153,8 +188,13 @@ def after_window(
 
     The cool-down is ``cooldown``, and at least as long as ``of`` windows. Each gives one signal, at
     most one per window.
+
+    In the mode ``evidence`` every finding is overwhelming, and a feature also stays in the episode
+    for as long as it is among those ``lingering``. Nothing is signalled twice within a cool-down: a
+    feature that is confirmed again continues its episode in silence whatever its size, and an
+    episode sends one ``worsened`` a cool-down, however many features it spreads over.
     """
-    violating = tuple(sorted({violation.feature for violation in report.violations}))
+    violating = tuple(sorted({*lingering, *(violation.feature for violation in report.violations)}))
     window = JudgedWindow(report.start_ms, _end_ms(report), violating)
     windows = (*state.windows, window)[-MAX_WINDOWS:]
     needed = max(rules.of, rules.k)
@@ -163,11 +203,11 @@ def after_window(
         windows = tuple(window for window in windows if window.start_ms >= separate[-1].start_ms)
     state = _forget_old(msgspec.structs.replace(state, windows=windows), report, rules)
     confirmed = _confirmed(separate[: rules.of], report.violations, rules.k)
-    state = _continued_if_returned(state, report, confirmed)
+    state = _continued_if_returned(state, report, confirmed, rules)
     if state.open is not None:
         return _continue(state, state.open, report, confirmed, separate[: rules.k], rules)
     is_back = state.recovered is not None and not set(confirmed).isdisjoint(state.recovered.ever)
-    if not is_back and not _worth_a_signal(state, report, confirmed):
+    if not is_back and not _worth_a_signal(state, report, confirmed, rules):
         return state, []
     return _open(state, report, confirmed, separate, origin)
 
@@ -209,14 +249,14 @@ def _cooldown_ms(report: Judged, rules: Rules) -> int:
 
 
 def _continued_if_returned(
-    state: EpisodeState, report: Judged, confirmed: Sequence[str]
+    state: EpisodeState, report: Judged, confirmed: Sequence[str], rules: Rules
 ) -> EpisodeState:
     """The state with the recovered episode open again if its features are back, not stronger."""
     episode = state.recovered
     if state.open is not None or episode is None:
         return state
     back = tuple(name for name in confirmed if name in episode.ever)
-    if not back or _is_stronger(episode, report, back):
+    if not back or (not rules.by_evidence and _is_stronger(episode, report, back)):
         return state
     episode = msgspec.structs.replace(episode, features=back, returned=True)
     return msgspec.structs.replace(state, open=episode, recovered=None)
@@ -231,9 +271,16 @@ def _is_stronger(episode: Episode, report: Judged, features: Sequence[str]) -> b
     )
 
 
-def _worth_a_signal(state: EpisodeState, report: Judged, features: Iterable[str]) -> set[str]:
-    """The features that may be signalled: outside of their cool-down, or overwhelming now."""
-    overwhelming = {violation.feature for violation in report.violations if violation.overwhelming}
+def _worth_a_signal(
+    state: EpisodeState, report: Judged, features: Iterable[str], rules: Rules
+) -> set[str]:
+    """The features that may be signalled: outside of their cool-down, or overwhelming now.
+
+    Evidence is always overwhelming, and so it does not end a cool-down.
+    """
+    overwhelming: set[str] = set()
+    if not rules.by_evidence:
+        overwhelming = {each.feature for each in report.violations if each.overwhelming}
     return {name for name in features if name in overwhelming or name not in state.signalled}
 
 
@@ -269,21 +316,41 @@ def _continue(
     staying = _staying(episode, report, recent, rules)
     if not staying:
         return _recover(state, episode, report)
-    joined = _worth_a_signal(state, report, set(confirmed) - staying)
+    joined = _worth_a_signal(state, report, set(confirmed) - staying, rules)
+    if rules.by_evidence:
+        staying |= set(confirmed)
     features = tuple(sorted(staying | joined))
     episode = msgspec.structs.replace(
         episode,
         features=tuple(sorted(staying)),
+        ever=tuple(sorted({*episode.ever, *staying})),
         last_violation_ms=_last_violation_ms(episode, report),
     )
     still_confirmed = staying & set(confirmed)
-    overlaps_last = report.start_ms < episode.last_signal_ms
-    if not overlaps_last and (joined or _has_grown(episode, report, still_confirmed)):
-        return _signal(state, episode, "worsened", report, features)
+    worse = joined or _has_grown(episode, report, still_confirmed)
+    if worse and _may_worsen(episode, report, rules):
+        return _worsened(state, episode, report, features)
     silent_ms = _end_ms(report) - episode.last_signal_ms
     if silent_ms >= _cooldown_ms(report, rules) and still_confirmed:
         return _signal(state, episode, "reminder", report, features)
     return msgspec.structs.replace(state, open=episode), []
+
+
+def _may_worsen(episode: Episode, report: Judged, rules: Rules) -> bool:
+    """Whether the window does not overlap the last signal; by evidence, once a cool-down."""
+    if report.start_ms < episode.last_signal_ms:
+        return False
+    last_ms = episode.last_worsened_ms
+    if not rules.by_evidence or last_ms is None:
+        return True
+    return _end_ms(report) - last_ms >= _cooldown_ms(report, rules)
+
+
+def _worsened(
+    state: EpisodeState, episode: Episode, report: Judged, features: tuple[str, ...]
+) -> tuple[EpisodeState, list[Signal]]:
+    episode = msgspec.structs.replace(episode, last_worsened_ms=_end_ms(report))
+    return _signal(state, episode, "worsened", report, features)
 
 
 def _staying(
@@ -394,6 +461,7 @@ def _signalled(feature: FeatureReport) -> SignalledFeature:
         limit=feature.limit,
         window=Figures(**shared),
         baseline=feature.baseline,
+        evidence=feature.evidence,
     )
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from msgspec import structs
 
 from detectors.arrays import Floats
+from detectors.decisions.evidence.window_evidence import WindowEvidence
 from detectors.decisions.rules import Ruling
+from detectors.finding import Evidence
 from detectors.profiles.baseline import Constraints
 from detectors.profiles.layout import Feature
 from detectors.report import FeatureReport, Figures, SagemakerFigures, Verdict
@@ -38,11 +40,13 @@ def feature_reports(
     violating: set[str],
     constraints: Constraints,
     sagemaker: Sequence[SagemakerFigures | None] = (),
+    evidence: WindowEvidence | None = None,
 ) -> tuple[FeatureReport, ...]:
     """The report of each feature in the order of the layout.
 
     ``violating`` names those with a violation; ``constraints`` says whose metrics are published.
     ``sagemaker`` has SageMaker's own distance of each feature; empty if it was not computed.
+    ``evidence`` has the findings on the window, if the mode is that.
     """
     columns = _Columns(measures)
     baseline = _Columns(Measures(measures.pair.baseline, measures.pair.baseline))
@@ -55,6 +59,7 @@ def feature_reports(
             i,
             violates=feature.name in violating,
             emitted=constraints.emits(feature.name),
+            evidence=None if evidence is None else evidence.reported(i),
         )
         for i, (feature, ruling) in enumerate(zip(measures.layout.features, rulings, strict=True))
     )
@@ -115,6 +120,7 @@ def _feature_report(
     *,
     violates: bool,
     emitted: bool,
+    evidence: Evidence | None,
 ) -> FeatureReport:
     figures = columns.figures(i)
     has_outliers = feature.ladder > 0 or feature.kind == "codes"
@@ -141,6 +147,7 @@ def _feature_report(
         verdict=_verdict(ruling, violates),
         baseline=baseline,
         emitted=emitted,
+        evidence=evidence,
     )
 
 

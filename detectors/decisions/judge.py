@@ -12,6 +12,8 @@ from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.condition_numbers import WindowNumbers
 from detectors.decisions.conditions import Verdict, expects_rows, verdict
 from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.evidence.embedded import embedded
+from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, window_evidence
 from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked, without_extremes
@@ -26,7 +28,6 @@ from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Windo
 from detectors.sagemaker.distances import figures, keeps_all_values
 from detectors.sagemaker.statistics import statistics
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
-from detectors.statistics.evidence.horizons import History
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
 
@@ -63,7 +64,8 @@ class Judge:
     Holds no state of its own. ``features`` and ``changes`` are by model. ``expose_values``: whether
     signals and summaries may name feature values; otherwise the names of bins that stand for one
     value are replaced by ``value #k``. ``generation`` names the beginning of the job, if it is not
-    the first: it is part of all ids.
+    the first: it is part of all ids. ``every_ms`` is the time from one window to the next, without
+    it the length of the window.
     """
 
     def __init__(
@@ -74,11 +76,13 @@ class Judge:
         changes: Mapping[str, Sequence[Change]] | None = None,
         expose_values: bool = False,
         generation: str = "",
+        every_ms: int | None = None,
     ) -> None:
         self.job = job
         self.generation = generation
         self.rules = rules
         self.expose_values = expose_values
+        self.every_ms = every_ms
         self._features = features or {}
         self._series = SeriesWatch(changes or {})
         self.expects_rows = expects_rows(rules.conditions)
@@ -95,7 +99,7 @@ class Judge:
         baseline: Baseline,
         profile: Profile,
         state: EpisodeState,
-        history: History | None = None,
+        history: Past | None = None,
     ) -> WindowReport:
         """The report on one window.
 
@@ -106,7 +110,10 @@ class Judge:
         checks of SageMaker, any other window has a verdict. Only then the report has SageMaker's
         own distances, also if a schedule lets the profile keep values.
         """
-        window = self._checked(span, baseline, profile, by_sagemaker=self.rules.is_sagemaker)
+        every_ms = self.every_ms or span.end_ms - span.start_ms
+        evidence = self._evidence(span, every_ms, baseline, profile, state, history)
+        by_sagemaker = self.rules.is_sagemaker
+        window = self._checked(span, baseline, profile, evidence, by_sagemaker=by_sagemaker)
         features, violations = self._judged(span, window, state)
         conditions = self._conditions(span, window.rows, features, len(violations))
         features = mark_violating(features, _features_of(conditions.violations))
@@ -129,8 +136,9 @@ class Judge:
             limits=self.limits(span.model, baseline.constraints).fingerprint,
             features=features,
             violations=tuple(violations),
-            rules=self._rules(window),
+            rules=self._rules(window, every_ms),
             notes=(*span.notes, *self._notes(span, window), *conditions.notes),
+            pooled=b"" if evidence is None else embedded(evidence.pooled, violations),
             profile=profile.encode(with_values=self._publishes_values(profile)),
             generation=self.generation,
             expected_rows=span.expected_rows,
@@ -154,7 +162,11 @@ class Judge:
         report has SageMaker's own distances by any rules.
         """
         empty = not (profile.rows or span.too_narrow or span.too_wide)
-        window = None if empty else self._checked(span, baseline, profile, by_sagemaker=True)
+        every_ms = span.end_ms - span.start_ms
+        evidence = self._evidence(span, every_ms, baseline, profile, EpisodeState(), None)
+        window = (
+            None if empty else self._checked(span, baseline, profile, evidence, by_sagemaker=True)
+        )
         features, violations = self._judged(span, window, None) if window else ((), [])
         period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
         return ScheduleReport(
@@ -173,7 +185,7 @@ class Judge:
             limits=self.limits(span.model, baseline.constraints).fingerprint,
             features=features,
             violations=tuple(violations),
-            rules=self._rules(window) if window else rule_values(self.rules),
+            rules=self._rules(window, every_ms) if window else rule_values(self.rules),
             notes=(*span.notes, *self._notes(span, window)) if window else span.notes,
             statistics=statistics(profile) if profile.rows else None,
             generation=self.generation,
@@ -226,8 +238,37 @@ class Judge:
     def _publishes_values(self, profile: Profile) -> bool:
         return self.rules.is_sagemaker and profile.values_nbytes <= MOST_VALUE_BYTES
 
+    def _evidence(
+        self,
+        span: WindowSpan,
+        every_ms: int,
+        baseline: Baseline,
+        profile: Profile,
+        state: EpisodeState,
+        past: Past | None,
+    ) -> WindowEvidence | None:
+        """The evidence on a window; ``None`` in other modes."""
+        if not self.rules.by_evidence:
+            return None
+        return window_evidence(
+            baseline=baseline,
+            profile=profile,
+            rules=self.rules,
+            feature_rules=self._features.get(span.model, {}),
+            start_ms=span.start_ms,
+            every_ms=every_ms,
+            past=past,
+            memory=state.memory,
+        )
+
     def _checked(
-        self, span: WindowSpan, baseline: Baseline, profile: Profile, *, by_sagemaker: bool
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        profile: Profile,
+        evidence: WindowEvidence | None,
+        *,
+        by_sagemaker: bool,
     ) -> CheckedWindow:
         """The window with its rulings; ``by_sagemaker``: and with SageMaker's own distances.
 
@@ -253,6 +294,7 @@ class Judge:
             too_wide=span.too_wide,
             expose_values=self.expose_values,
             sagemaker=figures(baseline, profile) if compared else (),
+            evidence=evidence,
         )
 
     def _judged(
@@ -270,6 +312,7 @@ class Judge:
             _features_of(violations),
             window.baseline.constraints,
             window.sagemaker,
+            window.evidence,
         )
         if state and span.revision == 0 and self._state(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)
@@ -291,8 +334,9 @@ class Judge:
         texts = self.rules.conditions
         return verdict(texts, numbers, rows, expose_values=self.expose_values)
 
-    def _rules(self, window: CheckedWindow) -> dict[str, float | int | str]:
-        return {**rule_values(self.rules), "judged_features": _judged_features(window)}
+    def _rules(self, window: CheckedWindow, every_ms: int) -> dict[str, float | int | str]:
+        values = {**rule_values(self.rules), "judged_features": _judged_features(window)}
+        return values | {"every_ms": every_ms} if self.rules.by_evidence else values
 
     def _notes(self, span: WindowSpan, window: CheckedWindow) -> list[str]:
         """What limits the verdict: how many rows the window lacks, or what was not compared."""
@@ -301,6 +345,8 @@ class Judge:
         if self._state(span, window, violates=False) != "insufficient":
             return []
         rows = window.rows + span.too_narrow + span.too_wide
+        if self.rules.by_evidence:
+            return ["no rows"]
         return [f"{counted(rows, 'row')}, fewer than the {self.rules.min_n:,} of rules.min_n"]
 
     def _state(

@@ -93,6 +93,7 @@ class QualityJudge:
     ) -> None:
         self.job = job
         self.rules = rules
+        self._of_episodes = msgspec.structs.replace(rules, mode="threshold")
         self.models = models
         self.expose_values = expose_values
         self.generation = generation
@@ -200,7 +201,7 @@ class QualityJudge:
             report.revision,
             *generation,
         )
-        state, signals = after_window(state, report, self.rules, origin)
+        state, signals = after_window(state, report, self._of_episodes, origin)
         return state, [self._with_evidence(signal, report) for signal in signals]
 
     def _with_evidence(self, signal: Signal, report: QualityReport) -> Signal:
@@ -268,7 +269,7 @@ class QualityJudge:
             "of": rules.of,
             "alpha": rules.alpha,
             "min_n": rules.min_n,
-            "cooldown": rules.cooldown,
+            "cooldown": self._of_episodes.effective_cooldown,
             "overwhelming_alpha": rules.overwhelming_alpha,
             "overwhelming_n": rules.overwhelming_n,
             "judged_metrics": sum(map(is_judged, quality.rules.values())),

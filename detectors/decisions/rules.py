@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats
+from detectors.decisions.budget import FalseAlarms
 from detectors.durations import Duration, duration_ms
 from detectors.p_values import CHI_SQUARED, is_beyond, is_p_value
 from detectors.profiles.baseline import Constraints, Thresholds
@@ -19,6 +20,9 @@ from detectors.statistics.measures import Measures
 
 DEFAULT_STATISTIC: Final = "psi"
 """The statistic that decides if the rules name none, or one that a feature does not have."""
+
+OF_EVIDENCE: Final = frozenset({"false_alarms", "effect", "early"})
+"""The rules of the mode ``evidence`` alone."""
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -49,6 +53,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
       ``constraints.json`` has the 1.0 that SageMaker writes, which would make a single malformed
       value a violation; set 1.0 here to have that. A threshold below 1.0 applies as it stands.
     * ``completeness_gap``: a loss of completeness up to this is not a violation.
+    * ``false_alarms``, ``effect``: in the mode ``evidence``, the budget of false alarms and the
+      smallest drift worth a signal; ``alpha``, ``limit``, ``min_n``, ``k``, ``of``, ``type_match``,
+      ``domain_match``, ``overwhelming_alpha`` and ``overwhelming_n`` then judge what is not found
+      by evidence: change detectors, checks of other distributions, and the quality of models.
     * ``negative_share``: the share of negative values that a feature may have if it had none in the
       baseline.
     * ``vanished_n``: a value has vanished if it does not occur although more than this many were
@@ -78,9 +86,19 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The deciding statistic of features that name none."""
     min_n: Count = 100
     """A window of fewer rows gets no verdict (``insufficient``)."""
-    cooldown: Duration = "30m"
+    false_alarms: FalseAlarms = "1 per 30d"
+    """The number of false alarms that a model may give, over all features, windows, horizons and
+    looks, if nothing has changed. Of the mode ``evidence``.
+    """
+    effect: Share = 0.02
+    """The smallest drift that is worth a signal, as a Hellinger distance: a shift of the mean by
+    0.06 deviations, or 0.08 % of new values. Of the mode ``evidence``.
+    """
+    early: bool = False
+    """Whether open windows are judged too, each second. Of the mode ``evidence``."""
+    cooldown: Duration | None = None
     """An episode that continues sends no further signal for this long, and for ``of`` windows at
-    least.
+    least. Without it ``24h`` in the mode ``evidence``, else ``30m``.
     """
     overwhelming_alpha: Probability = 1e-9
     """The noise level that a single window must exceed to be enough for a signal."""
@@ -98,8 +116,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The share of values that must be in the domain of the baseline where
     ``domain_content_threshold`` in ``constraints.json`` is 1.0; one below 1.0 applies as it stands.
     """
-    completeness_gap: Share = 0.01
-    """A loss of completeness up to this is not a violation."""
+    completeness_gap: Share | None = None
+    """A loss of completeness up to this is not a violation. Without it 0.005 in the mode
+    ``evidence``, else 0.01.
+    """
     negative_share: Share = 0.001
     """The share of negative values that a feature may have if it had none in the baseline."""
     vanished_n: Amount = 30.0
@@ -122,22 +142,50 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def least_rows(self) -> int:
-        """The rows below which a window has no verdict: ``min_n``; SageMaker judges every row."""
-        return 1 if self.is_sagemaker else self.min_n
+        """The rows below which a window has no verdict: ``min_n``; 1 by evidence and SageMaker."""
+        return 1 if self.is_sagemaker or self.by_evidence else self.min_n
+
+    @property
+    def effective_cooldown(self) -> str:
+        """``cooldown``, or that of the mode."""
+        return self.cooldown or ("24h" if self.by_evidence else "30m")
 
     @property
     def cooldown_ms(self) -> int:
-        """``cooldown`` in milliseconds."""
-        return duration_ms(self.cooldown)
+        """The cool-down in milliseconds."""
+        return duration_ms(self.effective_cooldown)
+
+    @property
+    def least_type_match(self) -> float:
+        """``type_match``; 1 by evidence, where the smallest effect decides."""
+        return 1.0 if self.by_evidence else self.type_match
+
+    @property
+    def least_domain_match(self) -> float:
+        """``domain_match``; 1 by evidence, where the smallest effect decides."""
+        return 1.0 if self.by_evidence else self.domain_match
+
+    @property
+    def tolerated_loss(self) -> float:
+        """``completeness_gap``, or that of the mode."""
+        if self.completeness_gap is not None:
+            return self.completeness_gap
+        return 0.005 if self.by_evidence else 0.01
 
 
 class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rules of one feature: a limit or a statistic of its own, or no judgement at all."""
+    """Rules of one feature: limits or a statistic of its own, or no judgement at all."""
 
     limit: Amount | None = None
     """The feature's own limit; without it that of ``rules``."""
     statistic: Statistic | None = None
     """The feature's own deciding statistic; without it that of ``rules``."""
+    effect: Share | None = None
+    """The feature's own smallest drift that is worth a signal; without it that of ``rules``."""
+    weight: Amount = 1.0
+    """The feature's part of the budget of false alarms, in proportion to those of the others; 0: it
+    is reported and never signalled. Of the mode ``evidence``.
+    """
     enabled: bool = True
     """Whether the feature is judged at all."""
 
@@ -353,8 +401,8 @@ def _asked_limit(
 def _verdict(rules: Rules, evidence: _Evidence, *, judged: bool, limit: float, n: float) -> Verdict:
     if not judged:
         return "disabled"
-    if rules.is_sagemaker and n:
-        return "ok"  # whatever the distance is: checks of SageMaker alone find violations
+    if n and (rules.is_sagemaker or rules.by_evidence):
+        return "ok"  # whatever the distance is: it decides nothing
     if n < rules.min_n or not np.isfinite(evidence.value):
         return "insufficient"
     return "violation" if is_beyond(evidence.statistic, evidence.value, limit) else "ok"
@@ -386,10 +434,16 @@ def required_share(threshold: float, share: float) -> float:
 
 
 def rule_values(rules: Rules) -> dict[str, float | int | str]:
-    """The rules as a report names them; those that are not set are left out.
+    """The rules as a report names them; those that are not set or not of the mode are left out.
 
     Conditions are one text, with one condition a line.
     """
-    values = msgspec.structs.asdict(rules)
-    values["conditions"] = "\n".join(rules.conditions) or None
+    values = msgspec.structs.asdict(rules) | {
+        "cooldown": rules.effective_cooldown,
+        "completeness_gap": rules.tolerated_loss,
+        "early": int(rules.early),
+        "conditions": "\n".join(rules.conditions) or None,
+    }
+    if not rules.by_evidence:
+        values = {name: value for name, value in values.items() if name not in OF_EVIDENCE}
     return {name: value for name, value in values.items() if value is not None}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
+from detectors.decisions import checks as checks_folder
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
+from detectors.decisions.evidence.violations import evidence_violations
 from detectors.decisions.sagemaker.violations import sagemaker_violations
 from detectors.violation import Violation
 
@@ -17,6 +20,11 @@ ORDERED: Final = sorted(
 OF_FEATURES: Final = [check for check in ORDERED if type(check).of_feature != Check.of_feature]
 STAGES: Final = [list(checks) for _, checks in groupby(OF_FEATURES, key=lambda check: check.stage)]
 """The checks of single features, stage by stage."""
+OF_OTHERS: Final = [
+    [check for check in checks if not type(check).__module__.startswith(checks_folder.__name__)]
+    for checks in STAGES
+]
+"""Those of other distributions, which add to what is found by evidence."""
 
 
 def violations_of(window: CheckedWindow) -> list[Violation]:
@@ -26,17 +34,28 @@ def violations_of(window: CheckedWindow) -> list[Violation]:
     """
     if window.rules.is_sagemaker:
         return sagemaker_violations(window)
+    evidence = window.evidence
     violations: list[Violation] = []
     for i in window.checked_features():
-        violations += _of_feature(window, i)
+        if evidence is None:
+            violations += _of_feature(window, i, STAGES)
+        else:
+            found = evidence_violations(window, evidence, i)
+            violations += found + _of_feature(window, i, OF_OTHERS, found)
     of_columns = [check.of_columns(window) for check in ORDERED]
     return violations + [violation for violation in of_columns if violation is not None]
 
 
-def _of_feature(window: CheckedWindow, i: int) -> list[Violation]:
+def _of_feature(
+    window: CheckedWindow,
+    i: int,
+    stages: Sequence[Sequence[Check]],
+    before: Sequence[Violation] = (),
+) -> list[Violation]:
+    """What checks find on a feature; ``before`` are the violations that it has already."""
     violations: list[Violation] = []
-    for checks in STAGES:
-        reported = Reported(tuple(violations))
+    for checks in stages:
+        reported = Reported((*before, *violations))
         for check in checks:
             violation = check.of_feature(window, i, reported)
             if violation is not None:

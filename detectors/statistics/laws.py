@@ -117,6 +117,17 @@ def two_sided_tails(z: Floats) -> Floats:
     return tails
 
 
+def binomial_tail(k: int, n: int, share: float) -> float:
+    """``P(K >= k)`` of a binomial count of ``n``; 1 for ``k`` of 0.
+
+    >>> round(binomial_tail(2, 2, 0.1), 12)
+    0.01
+    """
+    from scipy.special import bdtrc
+
+    return float(bdtrc(k - 1, n, share))
+
+
 def beta_binomial_tail(k: int, n: int, a: float, b: float) -> float:
     """``P(K >= k)`` for K of ``n`` draws with a probability that is Beta(a, b), a and b whole.
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.evidence.embedded import EmbeddedTallies
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.limits import Limits
 from detectors.decisions.rules import FeatureRules, Rules
@@ -20,11 +21,13 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import FeatureReport, SagemakerFigures, WindowReport
 from detectors.statistics.catalogue import DISTANCES
+from detectors.statistics.evidence.tallies import tally_layout
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
 from stream.commands.explain_target import find_quality, find_target
+from stream.commands.explained_evidence import evidence_numbers
 from stream.commands.quality_page import QualityPage
 from stream.commands.report_files import ReportFiles
 from stream.commands.usage import wrong_option
@@ -97,10 +100,13 @@ def explain(
         page.limits_missing(report.limits)
     if report.rules.get("mode") == "sagemaker-compat":
         page.sagemaker_decides()
+    if report.rules.get("mode") == "evidence":
+        page.evidence_decides()
     unchecked = _unchecked(report, recomputed)
     if unchecked & NEED_VALUES:
         page.values_missing()
     metrics = list(_metrics(again, _comparable(published, again, report, unchecked)))
+    metrics += _evidence_metrics(report, published, again)
     page.metrics(metrics)
     matches = recomputed.rows == report.rows and all(metric.matches for metric in metrics)
     matches &= limits is None or recomputed.rules == report.rules
@@ -124,7 +130,13 @@ def judged_again(
     """
     limits = limits or _shown_limits(report, baseline)
     _require_distances(report, limits)
-    judge = Judge(report.job, limits.rules, {report.model: limits.features}, expose_values=True)
+    judge = Judge(
+        report.job,
+        limits.rules,
+        {report.model: limits.features},
+        expose_values=True,
+        every_ms=_every_ms(report),
+    )
     span = WindowSpan(
         model=report.model,
         variant=report.variant,
@@ -135,7 +147,14 @@ def judged_again(
         expected_rows=report.expected_rows,
     )
     profile = Profile.decode(report.profile, baseline.layout)
-    return judge.report(span, baseline.constrained(limits.constraints), profile, EpisodeState())
+    constrained = baseline.constrained(limits.constraints)
+    past = EmbeddedTallies(tally_layout(constrained), report.pooled) if report.pooled else None
+    return judge.report(span, constrained, profile, EpisodeState(), past)
+
+
+def _every_ms(report: WindowReport) -> int | None:
+    every_ms = report.rules.get("every_ms")
+    return every_ms if isinstance(every_ms, int) else None
 
 
 def _require_distances(report: WindowReport, limits: Limits) -> None:
@@ -158,12 +177,23 @@ def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
     shown["conditions"] = str(report.rules.get("conditions", "")).splitlines()
     own = {
         feature.name: FeatureRules(
-            limit=feature.asked_limit, statistic=feature.deciding, enabled=feature.enabled
+            limit=feature.asked_limit,
+            statistic=feature.deciding,
+            enabled=feature.enabled,
+            **_of_evidence(feature),
         )
         for feature in report.features
     }
-    rules = msgspec.convert(shown, Rules)
+    rules = msgspec.convert(shown, Rules, strict=False)
     return Limits(constraints=baseline.constraints, rules=rules, features=own)
+
+
+def _of_evidence(feature: FeatureReport) -> dict[str, float]:
+    """The weight and the effect limit of a feature: weights are in proportion to budgets."""
+    evidence = feature.evidence
+    if evidence is None or not evidence.findings:
+        return {}
+    return {"weight": evidence.budget, "effect": evidence.findings[0].effect_limit}
 
 
 def _baseline(
@@ -240,7 +270,7 @@ def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[Re
                 yield _metric(name, entries, published, field.name == "types")
         elif field.name == "sagemaker":
             yield from _sagemaker_metrics(recomputed.sagemaker, published.sagemaker)
-        elif field.name not in ("name", "baseline"):
+        elif field.name not in ("name", "baseline", "evidence"):
             yield _metric(field.name, values, published)
 
 
@@ -259,6 +289,14 @@ def _sagemaker_metrics(
             published=before,
             matches=_matches(again, before),
         )
+
+
+def _evidence_metrics(
+    report: WindowReport, published: FeatureReport, recomputed: FeatureReport
+) -> Iterator[RecomputedMetric]:
+    for name, again, before in evidence_numbers(report, published, recomputed):
+        matches = _matches(again, before)
+        yield RecomputedMetric(name, None, again, before, matches)
 
 
 def _metric(

@@ -121,6 +121,13 @@ class ExplainPage:
             " statistic below is driftline's own reading"
         )
 
+    def evidence_decides(self) -> None:
+        """Print that tests over the last windows make the violations, not the statistic."""
+        self._line(
+            "rules.mode is evidence: the findings at the end of the table decide, and the deciding"
+            " statistic is reported beside them"
+        )
+
     def values_missing(self) -> None:
         """Print that the report does not hold the values that SageMaker's distance needs."""
         self._line(
@@ -153,7 +160,8 @@ class ExplainPage:
         self._line(_compared(published), "bold")
         repeats_numbers = repr(published.value) in published.description
         description = "" if repeats_numbers else published.description
-        for sentence in filter(None, (description, published.diagnosis)):
+        summary = published.summary if published.finding else ""
+        for sentence in filter(None, (description, summary, published.diagnosis)):
             self._indented(sentence)
         if recomputed is None:
             self._indented("the counts do not give this violation", DIFFERS)

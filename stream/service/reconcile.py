@@ -151,6 +151,7 @@ def judge_of(config: Config, generation: str = "") -> Judge:
         changes=changes,
         expose_values=config.expose_values,
         generation=generation,
+        every_ms=config.every_ms,
     )
 
 

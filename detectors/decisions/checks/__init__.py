@@ -1,3 +1,3 @@
-"""The checks of a window, one file each; may import `rules` and `masking` of `decisions`, and all
-other folders of `detectors`.
+"""The checks of a window, one file each; may import `rules`, `masking` and
+`evidence.window_evidence` of `decisions`, and all other folders of `detectors`.
 """

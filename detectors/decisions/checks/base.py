@@ -10,6 +10,7 @@ from typing import ClassVar, Final, NamedTuple
 import numpy as np
 
 from detectors.arrays import Floats, Ints
+from detectors.decisions.evidence.window_evidence import WindowEvidence
 from detectors.decisions.masking import is_value, public_label
 from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess, rule
 from detectors.diagnosis.moved_bins import top_contributors
@@ -60,6 +61,7 @@ class CheckedWindow:
       columns and were kept as dead letters.
     * ``expose_values``: whether summaries may name feature values.
     * ``sagemaker``: SageMaker's own distance of each feature; empty if it was not computed.
+    * ``evidence``: the findings on the window; ``None`` unless the mode is ``evidence``.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class CheckedWindow:
         too_wide: int = 0,
         expose_values: bool = False,
         sagemaker: Sequence[SagemakerFigures | None] = (),
+        evidence: WindowEvidence | None = None,
     ) -> None:
         self.baseline = baseline
         self.measures = measures
@@ -86,6 +89,7 @@ class CheckedWindow:
         self.too_wide = too_wide
         self.expose_values = expose_values
         self.sagemaker = sagemaker
+        self.evidence = evidence
 
     @property
     def pair(self) -> Pair:

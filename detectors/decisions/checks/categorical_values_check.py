@@ -28,17 +28,18 @@ class CategoricalValuesCheck(Check):
         present = float(window.measures.present[i])
         if domain is None or present == 0:
             return None
-        required = _required(window)
-        inside = _inside(window.pair.window, i, domain)
+        required = required_domain_share(window)
+        inside = inside_domain(window.pair.window, i, domain)
         share = inside / present
         if share >= required:
             return None
         if not window.beyond_chance(i, present - inside, present, 1.0 - required):
             return None
-        return self._violation(window, i, share, required)
+        return self.found(window, i, share, required)
 
-    def _violation(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
-        names = _new_values(window, i)
+    def found(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
+        """The violation of a feature of whose values a ``share`` is in the domain."""
+        names = new_values(window, i)
         return self.violation(
             window,
             i,
@@ -61,24 +62,25 @@ def _diagnosis(window: CheckedWindow, i: int, outside: float) -> str:
     domain = window.constraints[i].domains or ()
     baseline = window.pair.baseline
     present = int(baseline.counts[baseline.layout.bins(i)].sum())
-    before = 1.0 - _inside(baseline, i, domain) / present if present else 0.0
+    before = 1.0 - inside_domain(baseline, i, domain) / present if present else 0.0
     return "values outside the domain" if before > outside / 2 else "new category values"
 
 
-def _required(window: CheckedWindow) -> float:
+def required_domain_share(window: CheckedWindow) -> float:
     """The share that is asked for."""
     thresholds = window.baseline.constraints.thresholds
-    return required_share(thresholds.domain_content_threshold, window.rules.domain_match)
+    return required_share(thresholds.domain_content_threshold, window.rules.least_domain_match)
 
 
-def _new_values(window: CheckedWindow, i: int) -> str:
+def new_values(window: CheckedWindow, i: int) -> str:
     """The new values outside of the domain in words; empty if they may not be named."""
     domain = window.constraints[i].domains
-    if domain is None or window.layout.features[i].numeric:
+    if window.layout.features[i].numeric:
         return ""
-    return window.new_values(i, allowed_bins(window.layout, i, domain))
+    allowed = None if domain is None else allowed_bins(window.layout, i, domain)
+    return window.new_values(i, allowed)
 
 
-def _inside(side: Profile, i: int, domain: tuple[str, ...]) -> int:
+def inside_domain(side: Profile, i: int, domain: tuple[str, ...]) -> int:
     """Values of feature ``i`` in the bins of the domain."""
     return int(side.counts[allowed_bins(side.layout, i, domain)].sum())

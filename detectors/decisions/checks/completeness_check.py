@@ -24,6 +24,10 @@ class CompletenessCheck(Check):
         required = window.constraints[i].completeness
         if required is None or share == 0.0 or not lost(window, i, required):
             return None
+        return self.found(window, i, share, required)
+
+    def found(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
+        """The violation of a feature that has a value in a ``share`` of the rows."""
         least = least_completeness(window, required)
         before = float(window.pair.baseline.missing[i]) / float(window.measures.baseline_rows[i])
         return self.violation(
@@ -47,11 +51,11 @@ def lost(window: CheckedWindow, i: int, required: float) -> bool:
     """Return whether feature ``i`` lost more than ``completeness_gap`` and chance explain."""
     measures = window.measures
     share = float(measures.completeness[i])
-    if required - share <= window.rules.completeness_gap:
+    if required - share <= window.rules.tolerated_loss:
         return False
     return window.beyond_chance(i, float(measures.missing[i]), float(measures.n[i]), 1.0 - required)
 
 
 def least_completeness(window: CheckedWindow, required: float) -> float:
     """The completeness that applies: the required one less the gap that is tolerated."""
-    return max(required - window.rules.completeness_gap, 0.0)
+    return max(required - window.rules.tolerated_loss, 0.0)

@@ -36,16 +36,17 @@ class DataTypeCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values of other types are more than chance explains."""
-        share = _share(window, i)
-        required = _required(window, i)
+        share = type_share(window, i)
+        required = required_type_share(window, i)
         if not share < required:
             return None
         present = float(window.measures.present[i])
         if not window.beyond_chance(i, (1.0 - share) * present, present, 1.0 - required):
             return None
-        return self._violation(window, i, share, required)
+        return self.found(window, i, share, required)
 
-    def _violation(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
+    def found(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
+        """The violation of a feature of whose values a ``share`` is of its type."""
         kind = required_type(window, i)
         return self.violation(
             window,
@@ -73,7 +74,7 @@ def required_type(window: CheckedWindow, i: int) -> InferredType:
     return window.layout.features[i].type if declared is msgspec.UNSET else declared
 
 
-def _share(window: CheckedWindow, i: int) -> float:
+def type_share(window: CheckedWindow, i: int) -> float:
     """The share of the present values that are written as the required type; NaN without any."""
     kind, present = required_type(window, i), float(window.measures.present[i])
     if kind not in FITTING or present == 0:
@@ -81,13 +82,13 @@ def _share(window: CheckedWindow, i: int) -> float:
     return sum(int(window.measures.types[name][i]) for name in FITTING[kind]) / present
 
 
-def _required(window: CheckedWindow, i: int) -> float:
+def required_type_share(window: CheckedWindow, i: int) -> float:
     """The smaller of the share that is asked for and the baseline's own.
 
     The baseline's own share does not count for another type than its own, nor without a value.
     """
     thresholds = window.baseline.constraints.thresholds
-    configured = required_share(thresholds.datatype_check_threshold, window.rules.type_match)
+    configured = required_share(thresholds.datatype_check_threshold, window.rules.least_type_match)
     if required_type(window, i) != window.layout.features[i].type:
         return configured
     return float(np.fmin(window.measures.baseline_type_match[i], configured))

@@ -25,9 +25,12 @@ class EmptyColumnCheck(Check):
         if not is_empty or window.constraints[i].domains is not None:
             return None
         present, n = float(window.measures.present[i]), float(window.measures.n[i])
-        if not window.beyond_chance(i, present, n, 0.0):
-            return None
-        share = present / n
+        return self.found(window, i) if window.beyond_chance(i, present, n, 0.0) else None
+
+    def found(self, window: CheckedWindow, i: int) -> Violation:
+        """The violation of a feature that has values."""
+        n = float(window.measures.n[i])
+        share = float(window.measures.present[i]) / n
         return self.violation(
             window,
             i,

@@ -26,6 +26,10 @@ class MissingColumnCheck(Check):
             return None
         if not lost(window, i, required):
             return None
+        return self.found(window, i, required)
+
+    def found(self, window: CheckedWindow, i: int, required: float) -> Violation:
+        """The violation of a feature that has no value in any row."""
         total = len(window.baseline.columns)
         empty = int((window.measures.completeness == 0).sum())
         return self.violation(

@@ -26,6 +26,10 @@ class NonNegativeCheck(Check):
         """A violation if negative values are more than chance explains."""
         if reported.violations or not too_many_negative(window, i):
             return None
+        return self.found(window, i)
+
+    def found(self, window: CheckedWindow, i: int) -> Violation:
+        """The violation of a feature that has negative values."""
         share, limit = negative_share(window, i), window.rules.negative_share
         return self.violation(
             window,

@@ -6,6 +6,7 @@ from typing import Final
 
 from detectors.decisions.checks.base import COLUMNS, Check, CheckedWindow
 from detectors.phrases import percent
+from detectors.statistics.laws import binomial_tail
 from detectors.violation import Violation
 
 OVERWHELMING_SHARE: Final = 0.5
@@ -18,12 +19,12 @@ def record_violation(
     """The violation of ``check`` if too many records have the wrong width; else ``None``.
 
     ``records`` is their number. Their share of all records must be above ``1 - type_match``, and
-    there must be at least ``min_n`` records in all.
+    there must be at least ``min_n`` records in all; by evidence, chance must not explain that.
     """
     expected = len(window.baseline.columns)
     total = window.rows + window.too_narrow + window.too_wide
     limit = round(1.0 - window.rules.type_match, 9)
-    if total < window.rules.min_n or not records / max(total, 1) > limit:
+    if not _too_many(window, records, total, limit):
         return None
     share = records / total
     return Violation(
@@ -41,5 +42,14 @@ def record_violation(
             f"{percent(share)} of {total:,} records have {than_expected} than {expected} columns,"
             f" at most {percent(limit)} allowed"
         ),
-        overwhelming=share > OVERWHELMING_SHARE and total >= window.rules.overwhelming_n,
+        overwhelming=window.evidence is not None
+        or (share > OVERWHELMING_SHARE and total >= window.rules.overwhelming_n),
     )
+
+
+def _too_many(window: CheckedWindow, records: int, total: int, limit: float) -> bool:
+    if total < window.rules.least_rows or not records / max(total, 1) > limit:
+        return False
+    if window.evidence is None:
+        return True
+    return binomial_tail(records, total, limit) <= window.evidence.width_alpha

@@ -86,6 +86,17 @@ class TallyLayout:
         """The cells of ``tallies[..., size]``."""
         return tallies[..., self.first_cell :]
 
+    def positions(self, features: Sequence[int]) -> Ints:
+        """The positions of all tallies of some features in a vector, in order.
+
+        Raises ``IndexError`` for a feature that there is not.
+        """
+        if features and not 0 <= min(features) <= max(features) < self.features:
+            raise IndexError(features)
+        of_names = [k * self.features + i for k in range(len(NAMES)) for i in features]
+        of_cells = self.first_cell + np.flatnonzero(np.isin(self.cell_feature, features))
+        return np.concatenate([np.array(of_names, np.int64), of_cells])
+
     @cached_property
     def cell_starts(self) -> Ints:
         """The first cell of each feature; each has at least one."""

@@ -192,7 +192,9 @@ def test_a_report_names_the_rules_in_force_and_omits_unset_ones() -> None:
     named = rule_values(Rules(k=1))
     assert named["k"] == 1
     assert "limit" not in named
-    assert set(named) | {"limit", "conditions"} == set(Rules.__struct_fields__)
+    of_evidence = {"false_alarms", "effect", "early"}
+    assert set(named) | {"limit", "conditions"} | of_evidence == set(Rules.__struct_fields__)
+    assert of_evidence <= set(rule_values(Rules(mode="evidence")))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""The evidence on one window: the findings of each feature, and what it may spend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.decisions.budget import CONSTRAINT_PART, WIDTH_PART, feature_alphas, window_alpha
+from detectors.decisions.rules import FeatureRules, Rules
+from detectors.finding import Evidence, Finding
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.profile import Profile
+from detectors.statistics.evidence.base import Pooled
+from detectors.statistics.evidence.findings import Judged, findings
+from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
+from detectors.statistics.evidence.tallies import TOTAL_OF, tally_layout
+
+LINGERING_ALPHA: Final = 0.5
+"""The chance of evidence without drift at which a feature stays in an episode: that sends nothing,
+while a drift that is there must not leave it by chance."""
+LINGERING_EFFECT: Final = 0.5
+"""The part of the effect limit below which a feature leaves an episode."""
+
+
+class Past(Protocol):
+    """The windows before the one that is judged; see ``History`` of the horizons."""
+
+    def windows(self) -> tuple[PastWindow, ...]:
+        """The windows, oldest first."""
+        ...
+
+    def sums(self, start_ms: int, tallies: Ints) -> Ints:
+        """The tallies of a window, alone and with the windows before, one row a horizon."""
+        ...
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the episodes of a model remember of its features, by name.
+
+    ``since``: the end of the window in which a feature left an episode: no earlier window counts
+    against it. ``horizons``: of the features of the open episode, the shortest horizon at which
+    they were signalled.
+    """
+
+    since: Mapping[str, int] = {}
+    horizons: Mapping[str, int] = {}
+
+
+class WindowEvidence:
+    """The findings on one window, and the numbers that they were computed from.
+
+    * ``pooled``: the tallies over all horizons.
+    * ``budget``: ``float64[features]``, the chance of false evidence that each may spend.
+    * ``constraint_alpha``: the part of it for what ``constraints.json`` states.
+    * ``width_alpha``: that of records with too few columns, and of those with too many.
+    * ``findings``: of each feature by subject; the strongest on its drift, and others that hold.
+    * ``lingering``: features of the open episode whose drift is still there.
+    """
+
+    def __init__(
+        self,
+        pooled: Pooled,
+        budget: Floats,
+        width_alpha: float,
+        found: Sequence[Mapping[str, Finding]],
+        lingering: frozenset[int],
+    ) -> None:
+        self.pooled = pooled
+        self.budget = budget
+        self.width_alpha = width_alpha
+        self.constraint_alpha: Floats = budget * CONSTRAINT_PART
+        self.findings = found
+        self.lingering = lingering
+
+    def holding(self, i: int) -> dict[str, Finding]:
+        """The findings of feature ``i`` that hold, by subject; none where it has no budget."""
+        if not self.budget[i]:
+            return {}
+        return {subject: each for subject, each in self.findings[i].items() if each.holds}
+
+    def share(self, i: int, name: str, horizon: int) -> tuple[float, float]:
+        """The share of a tally at a horizon, and that of the baseline; NaN without a row."""
+        h = HORIZONS.index(horizon)
+        after, before = self.pooled.after, self.pooled.of_baseline
+        total = TOTAL_OF[name]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (
+                float(np.float64(after(name)[h, i]) / after(total)[h, i]),
+                float(np.float64(before(name)[i]) / before(total)[i]),
+            )
+
+    def reported(self, i: int) -> Evidence:
+        """The evidence on feature ``i``, as a report has it."""
+        found = tuple(self.findings[i].values())
+        return Evidence(
+            budget=float(self.budget[i]),
+            spent=min((each.spent for each in found), default=None),
+            findings=found,
+            lingers=i in self.lingering,
+        )
+
+
+def window_evidence(
+    *,
+    baseline: Baseline,
+    profile: Profile,
+    rules: Rules,
+    feature_rules: Mapping[str, FeatureRules],
+    start_ms: int,
+    every_ms: int,
+    past: Past | None,
+    memory: Memory,
+) -> WindowEvidence:
+    """The evidence on a window, alone and together with the windows before it."""
+    layout = tally_layout(baseline)
+    tallies = layout.tallies(profile.counts)
+    sums = tallies[None, :] if past is None else past.sums(start_ms, tallies)
+    pooled = Pooled(layout, sums, np.ones(layout.features))
+    alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
+    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
+    budget = feature_alphas(alpha, _weights(baseline, own))
+    reach = _reach(baseline, past, memory)
+    of_tests = np.where(budget > 0.0, budget, alpha / layout.features) * (1.0 - CONSTRAINT_PART)
+    judged = Judged(alpha=of_tests, effect_limit=_effect_limits(rules, own), windows=reach)
+    found = findings(pooled, judged)
+    lingering = _lingering(baseline, pooled, judged, memory)
+    return WindowEvidence(pooled, budget, alpha * WIDTH_PART / 2.0, found, lingering)
+
+
+def _weights(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:
+    """The weight of each feature; 0 where its checks are off."""
+    constraints = baseline.constraints
+    if not constraints.thresholds.evaluate_constraints:
+        return np.zeros(len(own))
+    weights = [1.0 if each is None else each.weight * each.enabled for each in own]
+    for i, feature in enumerate(baseline.layout.features):
+        constraint = constraints.features.get(feature.name)
+        if constraint is not None and not constraint.evaluate:
+            weights[i] = 0.0
+    return np.array(weights)
+
+
+def _effect_limits(rules: Rules, own: Sequence[FeatureRules | None]) -> Floats:
+    return np.array(
+        [rules.effect if each is None or each.effect is None else each.effect for each in own]
+    )
+
+
+def _reach(baseline: Baseline, past: Past | None, memory: Memory) -> Ints:
+    """The number of windows, the newest included, that each feature may be judged over.
+
+    Not those before it left an episode; and while it is in one, not more than it was found with:
+    what was drifted before a repair does not outweigh the windows after it.
+    """
+    starts = [] if past is None else [window.start_ms for window in past.windows()]
+    reach = np.full(len(baseline.layout.features), LONGEST)
+    for name, since_ms in memory.since.items():
+        if name in baseline.layout.index:
+            later = sum(start_ms >= since_ms for start_ms in starts)
+            reach[baseline.layout.index[name]] = 1 + later
+    for name, horizon in memory.horizons.items():
+        if name in baseline.layout.index:
+            i = baseline.layout.index[name]
+            reach[i] = min(reach[i], horizon)
+    return reach
+
+
+def _lingering(
+    baseline: Baseline, pooled: Pooled, judged: Judged, memory: Memory
+) -> frozenset[int]:
+    """The features of the open episode whose drift is still there.
+
+    Over at most as many windows as it was found with, at half of the effect limit, and at a level
+    of :data:`LINGERING_ALPHA`.
+    """
+    index = baseline.layout.index
+    inside = {index[name] for name in memory.horizons if name in index}
+    if not inside:
+        return frozenset()
+    looser = Judged(
+        alpha=np.full(pooled.layout.features, LINGERING_ALPHA),
+        effect_limit=judged.effect_limit * LINGERING_EFFECT,
+        windows=judged.windows,
+    )
+    found = findings(pooled, looser)
+    return frozenset(i for i in inside if any(each.holds for each in found[i].values()))
