@@ -14,6 +14,7 @@ MOVED: Final = {
     ("normal", -1): "values are smaller",
     ("spread", 1): "values lie further apart",
     ("spread", -1): "values lie nearer together",
+    ("spike", 1): "one value is far more frequent than its neighbours",
     ("below", 1): "more values lie below the range of the baseline",
     ("above", 1): "more values lie above the range of the baseline",
 }

@@ -119,7 +119,7 @@ def window_evidence(
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
     sums = tallies[None, :] if past is None else past.sums(start_ms, tallies)
-    pooled = Pooled(layout, sums, np.ones(layout.features))
+    pooled = Pooled(layout, sums, np.ones(layout.features), profile.counts)
     alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     budget = feature_alphas(alpha, _weights(baseline, own))

@@ -14,8 +14,7 @@ from detectors.decisions.budget import (
     window_alpha,
 )
 from detectors.decisions.rules import Rules
-from detectors.statistics.evidence.findings import allowed_p_values
-from detectors.statistics.evidence.horizons import HORIZONS
+from detectors.statistics.evidence.findings import allowed_p_values, horizons_of
 
 MINUTE, DAY = 60_000, 86_400_000
 
@@ -48,7 +47,9 @@ def test_features_share_by_weight_and_all_tests_at_all_horizons_share_that() -> 
     assert alphas.sum() == pytest.approx(0.01 * (1 - WIDTH_PART))
     assert alphas[0] == pytest.approx(3 * alphas[1])
     assert alphas[2] == 0.0
-    assert sum(allowed_p_values(alphas[0]).values()) * len(HORIZONS) == pytest.approx(alphas[0])
+    of_tests = allowed_p_values(alphas[0]).items()
+    spent = sum(allowed * horizons_of(test) for test, allowed in of_tests)
+    assert spent == pytest.approx(alphas[0])
 
 
 def test_without_any_weight_nothing_may_be_spent() -> None:
