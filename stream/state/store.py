@@ -21,10 +21,11 @@ from detectors.schedule_report import ScheduleReport
 from stream.aggregation.state import JobState
 from stream.errors import StateUnreadable, StateUnwritable
 from stream.events import DeadLetters, Output
-from stream.state import archive, event_ids
+from stream.state import archive, event_ids, histories
 from stream.state import panes as profiles
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
+from stream.state.histories import SqliteHistories
 from stream.state.identity import StateIdentity
 from stream.state.labels import join_store, quality_panes, waiting_slice
 from stream.state.labels.join_store import JoinSizes, SqliteJoinStore
@@ -52,6 +53,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
     + profiles.SCHEMA
+    + histories.SCHEMA
     + archive.SCHEMA
     + event_ids.SCHEMA
     + waiting_slice.SCHEMA
@@ -80,6 +82,7 @@ _OF_A_GENERATION: Final = (
     "meta",
     "panes",
     "periods",
+    "histories",
     "newest",
     "newest_quality",
     "ids",
@@ -216,6 +219,7 @@ class Store:
         joins: SqliteJoinStore | None = None,
         quality: SqliteQualityPanes | None = None,
         periods: SqlitePeriods | None = None,
+        histories: SqliteHistories | None = None,
     ) -> list[OutboxItem]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
@@ -223,7 +227,8 @@ class Store:
         sink takes all). An item leaves the outbox once the cursors of all sinks that take it have
         passed it.
         """
-        parts = [part for part in (panes, ids, joins, quality, periods) if part is not None]
+        known = (panes, ids, joins, quality, periods, histories)
+        parts = [part for part in known if part is not None]
         with translated_errors(self.path), self._transaction() as db:
             encoded = state.encode()
             rows = [("identity", msgspec.msgpack.encode(identity)), ("state", encoded)]
@@ -295,6 +300,10 @@ class Store:
     def periods(self, layouts: Iterable[Layout]) -> SqlitePeriods:
         """Open the sums of periods of this store that have one of these layouts."""
         return SqlitePeriods(self.path, self._db, layouts)
+
+    def histories(self) -> SqliteHistories:
+        """Open the histories of this store."""
+        return SqliteHistories(self.path, self._db)
 
     def ids(self) -> SqliteIds:
         """Open the event ids that this store remembers."""

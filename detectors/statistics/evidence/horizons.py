@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,11 +26,13 @@ class PastWindow(NamedTuple):
 class History:
     """The last windows of one model and variant that do not overlap, in order of time.
 
-    At most ``LONGEST - 1``: with the window that is judged these are the longest horizon.
+    ``LONGEST - 1`` windows: with the window that is judged these are the longest horizon. While a
+    window may be judged again, as many windows before it are kept: late events change the window,
+    but not what it is judged together with.
     """
 
-    def __init__(self) -> None:
-        self._windows: deque[PastWindow] = deque(maxlen=LONGEST - 1)
+    def __init__(self, windows: Iterable[PastWindow] = ()) -> None:
+        self._windows = deque(windows)
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -42,19 +45,31 @@ class History:
         """Whether a window that starts here lies after all of them."""
         return not self._windows or self._windows[-1].end_ms <= start_ms
 
-    def add(self, window: PastWindow) -> None:
-        """Add a window; one that overlaps the newest, or is older, is left out."""
-        if self.continues(window.start_ms):
-            self._windows.append(window)
+    def add(self, window: PastWindow, final_ms: int | None = None) -> bool:
+        """Add a window; one that overlaps the newest, or is older, is left out.
+
+        Windows that start at or before ``final_ms`` are not judged again; without it none is.
+        Returns whether it was added.
+        """
+        if not self.continues(window.start_ms):
+            return False
+        self._windows.append(window)
+        before = len(self._windows)
+        if final_ms is not None:
+            before = sum(past.end_ms <= final_ms for past in self._windows)
+        for _ in range(before - (LONGEST - 1)):
+            self._windows.popleft()
+        return True
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
         """The tallies of a window that starts at ``start_ms``, alone and with the windows before.
 
         ``int64[horizons, size]``, one row for each of :data:`HORIZONS` for which there are enough
-        windows. Only the window alone, if the history does not lie before it.
+        windows that end at or before ``start_ms``.
         """
-        past = [w.tallies for w in reversed(self._windows)] if self.continues(start_ms) else []
-        lengths = [h for h in HORIZONS if h <= len(past) + 1]
+        past = [w.tallies for w in reversed(self._windows) if w.end_ms <= start_ms]
+        most = min(len(past) + 1, LONGEST)
+        lengths = [h for h in HORIZONS if h <= most]
         sums = np.empty((len(lengths), len(tallies)), np.int64)
         running, before = tallies.copy(), 1
         for row, length in enumerate(lengths):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -57,14 +58,34 @@ class TallyLayout:
         self.cell_feature, self._cell_of = _cells(baseline)
         self.first_cell = len(NAMES) * self.features
         self.size = self.first_cell + len(self.cell_feature)
-        self._slots, self._targets, self._weights = self._entries()
+        scored = [scores_of(self.layout, i, self._counts) for i in range(self.features)]
+        self.variances: Floats = np.array([[each[name][1] for each in scored] for name in SCORES])
+        """The variances of the baseline's scores, ``[scores, features]``; NaN for text."""
+        slots, targets, weights = self._entries(scored)
+        order = np.argsort(targets, kind="stable")
+        self._filled, self._firsts = np.unique(targets[order], return_index=True)
+        # Thousands of models have one of these each: no number in it needs 64 bits.
+        self._slots = slots[order].astype(np.int32)
+        self._weights = weights[order].astype(np.int32)
         self.baseline: Ints = self.tallies(self._counts)
 
     def tallies(self, counts: Ints) -> Ints:
         """The tallies of a vector of counts of the layout."""
         out = np.zeros(self.size, np.int64)
-        np.add.at(out, self._targets, counts[self._slots] * self._weights)
+        out[self._filled] = np.add.reduceat(counts[self._slots] * self._weights, self._firsts)
         return out
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits over the weight of each slot in each tally, and their names.
+
+        The tallies of two layouts mean the same, and may be added up, if these are equal. Other
+        counts of the baseline alone make another layout: the scores depend on them.
+        """
+        seed = blake2b("/".join(NAMES).encode(), digest_size=8)
+        for vector in (self._filled, self._firsts, self._slots, self._weights):
+            seed.update(vector.tobytes())
+        return seed.hexdigest()
 
     def named(self, tallies: Ints, name: str) -> Ints:
         """One kind of tally: of ``tallies[..., size]`` the part ``[..., features]``."""
@@ -107,20 +128,7 @@ class TallyLayout:
         """The fine bins of the numeric features of many values."""
         return neighbourhoods(self.layout, self._counts)
 
-    @cached_property
-    def variances(self) -> Floats:
-        """The variances of the baseline's scores, ``[scores, features]``; NaN for text."""
-        return np.array([self._scores[name][1] for name in SCORES])
-
-    @cached_property
-    def _scores(self) -> dict[str, tuple[list[Ints], Floats]]:
-        scored = [scores_of(self.layout, i, self._counts) for i in range(self.features)]
-        return {
-            name: ([s[name][0] for s in scored], np.array([s[name][1] for s in scored]))
-            for name in SCORES
-        }
-
-    def _entries(self) -> tuple[Ints, Ints, Ints]:
+    def _entries(self, scored: list[dict[str, tuple[Ints, float]]]) -> tuple[Ints, Ints, Ints]:
         """Slots, the tallies that they are added to, and their weights."""
         slots: list[Ints] = []
         targets: list[Ints] = []
@@ -137,7 +145,7 @@ class TallyLayout:
             for name in SCORES:
                 if feature.numeric:
                     bins = self.layout.bins(i)
-                    add(name, i, np.arange(bins.start, bins.stop), self._scores[name][0][i])
+                    add(name, i, np.arange(bins.start, bins.stop), scored[i][name][0])
         in_cell = np.flatnonzero(self._cell_of >= 0)
         slots.append(in_cell)
         targets.append(self.first_cell + self._cell_of[in_cell])
