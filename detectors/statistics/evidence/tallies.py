@@ -54,6 +54,7 @@ class TallyLayout:
     def __init__(self, baseline: Baseline) -> None:
         self.layout = baseline.layout
         self.features = len(baseline.layout.features)
+        self._baseline = baseline.fingerprint
         self._counts = baseline.profile.counts
         self.cell_feature, self._cell_of = _cells(baseline)
         self.first_cell = len(NAMES) * self.features
@@ -77,12 +78,12 @@ class TallyLayout:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits over the weight of each slot in each tally, and their names.
+        """Sixteen hex digits over the baseline, and over the weight of each slot in each tally.
 
-        The tallies of two layouts mean the same, and may be added up, if these are equal. Other
-        counts of the baseline alone make another layout: the scores depend on them.
+        Tallies of equal fingerprints may be added up; those of another baseline, also with the
+        same bins, or that an earlier version weighted in another way, may not.
         """
-        seed = blake2b("/".join(NAMES).encode(), digest_size=8)
+        seed = blake2b("/".join((self._baseline, *NAMES)).encode(), digest_size=8)
         for vector in (self._filled, self._firsts, self._slots, self._weights):
             seed.update(vector.tobytes())
         return seed.hexdigest()

@@ -12,7 +12,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from detectors.profiles.baseline import Baseline
+from detectors.profiles.baseline import Baseline, Constraints
+from detectors.statistics.evidence import scores
 from detectors.statistics.evidence.horizons import LONGEST, History, PastWindow
 from detectors.statistics.evidence.tallies import TallyLayout
 from stream.aggregation.histories import HistoryStore, MemoryHistories
@@ -144,10 +145,16 @@ def test_a_damaged_history_is_reported(store: Store, body: str) -> None:
         store.histories().get(KEYS[0], LAYOUT)
 
 
-def test_layouts_of_other_counts_have_tallies_of_another_meaning() -> None:
-    same_bins = Baseline(BASE.layout, BASE.profile.copy(), BASE.constraints, BASE.columns)
-    assert TallyLayout(same_bins).fingerprint == LAYOUT.fingerprint
-    first = BASE.layout.bins(0).start
-    same_bins.profile.counts[first + 20] += 100
-    assert same_bins.layout.fingerprint == BASE.layout.fingerprint
-    assert TallyLayout(same_bins).fingerprint != LAYOUT.fingerprint
+def test_tallies_of_another_baseline_have_another_meaning() -> None:
+    copied = Baseline(BASE.layout, BASE.profile.copy(), Constraints(), BASE.columns)
+    assert TallyLayout(copied).fingerprint == LAYOUT.fingerprint
+    counted = Baseline(BASE.layout, BASE.profile.copy(), BASE.constraints, BASE.columns)
+    counted.profile.counts[BASE.layout.bins(0).start + 20] += 100
+    assert counted.layout.fingerprint == BASE.layout.fingerprint
+    assert TallyLayout(counted).fingerprint != LAYOUT.fingerprint
+    assert OTHER.fingerprint != LAYOUT.fingerprint
+
+
+def test_tallies_with_other_weights_have_another_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "SCALE", scores.SCALE + 1)
+    assert TallyLayout(BASE).fingerprint != LAYOUT.fingerprint

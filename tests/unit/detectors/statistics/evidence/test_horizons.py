@@ -66,7 +66,7 @@ def test_a_window_that_is_judged_again_has_the_same_windows_before_it(
     """Also with sliding windows, of which the history has every third."""
     random = Random(seed)
     kept, first = History(), {}
-    final_ms = -length
+    final_ms = -1
     for k in range(150 * length):
         first[k] = kept.sums(k, tallies(k)).tolist()
         kept.add(window(k, length), final_ms)
