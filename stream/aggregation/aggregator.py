@@ -11,6 +11,7 @@ from detectors.decisions.judge import Judge
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from stream.aggregation.closing import WindowCloser
+from stream.aggregation.histories import HistoryStore, MemoryHistories
 from stream.aggregation.labels import LabelParts, Labels
 from stream.aggregation.panes import NoPeriods, PaneId, PaneStore, PeriodStore
 from stream.aggregation.partitions import Partitions
@@ -65,7 +66,8 @@ class Aggregator:
     the outputs. ``baselines`` are the ones in force, by model. A model in ``learning`` gets its
     baseline from ``learn`` once there are enough samples. ``ids`` are the ids of accepted events,
     if duplicates are to be found. ``labels`` are the parts of a job whose predictions are joined
-    with labels. ``periods`` holds the sums of the schedules.
+    with labels. ``periods`` holds the sums of the schedules. ``histories`` are the windows that
+    later ones are judged together with; without it they are those of this aggregator alone.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Aggregator:
         ids: RememberedIds = DEDUPE_OFF,
         labels: LabelParts | None = None,
         periods: PeriodStore | None = None,
+        histories: HistoryStore | None = None,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -90,7 +93,12 @@ class Aggregator:
         self._partitions = Partitions(settings, state, ids)
         self._variants = NamedVariants(state, settings.most_variants)
         self._windows = WindowCloser(
-            settings=settings, judge=judge, state=state, panes=panes, baselines=self.baselines
+            settings=settings,
+            judge=judge,
+            state=state,
+            panes=panes,
+            histories=histories or MemoryHistories(),
+            baselines=self.baselines,
         )
         self._labels = None if labels is None else Labels(settings, labels, state, self._variants)
         for name, baseline in self.baselines.items():

@@ -13,6 +13,9 @@ from detectors.decisions.judge import Judge, WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
+from detectors.statistics.evidence.horizons import History, PastWindow
+from detectors.statistics.evidence.tallies import tally_layout
+from stream.aggregation.histories import HistoryStore
 from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PaneId, PaneStore
 from stream.aggregation.row_expectation import expectation, forget, learn
@@ -31,7 +34,7 @@ class WindowCloser:
 
     A window closes once, when the watermark reaches its end, if one of its panes has events. Late
     events that are accepted afterwards lead to a revision at the next tick. Only revision 0, in
-    order of time, moves the episodes.
+    order of time, moves the episodes and enters the history.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class WindowCloser:
         judge: Judge,
         state: JobState,
         panes: PaneStore,
+        histories: HistoryStore,
         baselines: dict[str, Baseline],
     ) -> None:
         self.baselines = dict(baselines)
@@ -47,6 +51,7 @@ class WindowCloser:
         self._judge = judge
         self._state = state
         self._panes = panes
+        self._histories = histories
         self._starts: dict[ModelKey, set[int]] = {
             key: set(key_state.width_mismatches)
             for key, key_state in state.known()
@@ -128,8 +133,8 @@ class WindowCloser:
     def close_early(self, model: str) -> list[Output]:
         """Close a model's open windows early and drop all its panes.
 
-        Windows that began before now are incomplete. Violations of the old baseline do not count
-        under the new one; only an open episode is kept.
+        Windows that began before now are incomplete. Violations and counts of the old baseline do
+        not count under the new one; only an open episode is kept.
         """
         outputs: list[Output] = []
         latest = self._state.models[model].incomplete_before_ms
@@ -139,6 +144,7 @@ class WindowCloser:
             if active_until_ms is not None:
                 latest = max(latest or -FOREVER_MS, active_until_ms)
         self._state.models[model].incomplete_before_ms = latest
+        self._histories.clear(model)
         return outputs
 
     def forget(self, model: str) -> None:
@@ -238,21 +244,42 @@ class WindowCloser:
         return sorted(due)
 
     def _close(self, key: ModelKey, end_ms: int, early: bool = False) -> list[Output]:
-        """Report a window; its first report also moves the episodes, which may raise signals."""
+        """Report a window; its first report also moves the episodes, which may raise signals, and
+        is remembered.
+        """
         state = self._state.key_state(key)
         baseline = self.baselines[key.model]
         window = self._settings.window_ms, end_ms
         revision = state.reported.get(window, -1) + 1
         profile = self._sum(key, end_ms, baseline)
         span = self._span(key, end_ms, revision, early)
-        report = self._judge.report(span, baseline, profile, state.episodes)
+        history = self._history(key, baseline)
+        report = self._judge.report(span, baseline, profile, state.episodes, history)
         state.reported[window] = revision
         if self._judge.expects_rows:
             learn(state, report)
         if revision or not self._is_newest(state, report):
             return [report]
+        if self._judge.remembers(report):
+            self._remember(key, span, baseline, profile)
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
         return [report, *signals]
+
+    def _history(self, key: ModelKey, baseline: Baseline) -> History | None:
+        """Return the windows before, of a job that judges windows together with them."""
+        if not self._judge.rules.by_evidence or self._state.models[key.model].learning:
+            return None
+        return self._histories.get(key, tally_layout(baseline))
+
+    def _remember(
+        self, key: ModelKey, span: WindowSpan, baseline: Baseline, profile: Profile
+    ) -> None:
+        """Add a window to the history."""
+        layout = tally_layout(baseline)
+        window = PastWindow(span.start_ms, span.end_ms, layout.tallies(profile.counts))
+        settled_ms = self._state.settled_ms
+        final_ms = -FOREVER_MS if settled_ms is None else settled_ms - self._settings.window_ms
+        self._histories.add(key, layout, window, final_ms)
 
     @staticmethod
     def _is_newest(state: KeyState, report: WindowReport) -> bool:

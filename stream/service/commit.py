@@ -129,6 +129,7 @@ class Committer:
             joins=job.stores.joins,
             quality=job.stores.panes,
             periods=job.periods,
+            histories=job.histories,
         )
 
     def _secure(self) -> None:

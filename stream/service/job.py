@@ -43,6 +43,7 @@ from stream.service.reconcile import (
 )
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
+from stream.state.histories import SqliteHistories
 from stream.state.identity import StateIdentity
 from stream.state.panes import SqlitePanes, SqlitePeriods
 from stream.state.store import Store
@@ -65,6 +66,7 @@ class Job(msgspec.Struct, kw_only=True):
     aggregator: Aggregator
     panes: SqlitePanes
     periods: SqlitePeriods
+    histories: SqliteHistories
     ids: SqliteIds
     pending: list[Output]
     limits_changes: Sequence[LimitsChange]
@@ -127,7 +129,7 @@ def _carry_out(
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
     layouts = [baseline.layout for baseline in plan.in_force.values()]
     panes, periods = store.panes(layouts), store.periods(layouts)
-    ids = store.ids()
+    ids, histories = store.ids(), store.histories()
     state.ledger.rows_in_panes = panes.rows()
     judge = judge_of(config, generation)
     stores = QualityStores(store.joins(), store.quality_panes())
@@ -136,10 +138,10 @@ def _carry_out(
         []
         if plan.closing is None
         else _close_windows(
-            plan, plan.closing, judge, state, panes, periods, _continued(labels, plan)
+            plan, plan.closing, judge, state, panes, periods, histories, _continued(labels, plan)
         )
     )
-    aggregator = _aggregator(plan, config, judge, state, panes, periods, ids, labels)
+    aggregator = _aggregator(plan, config, judge, state, panes, periods, histories, ids, labels)
     pending += _apply([*plan.changes, *plan.label_changes], aggregator)
     for baseline in replaced.values():
         panes.add_layout(baseline.layout)
@@ -152,6 +154,7 @@ def _carry_out(
         aggregator=aggregator,
         panes=panes,
         periods=periods,
+        histories=histories,
         ids=ids,
         pending=pending,
         limits_changes=plan.limits_changes,
@@ -168,6 +171,7 @@ def _aggregator(
     state: JobState,
     panes: SqlitePanes,
     periods: SqlitePeriods,
+    histories: SqliteHistories,
     ids: SqliteIds,
     labels: LabelParts | None,
 ) -> Aggregator:
@@ -183,6 +187,7 @@ def _aggregator(
         ids=IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
         labels=labels,
         periods=periods,
+        histories=histories,
     )
 
 
@@ -211,6 +216,7 @@ def _close_windows(
     state: JobState,
     panes: SqlitePanes,
     periods: SqlitePeriods,
+    histories: SqliteHistories,
     labels: LabelParts | None,
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
@@ -223,6 +229,7 @@ def _close_windows(
         panes=panes,
         labels=labels,
         periods=periods,
+        histories=histories,
     ).close_early()
 
 

@@ -133,6 +133,7 @@ class JobProcess:
             joins=job.stores.joins,
             quality=job.stores.panes,
             periods=job.periods,
+            histories=job.histories,
         )
         self._waiting = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.judge import WindowSpan
@@ -11,6 +12,8 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, State, WindowReport
 from detectors.schedule_report import ScheduleReport, Status
+from detectors.statistics.evidence.horizons import HORIZONS, History
+from detectors.statistics.evidence.tallies import tally_layout
 from detectors.violation import Violation
 from tests.simulation.reading import LAYOUT
 
@@ -20,14 +23,20 @@ RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
 class PlainJudge:
     """Reports plain counts, because the protocol is under test and not the statistics.
 
-    A window violates if the value 3 has the majority.
+    A window violates if the value 3 has the majority. The ``rules`` of its report are what it was
+    judged together with: the number of windows, itself included, and their counts by value.
     """
 
     job = "sim"
-    rules = RULES
+    rules = replace(RULES, mode="evidence")
 
     def report(
-        self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        profile: Profile,
+        state: EpisodeState,
+        history: History,
     ) -> WindowReport:
         counts = profile.counts[LAYOUT.bins(0)]
         violates = profile.rows > 0 and counts[3] * 2 > profile.rows
@@ -46,6 +55,7 @@ class PlainJudge:
             baseline=baseline.fingerprint,
             layout="l",
             violations=(_violation(profile.rows),) if violates else (),
+            rules=_pooled(span, baseline, profile, history),
             notes=span.notes,
             profile=np.append(counts, span.too_narrow).tobytes(),
         )
@@ -91,6 +101,9 @@ class PlainJudge:
             layout="-",
         )
 
+    def remembers(self, report: WindowReport) -> bool:
+        return report.state in ("ok", "violations")
+
     def advance(
         self, state: EpisodeState, report: WindowReport, baseline: Baseline
     ) -> tuple[EpisodeState, list[Signal]]:
@@ -101,6 +114,15 @@ def _state(span: WindowSpan, violates: bool) -> State:
     if span.incomplete:
         return "incomplete"
     return "violations" if violates else "ok"
+
+
+def _pooled(
+    span: WindowSpan, baseline: Baseline, profile: Profile, history: History
+) -> dict[str, float | int | str]:
+    layout = tally_layout(baseline)
+    sums = history.sums(span.start_ms, layout.tallies(profile.counts))
+    counts = layout.cells(sums)[-1].tolist()
+    return {"windows": HORIZONS[len(sums) - 1], **{str(k): n for k, n in enumerate(counts)}}
 
 
 def _violation(rows: int) -> Violation:

@@ -15,6 +15,7 @@ from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from detectors.schedule_report import ScheduleReport
 from stream.aggregation.aggregator import Aggregator
+from stream.aggregation.histories import MemoryHistories
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.labels import LabelParts
 from stream.aggregation.panes import PaneId, PeriodId
@@ -64,6 +65,7 @@ class Committed(NamedTuple):
     state: bytes
     panes: dict[PaneId, Profile]
     periods: dict[PeriodId, Profile]
+    histories: MemoryHistories
     outbox: tuple[Output, ...]
     cursor: int
     accepted: tuple[Range, ...]
@@ -79,6 +81,7 @@ class SharedStore:
             state=JobState().encode(),
             panes={},
             periods={},
+            histories=MemoryHistories(),
             outbox=(),
             cursor=0,
             accepted=(),
@@ -198,6 +201,7 @@ class Owner:
         self.lost: list[tuple[str, ...]] = []
         self.label_reader: LabelReader | None = None
         self.restore(self._committed)
+        self.histories = self.restore_histories(self._committed)
         self.stores = self.restore_labels(self._committed)
         state = JobState.decode(self._committed.state)
         baselines = dict.fromkeys(MODELS, BASELINE)
@@ -209,6 +213,7 @@ class Owner:
             state=state,
             panes=self.panes,
             periods=self.periods,
+            histories=self.histories,
             labels=None if labels is None else LabelParts(*labels, *self.stores),
         )
 
@@ -228,6 +233,10 @@ class Owner:
             self.panes.put(pane, profile.copy())
         for period, profile in committed.periods.items():
             self.periods.put(period, profile.copy())
+
+    def restore_histories(self, committed: Committed) -> MemoryHistories:
+        """Return the committed histories."""
+        return committed.histories.copy()
 
     def restore_labels(self, committed: Committed) -> LabelStores:
         """Return the committed stores of labels."""
@@ -274,6 +283,7 @@ class Owner:
             state=self.aggregator.state.encode(),
             panes=_copied(self.panes),
             periods=_copied(self.periods),
+            histories=self.histories.copy(),
             outbox=(*self._committed.outbox, *self.waiting),
             cursor=self.cursor,
             accepted=tuple(self.accepted),

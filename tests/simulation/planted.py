@@ -7,15 +7,20 @@ from collections.abc import Callable, MutableMapping
 import pytest
 from msgspec.structs import replace
 
+from detectors.statistics.evidence import horizons
+from detectors.statistics.evidence.horizons import History
+from detectors.statistics.evidence.tallies import tally_layout
 from stream.aggregation import lineage, partitions
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.closing import WindowCloser
+from stream.aggregation.histories import MemoryHistories
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.schedules import Schedules
 from stream.event_time import JobSettings, PartitionState, watermark
 from stream.events import Assign, CoveredRange, DiscoveredPartition, ModelKey, Output
 from tests.simulation import reading
+from tests.simulation.judging import PlainJudge
 from tests.simulation.logs import Record, too_late
 from tests.simulation.owner import Committed, Owner, SharedStore
 from tests.simulation.world import World
@@ -162,7 +167,69 @@ def forgets_periods(patch: Patch) -> None:
     patch.setattr(Owner, "restore", restore_panes_alone)
 
 
+def forgets_histories(patch: Patch) -> None:
+    patch.setattr(Owner, "restore_histories", lambda self, committed: MemoryHistories())
+
+
+def writes_histories_at_once(patch: Patch) -> None:
+    """Let all owners share one store of histories, which knows no commit."""
+    shared: dict[int, MemoryHistories] = {}
+
+    def live(self: Owner, committed: Committed) -> MemoryHistories:
+        return shared.setdefault(id(self._store), MemoryHistories())
+
+    patch.setattr(Owner, "restore_histories", live)
+
+
+def revisions_enter_the_history(patch: Patch) -> None:
+    close = WindowCloser._close
+    layout = tally_layout(reading.BASELINE)
+
+    def close_and_replace(
+        self: WindowCloser, key: ModelKey, end_ms: int, early: bool = False
+    ) -> list[Output]:
+        outputs = close(self, key, end_ms, early)
+        tallies = layout.tallies(self._sum(key, end_ms, reading.BASELINE).counts)
+        kept = self._histories.get(key, layout)._windows
+        for k, window in enumerate(kept):
+            if window.end_ms == end_ms:
+                kept[k] = window._replace(tallies=tallies)
+        return outputs
+
+    patch.setattr(WindowCloser, "_close", close_and_replace)
+
+
+def windows_that_are_not_judged_enter_the_history(patch: Patch) -> None:
+    patch.setattr(PlainJudge, "remembers", lambda self, report: True)
+
+
+def pools_windows_that_overlap(patch: Patch) -> None:
+    sums = History.sums
+    patch.setattr(
+        History, "sums", lambda self, start_ms, tallies: sums(self, start_ms + 10, tallies)
+    )
+
+
+def overlapping_windows_enter_the_history(patch: Patch) -> None:
+    patch.setattr(History, "continues", lambda self, start_ms: True)
+
+
+def cuts_histories_before_the_last_revision(patch: Patch) -> None:
+    add = History.add
+    patch.setattr(horizons, "LONGEST", 4)
+    patch.setattr(History, "add", lambda self, window, final_ms=None: add(self, window))
+
+
 CHAOS: dict[str, Plant] = {
+    "a restart forgets the histories": forgets_histories,
+    "histories are not committed with the state": writes_histories_at_once,
+    "a revision enters the history": revisions_enter_the_history,
+    "a window that is not judged enters the history": windows_that_are_not_judged_enter_the_history,
+    "a window is judged together with one that overlaps it": pools_windows_that_overlap,
+    "a history is cut while its windows may be reported again": (
+        cuts_histories_before_the_last_revision
+    ),
+    "windows of a history overlap": overlapping_windows_enter_the_history,
     "panes that are dropped are in no sum of a period": dropped_panes_are_in_no_period,
     "late events do not change a period that was reported": late_events_change_no_period,
     "a period is finished as soon as it is reported": periods_are_finished_when_they_are_reported,

@@ -7,10 +7,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+import numpy as np
+
 from detectors.report import Signal, WindowReport
-from stream.events import EndOfInput
+from detectors.statistics.evidence import horizons
+from detectors.statistics.evidence.tallies import tally_layout
+from stream.events import EndOfInput, ModelKey
 from tests.simulation.logs import Period
 from tests.simulation.owner import Delivered, id_of, period_of
+from tests.simulation.reading import BASELINE
 from tests.simulation.world import NEVER_MS, World
 
 
@@ -85,6 +90,7 @@ def verdict(world: World) -> str:
         or wrong_order(world)
         or wrong_windows(world)
         or wrong_periods(world)
+        or wrong_histories(world)
         or wrong_starts(world)
     )
 
@@ -182,6 +188,55 @@ def wrong_periods(world: World) -> str:
     return f"periods differ (actual, expected): {wrong}" if wrong else ""
 
 
+def wrong_histories(world: World) -> str:
+    """Each window was judged together with the first reports of those before it that are judged
+    and do not overlap, and these are what the state has at the end, with their counts.
+    """
+    past: dict[str, list[WindowReport]] = {}
+    newest_ms: dict[str, int] = {}
+    for report in world.store.committed.outbox:
+        if not isinstance(report, WindowReport) or report.end_ms is None or not report.profile:
+            continue
+        of_model = past.setdefault(report.model, [])
+        before = [other for other in of_model if ended(other) <= report.start_ms]
+        pooled = [report, *before[::-1][: horizons.LONGEST - 1]]
+        windows = max(h for h in horizons.HORIZONS if h <= len(pooled))
+        if pooled_counts(pooled[:windows]) != list(report.rules.values()):
+            return f"{report.id} was judged together with {report.rules}, not {windows} windows"
+        is_judged = report.state in ("ok", "violations") and not report.revision
+        if is_judged and report.end_ms > newest_ms.get(report.model, -NEVER_MS):
+            newest_ms[report.model] = report.end_ms
+            if not of_model or ended(of_model[-1]) <= report.start_ms:
+                of_model.append(report)
+    return wrong_kept_histories(world, past)
+
+
+def wrong_kept_histories(world: World, past: dict[str, list[WindowReport]]) -> str:
+    """The state has the newest windows of each model, as they were reported first."""
+    layout = tally_layout(BASELINE)
+    for model, reports in past.items():
+        kept = world.store.committed.histories.get(ModelKey(model, "v"), layout).windows()
+        found = [(w.start_ms, w.end_ms, layout.cells(w.tallies).tolist()) for w in kept]
+        expected = [(r.start_ms, r.end_ms, pooled_counts([r])[1:]) for r in reports]
+        if found != expected[-len(found) :] or len(found) < min(
+            len(expected), horizons.LONGEST - 1
+        ):
+            return f"the history of {model} is {found}, not {expected}"
+    return ""
+
+
+def ended(report: WindowReport) -> int:
+    """The end of the window of a report."""
+    assert report.end_ms is not None
+    return report.end_ms
+
+
+def pooled_counts(reports: list[WindowReport]) -> list[int]:
+    """The number of windows, and their counts by value."""
+    counts = [np.frombuffer(report.profile, np.int64)[:-1] for report in reports]
+    return [len(reports), *np.sum(counts, axis=0).tolist()]
+
+
 def wrong_starts(world: World) -> str:
     """Exactly the windows that began before a partition was read are incomplete.
 
@@ -220,6 +275,12 @@ def observations(world: World) -> Counter[str]:
             "revisions": len(revisions),
             "silences": len(silences),
             "incomplete windows": sum(report.state == "incomplete" for report in reports),
+            "windows judged with others": sum(
+                int(report.rules.get("windows", 0)) > 1 for report in reports
+            ),
+            "revisions judged with others": sum(
+                int(report.rules.get("windows", 0)) > 1 for report in revisions
+            ),
             "periods": len(world.sink.periods()),
             "revisions of periods": sum(item.revision > 0 for item in world.sink.scheduled()),
             "periods without events": sum(

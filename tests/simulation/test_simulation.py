@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from detectors.statistics.evidence import horizons
 from stream.aggregation import schedules
 from tests.simulation.planted import CHAOS
 from tests.simulation.schedules import observations, run, verdict
@@ -37,6 +38,15 @@ def test_every_period_is_exact_if_a_step_reports_few_of_them(
         assert not wrong, f"seed {seed}: {wrong}"
 
 
+def test_every_window_is_judged_exactly_if_a_history_keeps_few_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(horizons, "LONGEST", 4)
+    for seed in range(SCHEDULES + 300, SCHEDULES + 600):
+        wrong = verdict(run(seed))
+        assert not wrong, f"seed {seed}: {wrong}"
+
+
 def test_schedules_contain_every_kind_of_fault() -> None:
     seen: Counter[str] = Counter()
     for seed in range(300):
@@ -54,6 +64,8 @@ def test_schedules_contain_every_kind_of_fault() -> None:
         "silences": 400,
         "incomplete windows": 200,
         "signals": 200,
+        "windows judged with others": 2_000,
+        "revisions judged with others": 50,
         "periods": 400,
         "revisions of periods": 25,
         "periods without events": 100,

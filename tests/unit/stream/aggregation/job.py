@@ -16,6 +16,7 @@ from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from detectors.schedule_report import ScheduleReport
 from stream.aggregation.aggregator import Aggregator
+from stream.aggregation.histories import MemoryHistories
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, DiscoveredPartition, Item, ModelKey, Output, Partial, Tick
@@ -43,6 +44,7 @@ class Job:
     state: JobState = field(default_factory=JobState)
     panes: MemoryPanes = field(default_factory=MemoryPanes)
     periods: MemoryPeriods = field(default_factory=MemoryPeriods)
+    histories: MemoryHistories = field(default_factory=MemoryHistories)
     assigned: dict[str, Assign] = field(default_factory=dict)
     rules: Rules = field(default_factory=lambda: Rules(min_n=1))
 
@@ -54,6 +56,7 @@ class Job:
             state=self.state,
             panes=self.panes,
             periods=self.periods,
+            histories=self.histories,
             learn=lambda *_: baseline(OTHER),
             learning=self.learning,
         )
@@ -129,6 +132,7 @@ class Job:
             state=JobState.decode(self.state.encode()),
             panes=self.panes,
             periods=self.periods,
+            histories=self.histories,
             rules=self.rules,
         )
         job.assigned = {assign.partition: assign for assign in job.aggregator.resume()}

@@ -11,6 +11,7 @@ import pytest
 from detectors.profiles.layout import HEAD, INTEGRAL
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
+from detectors.statistics.evidence.tallies import tally_layout
 from stream.baselining.build import make_from_files, write
 from stream.config.load import parse
 from stream.delivery.routes import routes_of
@@ -91,7 +92,12 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
 
 def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
     job.store.commit(
-        job.identity, job.aggregator.state, job.panes, [*job.pending, *reports], {"sink": 0}
+        job.identity,
+        job.aggregator.state,
+        job.panes,
+        [*job.pending, *reports],
+        {"sink": 0},
+        histories=job.histories,
     )
     assert job.aggregator.state.ledger.imbalance() == {}
     return reports
@@ -184,6 +190,61 @@ def test_missing_panes_are_an_imbalance_of_the_ledger(folder: Path) -> None:
     job.store.close()
     job = opened(folder, {"a": model("xy")})
     assert job.aggregator.state.ledger.imbalance() == {"rows in panes": 2}
+    job.store.close()
+
+
+def remembered(job: Job, model: str = "a") -> list[int]:
+    """The ends of the windows that later ones of a model are judged together with."""
+    layout = tally_layout(job.aggregator.baselines[model])
+    history = job.histories.get(ModelKey(model, "AllTraffic"), layout)
+    return [window.end_ms for window in history.windows()]
+
+
+EVIDENCE = {"mode": "evidence"}
+XY = {"a": model("xy")}
+
+
+@pytest.fixture
+def stopped(folder: Path) -> Path:
+    """The folder of a job that has remembered two windows of its model, and was stopped."""
+    job = opened(folder, XY, rules=EVIDENCE)
+    send(job, [60_000, 130_000, 190_000])
+    assert remembered(job) == [120_000, 180_000]
+    job.store.close()
+    return folder
+
+
+def test_a_history_continues_over_a_restart_and_another_mode(stopped: Path) -> None:
+    for mode, ends in (("threshold", [120_000, 180_000]), ("evidence", [120_000, 180_000])):
+        job = opened(stopped, XY, rules={"mode": mode})
+        assert remembered(job) == ends
+        finish(job, [])
+        job.store.close()
+    job = opened(stopped, XY, rules=EVIDENCE)
+    send(job, [250_000])
+    assert remembered(job) == [120_000, 180_000, 240_000]
+    job.store.close()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"models": {"a": model("xyz")}},
+        {"models": XY, "window": "2m"},
+        {"models": {"b": model("xy")}},
+    ],
+    ids=["another baseline", "another window length", "removed"],
+)
+def test_a_changed_model_begins_with_an_empty_history(
+    stopped: Path, changed: dict[str, Any]
+) -> None:
+    changed = {"rules": EVIDENCE, **changed}
+    finished = opened(stopped, accept=True, **changed)
+    finish(finished, [])
+    finished.store.close()
+    job = opened(stopped, XY, rules=EVIDENCE, accept=True)
+    assert remembered(job) == []
+    assert job.store._db.execute("SELECT count(*) FROM histories").fetchone() == (0,)
     job.store.close()
 
 
