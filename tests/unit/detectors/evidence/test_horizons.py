@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 
@@ -35,12 +37,33 @@ def test_the_window_and_the_past_are_left_as_they_are() -> None:
         np.testing.assert_array_equal(window.tallies, tallies)
 
 
-def test_a_window_that_overlaps_the_past_is_judged_alone_and_not_added() -> None:
-    history, _ = filled(5)
+def test_windows_that_overlap_are_not_judged_together_and_not_added() -> None:
+    history, past = filled(5)
     own = np.ones(5, np.int64)
-    np.testing.assert_array_equal(history.sums(45, own), own[None])
-    history.add(PastWindow(45, 55, own))
+    np.testing.assert_array_equal(history.sums(45, own)[1], own + past[3])
+    np.testing.assert_array_equal(history.sums(9, own), own[None])
+    assert not history.add(PastWindow(45, 55, own))
     assert len(history) == 5
+
+
+@pytest.mark.parametrize("length", [1, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_window_that_is_judged_again_has_the_same_windows_before_it(
+    seed: int, length: int
+) -> None:
+    """Also with sliding windows, of which the history has every third."""
+    random = Random(seed)
+    history, first = History(), {}
+    final_ms = -1
+    for k in range(150 * length):
+        own = np.array([k, 1])
+        first[k] = history.sums(k, own).tolist()
+        history.add(PastWindow(k, k + length, own), final_ms)
+        for again in range(final_ms + 1, k + 1):
+            assert history.sums(again, np.array([again, 1])).tolist() == first[again]
+        final_ms = max(final_ms, k - random.choice((1, 2, 5, 20)))
+    assert max(map(len, first.values())) == len(HORIZONS)
+    assert LONGEST - 1 <= len(history) <= LONGEST - 1 + 22
 
 
 def test_gaps_in_time_do_not_matter() -> None:
