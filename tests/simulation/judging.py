@@ -29,6 +29,7 @@ class PlainJudge:
 
     job = "sim"
     rules = replace(RULES, mode="evidence")
+    expects_rows = False
 
     def report(
         self,
