@@ -290,7 +290,9 @@ def text_slots(cell: object, feature: Feature) -> list[int]:
         bin_of = feature.vocabulary.index(text)
     else:
         is_rare = hash_of(text) >> 32 in rare_keys(feature)
-        bin_of = len(feature.vocabulary) + (64 if is_rare else hash_of(text) >> 58)
+        bin_of = len(feature.vocabulary) + (hash_of(text) >> 58)
+        if is_rare:
+            bin_of = bin_of + 64 if feature.rare_bins == 64 else len(feature.vocabulary) + 64
     return [written_type(text), HEAD + bin_of]
 
 
@@ -315,7 +317,7 @@ def written_type(text: str) -> int:
 def hash_of(text: str) -> int:
     """The 64-bit hash of a value that is not in the vocabulary: a polynomial over its bytes, mixed.
 
-    Its upper 32 bits tell whether it is a rare value, its upper six are its bin if it is none."""
+    Its upper 32 bits tell whether it is a rare value, its upper six are its bin."""
     base = 0x9E3779B97F4A7C15
     mix = 0xBF58476D1CE4E5B9
     modulus = 2**64

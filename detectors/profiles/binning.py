@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
 import numpy as np
-import pyarrow as pa
 
 from detectors.arrays import Floats
 from detectors.profiles.deviation import mean_and_deviation
-from detectors.profiles.hashing import hashed
 from detectors.profiles.layout import MAX_EDGES, Feature, InferredType, Role
-from detectors.profiles.rare_values import MAX_RARE, RareValues, keys_of
 from detectors.profiles.reading import PLAIN, CellReading
 from detectors.profiles.single_values import Interval, intervals, rounded_ends
+from detectors.profiles.vocabulary_choice import rare_values, vocabulary_size
 
 GRID_BINS: Final = 128
 """The number of fine bins, at quantiles, of a numeric feature of many values."""
@@ -25,8 +22,6 @@ LADDER: Final = 16
 """The number of bins beyond the smallest value, and beyond the largest."""
 MAX_CODES: Final = 32
 """The largest number of distinct values of a feature of codes."""
-MAX_WORDS: Final = 1_000
-"""The largest number of values in the vocabulary of a text feature."""
 ATOM_SHARE: Final = 0.01
 """The share from which on a number is an atom: a value with a bin of its own."""
 OWN_CELL_SHARE: Final = 0.05
@@ -34,52 +29,29 @@ OWN_CELL_SHARE: Final = 0.05
 
 
 def text_feature(
-    name: str, role: Role, counts: Mapping[str, int], reading: CellReading = PLAIN
+    name: str,
+    role: Role,
+    counts: Mapping[str, int],
+    reading: CellReading = PLAIN,
+    exact: bool = True,
 ) -> Feature:
-    """A text feature; its vocabulary is the most frequent values (ties by name), at most 1,000.
+    """A text feature; its vocabulary is the most frequent values (ties by name).
 
-    The others are its rare values, see :func:`rare_values`.
+    See :func:`detectors.profiles.vocabulary_choice.vocabulary_size`. The others are its rare
+    values, see :func:`detectors.profiles.vocabulary_choice.rare_values`. ``exact`` is false where
+    the counts are not, or values were left out.
     """
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
+    words = vocabulary_size(np.array([counts[value] for value in ordered], np.int64))
     return Feature(
         name=name,
         type="String",
         kind="text",
         role=role,
-        vocabulary=tuple(ordered[:MAX_WORDS]),
+        vocabulary=tuple(ordered[:words]),
         reading=reading,
-        rare=rare_values([(value, counts[value]) for value in ordered[MAX_WORDS:]]),
+        rare=rare_values([(value, counts[value]) for value in ordered[words:]], exact),
     )
-
-
-def rare_values(
-    values: Sequence[tuple[str, int]],
-) -> RareValues | msgspec.UnsetType:
-    """The filter of the values beyond a vocabulary, which come with counts, most frequent first.
-
-    At most 65,536 values; unset where each occurs once, as identifiers do.
-    """
-    kept = values[:MAX_RARE]
-    if not kept or kept[0][1] <= 1:
-        return msgspec.UNSET
-    keys = keys_of(hashed(pa.array([value for value, _ in kept], pa.string())))
-    times = np.array([count for _, count in kept], dtype=float)
-    return RareValues(np.unique(keys).tobytes(), _new_share(times, len(kept) == len(values)))
-
-
-def _new_share(times: Floats, complete: bool) -> float:
-    """The share of the rows of rare values that may turn out to be unseen ones, from their counts.
-
-    The rows of new values are estimated by the ``s`` values that occur once, with a standard error
-    of ``sqrt(s + 2 t)``, where ``t`` values occur twice (Good 1953): at most two standard errors
-    more. In a filter that is not ``complete``, its rarest values were chosen among others by luck:
-    those of the two lowest counts in it, by the same estimate.
-    """
-    once, twice = float((times == 1).sum()), float((times == 2).sum())
-    rows = once + 2.0 * np.sqrt(once + 2.0 * twice)
-    if not complete:
-        rows = float(times[times <= times[-1] + 1].sum())
-    return min(float(rows / times.sum()), 1.0)
 
 
 def empty_feature(name: str, role: Role, reading: CellReading = PLAIN) -> Feature:

@@ -28,8 +28,8 @@ def allowed_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
     """The slots of the bins of feature ``i`` that hold the values of a domain, each once.
 
     A value that the baseline does not have lies in a hashed bin, which holds one in 64 of all other
-    new values too. A rare value allows all rare ones, which share a bin. Numbers without a bin of
-    their own are left out.
+    new values too. A rare value allows those that share its bin. Numbers without a bin of their own
+    are left out.
 
     >>> from detectors.profiles.binning import text_feature
     >>> words = Layout((text_feature("t", "feature", {"a": 2, "b": 1}),))
@@ -62,7 +62,7 @@ def domain_problem(feature: Feature, domain: tuple[str, ...]) -> str:
     """
     layout = Layout((feature,))
     if not feature.numeric:
-        added = len(added_bins(layout, 0, domain))
+        added = int(layout.unseen[added_bins(layout, 0, domain) - HEAD].sum())
         reason = f"{added} values that the baseline does not have, at most {MAX_ADDED_BINS} allowed"
         return reason if added > MAX_ADDED_BINS else ""
     lone = set((layout.lone_bins(0) - HEAD).tolist())

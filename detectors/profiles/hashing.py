@@ -70,10 +70,14 @@ def hashed_bin(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
 def bins_beyond(feature: Feature, values: pa.StringArray) -> NDArray[np.int64]:
     """The bin of each value that the vocabulary of a text feature does not have.
 
-    The bin of rare values for those, else a hashed bin. ``values`` must have no nulls.
+    A bin of rare values for those, else a hashed bin. ``values`` must have no nulls.
     """
     hashes = hashed(values)
     bins = len(feature.vocabulary) + hashed_bin(hashes)
     if not isinstance(feature.rare, msgspec.UnsetType):
-        bins[feature.rare.hold(hashes)] = len(feature.vocabulary) + HASHED_BINS
+        rare = feature.rare.hold(hashes)
+        if feature.rare.bins == 1:
+            bins[rare] = len(feature.vocabulary) + HASHED_BINS
+        else:
+            bins[rare] += HASHED_BINS
     return bins

@@ -31,7 +31,7 @@ HASHED_BINS: Final = 64
 NEW: Final = "new: "
 """The beginning of the label of a hashed bin whose values are named."""
 RARE_LABEL: Final = "rare values"
-"""The name of the cell of the rare values of a text feature."""
+"""The beginning of the names of the cells of the rare values of a text feature."""
 MAX_EDGES: Final = 255
 """The largest number of edges of a numeric feature: eight steps of a search find the bin."""
 
@@ -49,7 +49,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     A ``text`` feature has a bin for each entry of ``vocabulary`` and then 64 hashed bins for all
     other values; there every bin is a cell. With ``rare``, the values that the baseline knows
-    beyond the vocabulary share the bin after the hashed ones.
+    beyond the vocabulary have bins after those: 64 hashed ones of their own, a single one in a
+    feature of 0.1.0.
 
     ``center`` and ``scale`` are the baseline's mean and population standard deviation: moments are
     kept as sums around ``center``, Wasserstein is in units of ``scale``. ``low`` and ``high`` are
@@ -115,12 +116,17 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Number of bins, without the head and the tail."""
         if self.numeric:
             return len(self.edges) + 1
-        return len(self.vocabulary) + HASHED_BINS + (self.rare is not msgspec.UNSET)
+        return len(self.vocabulary) + HASHED_BINS + self.rare_bins
 
     @property
     def rare_bin(self) -> int | None:
-        """The bin of the rare values of a text feature, ``None`` without any."""
-        return None if self.rare is msgspec.UNSET else len(self.vocabulary) + HASHED_BINS
+        """The first bin of the rare values of a text feature, ``None`` without any."""
+        return len(self.vocabulary) + HASHED_BINS if self.rare_bins else None
+
+    @property
+    def rare_bins(self) -> int:
+        """The number of bins of the rare values of a text feature: 64, 1, or 0 without any."""
+        return 0 if isinstance(self.rare, msgspec.UnsetType) else self.rare.bins
 
     @property
     def bin_cells(self) -> int:
@@ -211,11 +217,12 @@ class Layout:
 
     @cached_property
     def rare(self) -> NDArray[np.bool_]:
-        """Whether each coarse cell holds the rare values of a text feature, many in one cell."""
+        """Whether each coarse cell holds rare values of a text feature, many in one cell."""
         out = np.zeros(int(self.cell_starts[-1]), bool)
         for i, feature in enumerate(self.features):
             if feature.rare_bin is not None:
-                out[int(self.cell_starts[i]) + feature.rare_bin] = True
+                first = int(self.cell_starts[i]) + feature.rare_bin
+                out[first : first + feature.rare_bins] = True
         return out
 
     @cached_property
@@ -262,9 +269,9 @@ class Layout:
     def cell_labels(self, i: int) -> Sequence[str]:
         """The name of each coarse cell of feature ``i``.
 
-        An interval, a value, ``other``, ``unseen #k`` or ``rare values``. A value of a text feature
-        that reads like one of driftline's own names is in quotes, so that no two cells share a
-        name.
+        An interval, a value, ``other``, ``unseen #k`` or ``rare values #k`` (``rare values`` where
+        they share a bin). A value of a text feature that reads like one of driftline's own names is
+        in quotes, so that no two cells share a name.
         """
         if i not in self._labels:
             feature = self.features[i]
@@ -299,14 +306,15 @@ def _check(feature: Feature) -> None:
 
 def _text_labels(feature: Feature) -> list[str]:
     hashed = (f"unseen #{k}" for k in range(HASHED_BINS))
-    rare = [] if feature.rare_bin is None else [RARE_LABEL]
+    several = (f"{RARE_LABEL} #{k}" for k in range(feature.rare_bins))
+    rare = [RARE_LABEL] if feature.rare_bins == 1 else several
     return [*map(_quoted, feature.vocabulary), *hashed, *rare]
 
 
 def _quoted(value: str) -> str:
     """The value, in quotes if it reads like the name of another cell."""
     names = ("missing", "unreadable", RARE_LABEL, "")
-    if value in names or value.startswith(("unseen #", NEW, '"')):
+    if value in names or value.startswith(("unseen #", f"{RARE_LABEL} #", NEW, '"')):
         return f'"{value}"'
     return value
 

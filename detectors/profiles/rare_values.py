@@ -8,6 +8,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+RARE_BINS: Final = 64
+"""The number of bins that rare values are hashed into, by the same bits as unseen ones."""
 MAX_RARE: Final = 65_536
 """The largest number of values in a filter, which then takes 256 KiB."""
 KEY_BITS: Final = 32
@@ -20,11 +22,22 @@ class RareValues(msgspec.Struct, frozen=True):
     ``keys`` holds the upper 32 bits of the hash of each value, rising, as little-endian integers.
     ``new_share`` is the share of the rows of these values, 0 to 1, that may turn out to be values
     that the baseline does not know, see
-    :func:`detectors.profiles.binning.rare_values`.
+    :func:`detectors.profiles.vocabulary_choice.rare_values`.
+
+    ``lucky`` are the rows of those values that would not be known had each of them one row less:
+    values of a single row, as a rule. ``variance`` is that of the estimate of unknown rows. A
+    filter of 0.1.0 has neither, and its values share one bin.
     """
 
     keys: bytes
     new_share: float
+    lucky: int | msgspec.UnsetType = msgspec.UNSET
+    variance: float | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def bins(self) -> int:
+        """The number of bins that these values are hashed into: 64, or 1 in a filter of 0.1.0."""
+        return 1 if self.lucky is msgspec.UNSET else RARE_BINS
 
     def hold(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Whether each value is one of these, from its hash (:mod:`detectors.profiles.hashing`)."""

@@ -38,7 +38,7 @@ class TextTables:
 
     ``present`` is false where a layout has no feature for a column, ``known`` is the size of the
     feature's vocabulary, ``trims`` whether blanks around a text do not matter there. ``rare`` holds
-    a key (table, value) for each rare value.
+    a key (table, value) for each rare value, ``together`` whether those of a feature share a bin.
     """
 
     def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
@@ -49,6 +49,7 @@ class TextTables:
         self.starts = np.zeros(shape, np.int64)
         self.known = np.zeros(shape, np.int64)
         self.trims = np.zeros(shape, bool)
+        self.together = np.zeros(shape, bool)
         self.sizes = np.array([layout.size for layout in layouts], np.int64)
         tables: list[tuple[int, KnownTexts]] = []
         for m, layout in enumerate(layouts):
@@ -60,6 +61,7 @@ class TextTables:
                     self.starts[m, j] = layout.starts[i]
                     self.known[m, j] = len(feature.vocabulary)
                     self.trims[m, j] = trims(feature)
+                    self.together[m, j] = feature.rare_bins == 1
                     tables.append((m * len(names) + j, known_texts(feature)))
         self._build(tables)
         self.rare = _rare_keys(layouts, names)
@@ -115,14 +117,16 @@ class TextTables:
         return bins, types
 
     def _move_rare(self, bins: Ints, table: Ints) -> None:
-        """Move the rare values among the unseen ones to their bin, the one after the hashed."""
+        """Move the rare values among the unseen ones to their bins, which are after the hashed."""
         if not len(self.rare):
             return
         unseen = np.flatnonzero(self.unseen)
         keys = _table_keys(table[unseen], self.hashes[unseen])
         nearest = np.minimum(np.searchsorted(self.rare, keys), len(self.rare) - 1)
         rare = unseen[self.rare[nearest] == keys]
-        bins[rare] = self.known.ravel()[table[rare]] + HASHED_BINS
+        bins[rare] += HASHED_BINS
+        shared = rare[self.together.ravel()[table[rare]]]
+        bins[shared] = self.known.ravel()[table[shared]] + HASHED_BINS
         self.unseen[rare] = False
 
     def _look_up(

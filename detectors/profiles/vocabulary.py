@@ -89,7 +89,7 @@ class VocabularyIndex:
         rest = values.filter(pa.array(~known))
         bins[~known], types[~known] = bins_beyond(self._feature, rest), written_types(rest)
         if self._feature.rare_bin is not None:
-            known |= bins == self._feature.rare_bin
+            known |= bins >= self._feature.rare_bin
         return bins, types, values, known
 
     def as_counted(self, values: pa.StringArray, bins: Ints) -> pa.StringArray:

@@ -249,7 +249,8 @@ class ColumnScan:
         if inferred == "Unknown":
             return empty_feature(name, role, self.reading)
         if inferred == "String":
-            return text_feature(name, role, self.values, self.reading)
+            exact = not self.dropped_values
+            return text_feature(name, role, self.values, self.reading, exact)
         counts = self._counts_by_number()
         if not self.dropped_values and len(counts) <= MAX_CODES:
             return codes_feature(name, role, inferred, counts, self.reading)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from detectors.profiles.binning import rare_values
 from detectors.profiles.layout import Feature, Layout
 from detectors.profiles.reading import CellReading
+from detectors.profiles.vocabulary_choice import rare_values
 
 NASTY = [
     '"',

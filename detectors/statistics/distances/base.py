@@ -16,6 +16,7 @@ from detectors.arrays import Floats, Ints
 from detectors.profiles.fine_bins import cumulative_shares, fine_bins
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
+from detectors.profiles.vocabulary_choice import LEAST_COUNT
 
 SMALL_CELL: Final = 5.0
 """Expected count below which a coarse cell is merged with the other small ones (Cochran 1954)."""
@@ -257,8 +258,8 @@ def taken_as_unseen(pair: Pair, small: NDArray[np.bool_]) -> Floats:
 
     At most those of known values that the baseline has once, and as many as bring the share of
     unseen values closest to that of the window. Of rare values, a part that their filter states.
-    Where the vocabulary is cut and there is no filter of the other values, its rarest values were
-    chosen among others by luck: then those of the two lowest counts in it. By the estimate of Good
+    Where a vocabulary of 0.1.0 is cut and there is no filter of the other values, its rarest values
+    were chosen among others by luck: then those of the two lowest counts in it. By the estimate of Good
     and Turing, all values of more than ``r`` rows have as many rows in other data as those of more
     than ``r + 1`` have in the baseline.
     """
@@ -269,7 +270,8 @@ def taken_as_unseen(pair: Pair, small: NDArray[np.bool_]) -> Floats:
     known = np.where(unseen | rare | (pair.before == 0), np.inf, pair.before)
     before, after = pair.total(pair.before * unseen), pair.total(pair.after * unseen)
     is_cut = (before > 0) & (pair.total(rare) == 0)
-    rarest = np.where(is_cut, np.minimum.reduceat(known, pair.starts), 0.0)
+    rarest = np.minimum.reduceat(known, pair.starts)
+    rarest = np.where(is_cut & (rarest < LEAST_COUNT), rarest, 0.0)
     lucky = small & np.isfinite(known) & (known <= pair.spread(rarest) + 1.0)
     most = pair.total(np.where(lucky, pair.before, 0.0))
     most += pair.total(pair.before * rare) * pair.layout.rare_new_share

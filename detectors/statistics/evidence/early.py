@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.statistics.evidence.tallies import TOTAL_OF, TallyLayout
+from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TOTALS, TallyLayout
 from detectors.statistics.laws import log_rising
 
 CONCENTRATIONS: Final = (100.0, 1000.0)
@@ -130,11 +130,11 @@ class EProcess:
     def _of_shares(self, sums: Ints) -> Floats:
         """The logarithms of the e-values of the shares, ``[shares, starts, features]``."""
         layout = self._layout
-        totals = [TOTAL_OF[name] for name in EARLY_SHARES]
+        whole = [TOTALS.index(TOTAL_OF[name]) for name in EARLY_SHARES]
         k = layout.several(sums, EARLY_SHARES) / self._factor
-        n = layout.several(sums, totals) / self._factor
-        j = (layout.several(layout.baseline, EARLY_SHARES) / self._factor)[:, None, :]
-        m = (layout.several(layout.baseline, totals) / self._factor)[:, None, :]
+        n = layout.several(sums, TOTALS)[whole] / self._factor
+        tested = [SHARES.index(name) for name in EARLY_SHARES]
+        j, m = (side[tested][:, None, :] / self._factor for side in layout.shares_before)
         return log_share_e(k, n, j, m)
 
     def _merge(self, cells: Ints) -> Floats:

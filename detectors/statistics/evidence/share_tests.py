@@ -37,8 +37,7 @@ class ShareTests:
         layout, factor = pooled.layout, pooled.factor
         k = layout.several(pooled.sums, self.names).astype(np.float64)
         n = layout.several(pooled.sums, TOTALS).astype(np.float64)[WHOLE]
-        j = layout.several(pooled.before, self.names)[:, None].astype(np.float64)
-        m = layout.several(pooled.before, TOTALS)[:, None].astype(np.float64)[WHOLE]
+        j, m = (before[:, None, :] for before in layout.shares_before)
         p_value, effect, direction = np.ones_like(k), np.zeros_like(k), np.zeros_like(k)
         found = np.nonzero(rise_is_suspect(k, n, j, m, factor, SCREEN))
         test, _, feature = found

@@ -11,9 +11,10 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
-from detectors.profiles.layout import HEAD, MISSING, NEG_INF, TAIL, Feature
+from detectors.profiles.layout import HASHED_BINS, HEAD, MISSING, NEG_INF, TAIL, Feature
 from detectors.statistics.evidence.neighbourhoods import Neighbourhoods, neighbourhoods
 from detectors.statistics.evidence.scores import scores_of
+from detectors.statistics.evidence.text_cells import text_cells, unseen_rows
 from detectors.statistics.measures import FITTING, TYPES
 
 TAIL_SHARES: Final = (0.005, 0.001, 0.0005)
@@ -47,8 +48,8 @@ class TallyLayout:
     compared by. Each is a weighted sum of counts with whole weights: the tallies of two windows
     together are the sum of theirs, exactly and in any order.
 
-    The cells are the coarse cells; all values of a text feature that the baseline does not know
-    share one.
+    The cells are the coarse cells of numeric features, and those of
+    :func:`~detectors.statistics.evidence.text_cells.text_cells`.
     """
 
     def __init__(self, baseline: Baseline) -> None:
@@ -120,6 +121,25 @@ class TallyLayout:
         return np.concatenate([np.array(of_names, np.int64), of_cells])
 
     @cached_property
+    def shares_before(self) -> tuple[Floats, Floats]:
+        """The parts and totals of :data:`SHARES` in the baseline, ``[shares, features]``.
+
+        Counts, but for the unseen values of text: none is unseen in the data that says what is
+        known. See :func:`~detectors.statistics.evidence.text_cells.unseen_rows`.
+        """
+        totals = [self.named(self.baseline, TOTAL_OF[name]) for name in SHARES]
+        parts, of = (
+            np.asarray(counts, np.float64)
+            for counts in (self.several(self.baseline, SHARES), totals)
+        )
+        unseen = SHARES.index("unseen")
+        for i, feature in enumerate(self.layout.features):
+            if not feature.numeric:
+                bins = self._counts[self.layout.bins(i)]
+                parts[unseen, i], of[unseen, i] = unseen_rows(feature, bins)
+        return parts, of
+
+    @cached_property
     def cell_starts(self) -> Ints:
         """The first cell of each feature; each has at least one."""
         return np.searchsorted(self.cell_feature, np.arange(self.features)).astype(np.int64)
@@ -186,22 +206,17 @@ def _kept_layout(keyed: _Keyed) -> TallyLayout:
 
 def _cells(baseline: Baseline) -> tuple[Ints, Ints]:
     """The feature of each cell, and the cell of each slot (-1 where it has none)."""
-    layout = baseline.layout
-    coarse = layout.cell_of
-    feature_of = np.repeat(np.arange(len(layout.features)), np.diff(layout.cell_starts))
-    first_unseen: dict[int, int] = {}
-    renamed = np.empty(len(feature_of), np.int64)
+    layout, counts = baseline.layout, baseline.profile.counts
+    cell_of = np.full(layout.size, -1, np.int64)
     features: list[int] = []
-    for cell, i in enumerate(feature_of.tolist()):
-        shared = layout.unseen[cell] and not layout.features[i].numeric
-        if shared and i in first_unseen:
-            renamed[cell] = first_unseen[i]
-            continue
-        renamed[cell] = len(features)
-        if shared:
-            first_unseen[i] = len(features)
-        features.append(i)
-    return np.array(features, np.int64), np.where(coarse >= 0, renamed[coarse], -1)
+    for i, feature in enumerate(layout.features):
+        slots = layout.bins(i)
+        inside = (
+            np.asarray(feature.cells) if feature.numeric else text_cells(feature, counts[slots])
+        )
+        cell_of[slots] = len(features) + inside
+        features += [i] * (int(inside.max()) + 1)
+    return np.array(features, np.int64), cell_of
 
 
 def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
@@ -221,8 +236,7 @@ def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
     }
     if not feature.numeric:
         known = len(feature.vocabulary)
-        stop = len(bins) if feature.rare_bin is None else feature.rare_bin
-        return parts | {"unseen": bins[known:stop]}
+        return parts | {"unseen": bins[known : known + HASHED_BINS]}
     parts |= {"nan": np.array([last - 1]), "infinite": np.array([NEG_INF, last - 2])}
     if feature.kind == "codes":
         other = np.asarray(feature.cells) == feature.bin_cells - 1

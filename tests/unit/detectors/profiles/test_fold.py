@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 from msgspec import UNSET
 
-from detectors.profiles.binning import rare_values
 from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.fold import Fold, fold
 from detectors.profiles.hashing import BASE, MIX, hashed, hashed_bin
@@ -26,6 +25,7 @@ from detectors.profiles.layout import (
     Layout,
 )
 from detectors.profiles.profile import Profile
+from detectors.profiles.vocabulary_choice import rare_values
 
 WORDS = [f"w{k}" for k in range(12)]
 RARE = ["w7", "w9", "w10"]
@@ -113,7 +113,7 @@ def counts_by_loops(layout: Layout, data: dict[str, Column], start: int, stop: i
                 word = column.values[row].as_py()
                 bin_of_word = len(feature.vocabulary) + (plain_hash(word or "") >> 58)
                 if word in RARE and feature.rare_bin is not None:
-                    bin_of_word = len(feature.vocabulary) + 64
+                    bin_of_word += 64
                 if word in feature.vocabulary:
                     bin_of_word = feature.vocabulary.index(word)
                 hits = [MISSING] if word is None else [STRING, HEAD + bin_of_word]

@@ -1,0 +1,105 @@
+"""The cells that a text feature is compared by, and its estimate of values that are not known."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from detectors.arrays import Ints
+from detectors.profiles.hashing import hashed, hashed_bin
+from detectors.profiles.layout import HASHED_BINS, Feature
+from detectors.profiles.vocabulary_choice import (
+    FEW_WORDS,
+    LEAST_COUNT,
+    LEAST_SHARE,
+    certain_words,
+)
+
+OLD_CAUTION: Final = 3.0
+"""The variance of the estimate of a filter of 0.1.0, which states none, in rows of the estimate."""
+
+
+def text_cells(feature: Feature, bins: Ints) -> Ints:
+    """The cell of each bin of a text feature, from the baseline's counts of its bins.
+
+    Each certain word has a cell. All other values share 64 cells by their hash, known or not, or a
+    single cell where the vocabulary has all values: so that none of these cells depends on which
+    values the baseline happens to have.
+    """
+    known = len(feature.vocabulary)
+    certain = _certain(bins, known)
+    cells = np.full(feature.bins, len(certain), np.int64)
+    if feature.rare_bins == HASHED_BINS or (not feature.rare_bins and bins[known:].any()):
+        words = hashed_bin(hashed(pa.array(feature.vocabulary, pa.string())))
+        classes = np.arange(feature.bins - known) % HASHED_BINS
+        cells += np.concatenate((words, classes))
+    cells[certain] = np.arange(len(certain))
+    return cells
+
+
+def _certain(bins: Ints, known: int) -> Ints:
+    """The words whose place in the vocabulary is no luck, in the order of their bins."""
+    words, beyond = bins[:known], bool(bins[known:].any())
+    if known <= FEW_WORDS and beyond:
+        return np.arange(known)
+    least = 1.0
+    if known > FEW_WORDS:
+        least = max(float(LEAST_COUNT), LEAST_SHARE * float(bins.sum()))
+    order = np.argsort(-words, kind="stable")
+    return np.sort(order[: certain_words(words[order], least)])
+
+
+class UnseenRows(NamedTuple):
+    """What the baseline says about values that it does not know.
+
+    ``rows`` of ``total`` rows are to be expected. Their sampling error is that of a binomial count.
+    """
+
+    rows: float
+    total: float
+
+
+def unseen_rows(feature: Feature, bins: Ints) -> UnseenRows:
+    """Rows of values that the baseline would not know had each value one row less.
+
+    With ``s`` values of one row and ``t`` of two among m rows, unknown values have a share of about
+    ``s / m``, with a variance of ``(s + 2 t - s**2 / m) / m**2``; ``total`` is less than m where
+    that is more than the variance of a binomial share. Source: Good 1953; Esty 1983.
+
+    >>> from detectors.profiles.binning import text_feature
+    >>> words = text_feature("t", "feature", {"a": 7, "b": 1})
+    >>> unseen_rows(words, np.array([7, 1, *[0] * HASHED_BINS]))
+    UnseenRows(rows=1.0, total=8.0)
+    """
+    known = len(feature.vocabulary)
+    m = float(bins.sum())
+    beyond = float(bins[known : known + HASHED_BINS].sum())
+    lucky, variance = _lucky(feature, bins)
+    rows = min(beyond + lucky, m)
+    if not m:
+        return UnseenRows(0.0, 0.0)
+    of_binomial = rows * (1.0 - rows / m) + 1.0
+    weight = of_binomial / max(max(variance, rows) - rows * rows / m + 1.0, of_binomial)
+    return UnseenRows(rows * weight, m * weight)
+
+
+def _lucky(feature: Feature, bins: Ints) -> tuple[float, float]:
+    """Rows of known values that owe to luck that they are, and the variance of their estimate."""
+    words = bins[: len(feature.vocabulary)]
+    beyond = bool(bins[len(words) :].any())
+    rare = feature.rare
+    if not isinstance(rare, msgspec.UnsetType):
+        if isinstance(rare.lucky, msgspec.UnsetType) or isinstance(
+            rare.variance, msgspec.UnsetType
+        ):
+            rows = rare.new_share * float(bins[-1])
+            return rows, OLD_CAUTION * rows
+        return float(rare.lucky), rare.variance
+    last = 1
+    if beyond and len(words) > FEW_WORDS and words.min() < LEAST_COUNT:
+        last = int(words.min()) + 1  # a vocabulary of 0.1.0, cut after its 1,000th word
+    rows = float(words[words <= last].sum())
+    return rows, rows + last * float(words[words == last + 1].sum())
