@@ -259,9 +259,9 @@ def taken_as_unseen(pair: Pair, small: NDArray[np.bool_]) -> Floats:
     At most those of known values that the baseline has once, and as many as bring the share of
     unseen values closest to that of the window. Of rare values, a part that their filter states.
     Where a vocabulary of 0.1.0 is cut and there is no filter of the other values, its rarest values
-    were chosen among others by luck: then those of the two lowest counts in it. By the estimate of Good
-    and Turing, all values of more than ``r`` rows have as many rows in other data as those of more
-    than ``r + 1`` have in the baseline.
+    were chosen among others by luck: then those of the two lowest counts in it. By the estimate of
+    Good and Turing, all values of more than ``r`` rows have as many rows in other data as those of
+    more than ``r + 1`` have in the baseline.
     """
     if not len(pair.starts):
         return np.empty(0)
