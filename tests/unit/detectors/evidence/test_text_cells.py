@@ -11,6 +11,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from detectors.finding import Finding
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.binning import text_feature
 from detectors.profiles.columns import Texts
@@ -18,7 +19,7 @@ from detectors.profiles.fold import fold
 from detectors.profiles.layout import HASHED_BINS, Feature, Layout
 from detectors.profiles.rare_values import RareValues
 from detectors.statistics.evidence.base import Pooled
-from detectors.statistics.evidence.findings import Finding, Judged, findings
+from detectors.statistics.evidence.findings import Judged, findings
 from detectors.statistics.evidence.tallies import TallyLayout
 from detectors.statistics.evidence.text_cells import text_cells, unseen_rows
 from tests.oracle import hash_of
