@@ -64,11 +64,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     * ``conditions``: expressions over the numbers of a window's report, in the user's own words.
     """
 
-    mode: Literal["evidence", "threshold", "sagemaker-compat"] = "threshold"
+    mode: Literal["evidence", "threshold", "sagemaker", "sagemaker-compat"] = "threshold"
     """How violations are found: by ``evidence`` over the last windows, within a budget of false
-    alarms; by a ``threshold`` for a distance; or, with ``sagemaker-compat``, by the six checks of
-    SageMaker Model Monitor with its own distance, strict shares and no allowance for chance.
-    Reports then hold both numbers. ``limit``, ``min_n``, ``type_match``, ``domain_match``,
+    alarms; by a ``threshold`` for a distance; with ``sagemaker``, by the six checks of SageMaker
+    Model Monitor and the limits of ``constraints.json`` as they stand, with driftline's distances
+    and an allowance for chance; or, with ``sagemaker-compat``, by the same six checks with
+    SageMaker's own distance, strict shares and no allowance for chance. With the last, reports hold
+    both numbers. ``limit``, ``min_n``, ``type_match``, ``domain_match``,
     ``completeness_gap``, ``negative_share`` and ``vanished_n`` have no effect on them.
     """
     k: Count = 2
@@ -84,6 +86,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
     statistic: Statistic = DEFAULT_STATISTIC
     """The deciding statistic of features that name none."""
+    floor: Literal["noise", "none"] = "noise"
+    """Whether a limit is at least as large as the ``noise`` of its window. With ``none`` a distance
+    is compared with the limit as it stands, as other tools do, and chance gives violations.
+    """
     min_n: Count = 100
     """A window of fewer rows gets no verdict (``insufficient``)."""
     false_alarms: FalseAlarms = "1 per 30d"
@@ -118,7 +124,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
     completeness_gap: Share | None = None
     """A loss of completeness up to this is not a violation. Without it 0.005 in the mode
-    ``evidence``, else 0.01.
+    ``evidence``, 0.01 in the mode ``threshold``, else 0.
     """
     negative_share: Share = 0.001
     """The share of negative values that a feature may have if it had none in the baseline."""
@@ -157,20 +163,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def least_type_match(self) -> float:
-        """``type_match``; 1 by evidence, where the smallest effect decides."""
-        return 1.0 if self.by_evidence else self.type_match
+        """``type_match``; 1 by evidence, where the effect decides, and in SageMaker's modes."""
+        return self.type_match if self.mode == "threshold" else 1.0
 
     @property
     def least_domain_match(self) -> float:
-        """``domain_match``; 1 by evidence, where the smallest effect decides."""
-        return 1.0 if self.by_evidence else self.domain_match
+        """``domain_match``; 1 by evidence, where the effect decides, and in SageMaker's modes."""
+        return self.domain_match if self.mode == "threshold" else 1.0
 
     @property
     def tolerated_loss(self) -> float:
         """``completeness_gap``, or that of the mode."""
         if self.completeness_gap is not None:
             return self.completeness_gap
-        return 0.005 if self.by_evidence else 0.01
+        return {"evidence": 0.005, "threshold": 0.01}.get(self.mode, 0.0)
 
 
 class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -184,7 +190,8 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The feature's own smallest drift that is worth a signal; without it that of ``rules``."""
     weight: Amount = 1.0
     """The feature's part of the budget of false alarms, in proportion to those of the others; 0: it
-    is reported and never signalled. Of the mode ``evidence``.
+    is reported and never signalled. A weight in ``weights`` of the model goes first. Of the mode
+    ``evidence``.
     """
     enabled: bool = True
     """Whether the feature is judged at all."""
@@ -249,7 +256,7 @@ def rule(
                 asked_limit=asked_limit,
                 enabled=enabled[i],
                 compared=compared,
-                raised=thresholds.comparison_method != "Simple",
+                raised=thresholds.comparison_method != "Simple" and rules.floor == "noise",
                 rows=rows,
             )
         )
@@ -384,11 +391,21 @@ def _asked_limit(
     feature: Feature,
     statistic: str,
 ) -> float:
-    """The most specific limit that is set: the feature's, else the job's, else the baseline's."""
+    """The most specific limit that is set: the feature's, else the job's, else the baseline's.
+
+    In the mode ``sagemaker`` that of the baseline.
+    """
+    if rules.mode == "sagemaker":
+        return _limit_of_baseline(constraints, feature, statistic)
     if own and own.limit is not None:
         return own.limit
     if rules.limit is not None:
         return rules.limit
+    return _limit_of_baseline(constraints, feature, statistic)
+
+
+def _limit_of_baseline(constraints: Constraints, feature: Feature, statistic: str) -> float:
+    """The limit in ``constraints.json``: a gap, in the unit of the statistic."""
     gap = constraints.thresholds.comparison_threshold
     categorical = constraints.thresholds.categorical_comparison_threshold
     if categorical is not None and not feature.numeric:

@@ -10,6 +10,7 @@ from detectors.decisions import checks as checks_folder
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.evidence.violations import evidence_violations
+from detectors.decisions.rules import Rules
 from detectors.decisions.sagemaker.violations import sagemaker_violations
 from detectors.violation import Violation
 
@@ -27,6 +28,19 @@ OF_OTHERS: Final = [
 """Those of other distributions, which add to what is found by evidence."""
 
 
+OF_SAGEMAKER: Final = frozenset(
+    {
+        "data_type_check",
+        "completeness_check",
+        "categorical_values_check",
+        "baseline_drift_check",
+        "missing_column_check",
+        "extra_column_check",
+    }
+)
+"""The checks that SageMaker Model Monitor has."""
+
+
 def violations_of(window: CheckedWindow) -> list[Violation]:
     """Violations of the features in the order of the layout, then those of all columns together.
 
@@ -34,16 +48,23 @@ def violations_of(window: CheckedWindow) -> list[Violation]:
     """
     if window.rules.is_sagemaker:
         return sagemaker_violations(window)
-    evidence = window.evidence
+    evidence, stages = window.evidence, stages_of(window.rules)
     violations: list[Violation] = []
     for i in window.checked_features():
         if evidence is None:
-            violations += _of_feature(window, i, STAGES)
+            violations += _of_feature(window, i, stages)
         else:
             found = evidence_violations(window, evidence, i)
             violations += found + _of_feature(window, i, OF_OTHERS, found)
     of_columns = [check.of_columns(window) for check in ORDERED]
     return violations + [violation for violation in of_columns if violation is not None]
+
+
+def stages_of(rules: Rules) -> Sequence[Sequence[Check]]:
+    """The checks of single features in the mode of the rules, stage by stage."""
+    if rules.mode != "sagemaker":
+        return STAGES
+    return [[check for check in checks if check.name in OF_SAGEMAKER] for checks in STAGES]
 
 
 def _of_feature(

@@ -255,7 +255,11 @@ def _takeover(config: Config) -> Faults:
 def _feature_rules(
     config: Config, model: str, columns: Sequence[str], baseline: Baseline
 ) -> Faults:
-    for name, rules in config.models[model].features.items():
+    settings = config.models[model]
+    for name in settings.weights if isinstance(settings.weights, dict) else ():
+        if name not in columns:
+            yield unknown_name(f"models.{model}.weights.{name}", "column", name, columns)
+    for name, rules in settings.features.items():
         path = f"models.{model}.features.{name}"
         if name not in columns:
             yield unknown_name(path, "column", name, columns)

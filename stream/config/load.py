@@ -26,6 +26,7 @@ from stream.config.model import (
     path_of_job,
 )
 from stream.config.validation import type_faults
+from stream.config.weights import with_weights
 from stream.errors import ConfigError, ConfigFault
 
 ConfigCheck = Callable[[Config], Sequence[ConfigFault]]
@@ -113,7 +114,8 @@ def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault
     if faults:
         return None, faults
     try:
-        return _absolute(msgspec.convert(data, Config), folder), []
+        config, faults = with_weights(msgspec.convert(data, Config), folder)
+        return _absolute(config, folder), faults
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at ")
         fault = ConfigFault(path=path.strip("`").removeprefix("$."), reason=reason)

@@ -11,7 +11,7 @@ import msgspec
 
 from detectors.changes.base import Change
 from detectors.components import find
-from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.rules import Amount, FeatureRules, Rules
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
 from detectors.quality.config import QualityConfig
@@ -96,6 +96,12 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
     features: dict[str, FeatureRules] = {}
     """Rules of single features, by the name of the column."""
+    weights: dict[str, Amount] | str = {}
+    """What each feature may spend of the budget of false alarms, in proportion to those of the
+    others: a number by the name of the column, 1 for those that are not named, 0 for one that is
+    reported and never signalled. Or a JSON file of such a mapping, as of the importances of a
+    model, which are divided by their mean. Of the mode ``evidence``.
+    """
     change_detectors: list[AnyChange] = []
     """Detectors of abrupt changes in a series with one number per window."""
 

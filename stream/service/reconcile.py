@@ -14,6 +14,7 @@ from detectors.quality.baseline import QualityBaseline
 from stream.baselining.columns import columns_by_model, model_columns
 from stream.config.model import Config
 from stream.config.timing import settings_of
+from stream.config.weights import rules_of_features
 from stream.errors import StateIncompatible
 from stream.event_time import JobSettings
 from stream.events import ForgetQuality, RemoveModel, ReplaceBaseline, RestartJoin
@@ -142,7 +143,7 @@ def replacements(changes: Iterable[ReplaceBaseline | RemoveModel]) -> dict[str, 
 
 def judge_of(config: Config, generation: str = "") -> Judge:
     """The judge with the rules, per-feature rules and change detectors of a configuration."""
-    features = {name: model.features for name, model in config.models.items()}
+    features = {name: rules_of_features(model) for name, model in config.models.items()}
     changes = {name: model.change_detectors for name, model in config.models.items()}
     return Judge(
         job=config.job,

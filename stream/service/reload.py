@@ -93,7 +93,9 @@ def _model_without_limits(model: ModelConfig) -> ModelConfig:
         defaults = type(quality)(problem=quality.problem)
         kept = {key: getattr(defaults, key) for key in LIMITS_OF_QUALITY}
         quality = msgspec.structs.replace(quality, **kept)
-    return msgspec.structs.replace(model, features={}, change_detectors=[], quality=quality)
+    return msgspec.structs.replace(
+        model, features={}, weights={}, change_detectors=[], quality=quality
+    )
 
 
 def _different(path: str, one: Any, two: Any) -> Iterator[str]:

@@ -211,3 +211,17 @@ def test_a_report_names_the_rules_in_force_and_omits_unset_ones() -> None:
 def test_rules_out_of_range_are_refused(text: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(text, type=Rules)
+
+
+def test_without_a_floor_a_limit_applies_as_it_stands() -> None:
+    plain = rulings(120, rules=Rules(limit=0.1, floor="none", min_n=1))[0]
+    assert (plain.limit, plain.noise > 0.1) == (0.1, True)
+
+
+def test_the_mode_sagemaker_has_the_limits_of_the_file_and_the_floor_of_driftline() -> None:
+    own = {"x": FeatureRules(limit=0.5)}
+    rules = Rules(mode="sagemaker", limit=0.4)
+    assert rulings(50_000, rules=rules, feature_rules=own)[0].limit == rulings(50_000)[0].limit
+    small = rulings(120, rules=rules)[0]
+    assert small.limit == small.noise
+    assert (rules.least_type_match, rules.least_domain_match, rules.tolerated_loss) == (1, 1, 0)
