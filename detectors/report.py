@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from detectors.early_finding import EarlyFinding
 from detectors.finding import Evidence
 from detectors.p_values import nearness
 from detectors.quality_report import QualityEvidence
@@ -295,3 +296,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of each of the features in this window and in the baseline."""
     quality: QualityEvidence | None = None
     """The quality of the model, in a signal about it; null in a signal about the data."""
+    early: bool = False
+    """Whether it was raised inside of the open window: ``report`` and ``end_ms`` are then those of
+    the report that follows when the window closes.
+    """
+    early_findings: tuple[EarlyFinding, ...] = ()
+    """The evidence of an early signal on each of the features."""

@@ -34,7 +34,8 @@ class Sns(Sink, frozen=True, tag="sns"):
 
     The JSON is described by ``driftline schema signal``. Attributes: ``model``, ``variant``,
     ``kind``, ``episode``, ``dedupe_id``, and of the worst reason (overwhelming first, then the
-    largest ratio between value and limit) ``feature`` and ``check``. A FIFO topic gets the model as
+    largest ratio between value and limit) ``feature`` and ``check``; ``early`` is ``true`` for a
+    signal that was raised inside of an open window. A FIFO topic gets the model as
     message group and ``dedupe_id`` as deduplication id. If the message exceeds 250 KB, the worst
     reasons are kept, with the figures of their features; ``omitted`` is the number of the others.
     A signal about the quality of a model says so in its subject, and has ``text``: its metrics,
@@ -107,7 +108,7 @@ class SnsDelivery(Delivery):
 
 def _subject(model: str, signal: Signal) -> str:
     """The subject: the end of a long name is left out, and not what happened."""
-    what = f"{'quality ' if signal.quality else ''}{signal.kind}"
+    what = f"{'quality ' if signal.quality else ''}{signal.kind}{' early' if signal.early else ''}"
     return f"driftline: {model[: MAX_SUBJECT - len('driftline:  ') - len(what)]} {what}"
 
 
@@ -122,6 +123,7 @@ def attributes(signal: Signal) -> dict[str, dict[str, str]]:
         "kind": signal.kind,
         "episode": signal.episode,
         "dedupe_id": signal.dedupe_id,
+        "early": "true" if signal.early else "",
     }
     if signal.reasons:
         worst = worst_first(signal.reasons)[0]

@@ -58,6 +58,17 @@ def window_alpha(false_alarms: str, every_ms: int, *, early: bool = False) -> fl
     return alpha * (1.0 - EARLY_PART) if early else alpha
 
 
+def looks_alpha(false_alarms: str, window_ms: int) -> float:
+    """The chance of false evidence that all looks into one open window may spend together.
+
+    Of windows that overlap, one of each ``window_ms`` is looked into.
+
+    >>> round(looks_alpha("1 per 30d", 3_600_000) * 720, 12)
+    0.2
+    """
+    return min(false_alarms_per_ms(false_alarms) * window_ms, MOST_ALPHA) * EARLY_PART
+
+
 def feature_alphas(alpha: float, weights: Floats) -> Floats:
     """What each feature may spend of a window's ``alpha``: in proportion to its weight.
 

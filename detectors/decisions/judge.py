@@ -7,10 +7,13 @@ from typing import Final
 
 import msgspec
 
+from detectors.arrays import Ints
 from detectors.changes.base import Change
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.condition_numbers import WindowNumbers
 from detectors.decisions.conditions import Verdict, expects_rows, verdict
+from detectors.decisions.early_episodes import EarlyState, opened_early, tellable
+from detectors.decisions.early_look import budget_of, look, process_of
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.evidence.embedded import embedded
 from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, window_evidence
@@ -21,6 +24,7 @@ from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
 from detectors.decisions.sagemaker.drift import not_compared
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
+from detectors.early_finding import EarlyFinding
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
@@ -28,6 +32,8 @@ from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Windo
 from detectors.sagemaker.distances import figures, keeps_all_values
 from detectors.sagemaker.statistics import statistics
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
+from detectors.statistics.evidence.early_starts import EarlyStarts
+from detectors.statistics.evidence.tallies import tally_layout
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
 
@@ -234,6 +240,41 @@ class Judge:
             return advance(state, report, self.rules)
         state, signals = advance(state, masked(report, baseline.layout), self.rules)
         return state, list(map(without_extremes, signals))
+
+    @property
+    def looks_early(self) -> bool:
+        """Whether open windows are judged too."""
+        return self.rules.by_evidence and self.rules.early
+
+    def look(
+        self, span: WindowSpan, baseline: Baseline, tallies: Ints, starts: EarlyStarts
+    ) -> tuple[EarlyFinding, ...]:
+        """What the rows of an open window so far are evidence of; see :func:`look`."""
+        own = self._features.get(span.model, {})
+        budget = budget_of(baseline, self.rules, own, span.end_ms - span.start_ms)
+        return look(process_of(tally_layout(baseline)), tallies, starts, *budget)
+
+    def open_early(
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        profile: Profile,
+        found: Sequence[EarlyFinding],
+        episodes: EpisodeState,
+        early: EarlyState,
+    ) -> tuple[EarlyState, list[Signal]]:
+        """The state after a look that found something, and the signal that it raises, if any.
+
+        See :mod:`detectors.decisions.early_episodes`.
+        """
+        told = tellable(early, episodes, found)
+        if not told:
+            return early, []
+        report = self.report(span, baseline, profile, EpisodeState())
+        if self.expose_values:
+            return opened_early(early, report, told, self.rules)
+        early, signals = opened_early(early, masked(report, baseline.layout), told, self.rules)
+        return early, list(map(without_extremes, signals))
 
     def _publishes_values(self, profile: Profile) -> bool:
         return self.rules.is_sagemaker and profile.values_nbytes <= MOST_VALUE_BYTES

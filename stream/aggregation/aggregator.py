@@ -11,6 +11,7 @@ from detectors.decisions.judge import Judge
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from stream.aggregation.closing import WindowCloser
+from stream.aggregation.early_looks import EarlyLooks
 from stream.aggregation.histories import HistoryStore, MemoryHistories
 from stream.aggregation.labels import LabelParts, Labels
 from stream.aggregation.panes import NoPeriods, PaneId, PaneStore, PeriodStore
@@ -100,6 +101,7 @@ class Aggregator:
             histories=histories or MemoryHistories(),
             baselines=self.baselines,
         )
+        self._looks = EarlyLooks(settings, judge, state, self._windows)
         self._labels = None if labels is None else Labels(settings, labels, state, self._variants)
         for name, baseline in self.baselines.items():
             model = state.models.setdefault(name, ModelState(baseline.fingerprint))
@@ -164,6 +166,7 @@ class Aggregator:
 
     def _close_early(self, model: str) -> list[Output]:
         """Close the open periods and windows of a model early; all its panes are dropped."""
+        self._looks.forget(model)
         return [*self._schedules.close_early(model), *self._windows.close_early(model)]
 
     def _take_partial(self, partial: Partial) -> list[Output]:
@@ -226,6 +229,7 @@ class Aggregator:
         self.panes.put(pane, total)
         ledger.rows_in_panes += profile.rows
         self._windows.add_pane(key, pane_ms)
+        self._looks.touch(key, pane_ms)
         self._revise_windows(key, pane_ms)
 
     def _add_width_mismatches(
@@ -289,6 +293,7 @@ class Aggregator:
         now_ms = self.state.now_ms = self._bounded_clock(tick.now_ms)
         self._partitions.follow_clock(now_ms)
         outputs = [*self._advance_watermark(), *self._windows.revisions(), *self._schedules.close()]
+        outputs += self._looks.look(now_ms)
         return outputs if self._labels is None else [*outputs, *self._labels.tick(now_ms)]
 
     def _end(self) -> list[Output]:

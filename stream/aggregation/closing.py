@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from detectors.decisions.early_episodes import follow
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
@@ -251,8 +252,8 @@ class WindowCloser:
         baseline = self.baselines[key.model]
         window = self._settings.window_ms, end_ms
         revision = state.reported.get(window, -1) + 1
-        profile = self._sum(key, end_ms, baseline)
-        span = self._span(key, end_ms, revision, early)
+        profile = self.sum(key, end_ms)
+        span = self.span(key, end_ms, revision, early)
         history = self._history(key, baseline)
         report = self._judge.report(span, baseline, profile, state.episodes, history)
         state.reported[window] = revision
@@ -263,6 +264,8 @@ class WindowCloser:
         if self._judge.remembers(report):
             self._remember(key, span, baseline, profile)
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
+        rules = self._judge.rules
+        state.early, signals = follow(state.early, state.episodes, report, signals, rules)
         return [report, *signals]
 
     def _history(self, key: ModelKey, baseline: Baseline) -> History | None:
@@ -286,9 +289,9 @@ class WindowCloser:
         windows = state.episodes.windows
         return not windows or (report.end_ms or 0) > windows[-1].end_ms
 
-    def _sum(self, key: ModelKey, end_ms: int, baseline: Baseline) -> Profile:
+    def sum(self, key: ModelKey, end_ms: int) -> Profile:
         """Return the sum of a window's panes."""
-        total = Profile(baseline.layout)
+        total = Profile(self.baselines[key.model].layout)
         starts = self._starts.get(key, ())
         for start in window_panes(end_ms, self._settings):
             profile = self.profile(key, start) if start in starts else None
@@ -296,7 +299,9 @@ class WindowCloser:
                 total.merge(profile)
         return total
 
-    def _span(self, key: ModelKey, end_ms: int, revision: int, early: bool) -> WindowSpan:
+    def span(
+        self, key: ModelKey, end_ms: int, revision: int = 0, early: bool = False
+    ) -> WindowSpan:
         """Return the facts about a window that the judge needs in addition to its counts."""
         start_ms = end_ms - self._settings.window_ms
         model = self._state.models[key.model]

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from detectors.decisions.early_episodes import EarlyState
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.traffic import Traffic
 from detectors.quality.error_change import ErrorChange
@@ -69,6 +70,7 @@ class KeyState(msgspec.Struct):
     windows that late events have changed since. Up to
     ``active_until_ms`` it is settled which times had events and which were silent; ``None`` for a
     model that is no longer monitored. ``silent_ms`` is the start of a silence that continues.
+    ``early`` is the episode that a look into an open window opened.
     ``periods`` are those of the schedules that are not finished, by length and start, and
     ``newest_periods`` the start of the newest one with events, by length. ``traffic`` is what is
     remembered of the numbers of rows, and ``expected_rows`` those that were expected in windows
@@ -83,6 +85,7 @@ class KeyState(msgspec.Struct):
     active_until_ms: int | None = msgspec.field(name="heard_ms", default=None)
     silent_ms: int | None = None
     episodes: EpisodeState = EpisodeState()
+    early: EarlyState = EarlyState()
     periods: dict[tuple[int, int], PeriodState] = {}
     newest_periods: dict[int, int] = {}
     traffic: Traffic = Traffic()

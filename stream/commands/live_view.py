@@ -124,7 +124,8 @@ class LiveView:
         is_recovered = signal.kind == "recovered"
         reasons = worst_first(signal.reasons)
         names = [reason.feature for reason in reasons] or list(signal.features)
-        head = printable(f"signal {signal.kind}: {', '.join(names)}{note}")
+        kind = f"{signal.kind} early" if signal.early else signal.kind
+        head = printable(f"signal {kind}: {', '.join(names)}{note}")
         lines = [] if is_recovered else [violation_text(reason) for reason in reasons]
         self.print_at(_told_ms(signal), [head, *lines], "green" if is_recovered else "bold red")
 

@@ -89,8 +89,11 @@ class Latency:
 
 
 def _end_ms(item: object) -> int | None:
-    """Return the end of the item's window; ``None`` if the item is no first verdict on its data."""
-    if isinstance(item, Signal) and item.quality is None:
+    """Return the end of the item's window; ``None`` if the item is no first verdict on its data.
+
+    An early signal is not: it comes before the end of its window.
+    """
+    if isinstance(item, Signal) and item.quality is None and not item.early:
         return item.end_ms
     if isinstance(item, WindowReport) and not item.revision and item.state != "no data":
         return item.end_ms

@@ -101,6 +101,7 @@ class VerdictLog:
             features=list(signal.features[:MAX_NAMED]),
             reasons=[] if recovered else _checks(signal.reasons),
             report=signal.report,
+            **({"early": True} if signal.early else {}),
         )
 
 

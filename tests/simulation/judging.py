@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 from msgspec.structs import replace
 
+from detectors.arrays import Ints
+from detectors.decisions.early_episodes import EarlyState, opened_early, tellable
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.judge import WindowSpan
 from detectors.decisions.rules import Rules
+from detectors.early_finding import EarlyFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, State, WindowReport
 from detectors.schedule_report import ScheduleReport, Status
+from detectors.statistics.evidence.early_starts import EarlyStarts
 from detectors.statistics.evidence.horizons import HORIZONS, History
 from detectors.statistics.evidence.tallies import tally_layout
 from detectors.violation import Violation
@@ -19,17 +23,23 @@ from tests.simulation.reading import LAYOUT
 
 RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
 
+LEAST_ROWS = 2
+"""The rows below which a look says nothing."""
+
 
 class PlainJudge:
     """Reports plain counts, because the protocol is under test and not the statistics.
 
-    A window violates if the value 3 has the majority. The ``rules`` of its report are what it was
-    judged together with: the number of windows, itself included, and their counts by value.
+    A window violates if the value 3 has the majority. That is overwhelming if it has two
+    thirds. A look into an open window signals the majority of two rows or more. The ``rules`` of a
+    report are what it was judged together with: the number of windows, itself included, and their
+    counts by value.
     """
 
     job = "sim"
     rules = replace(RULES, mode="evidence")
     expects_rows = False
+    looks_early = True
 
     def report(
         self,
@@ -55,7 +65,7 @@ class PlainJudge:
             rows=profile.rows,
             baseline=baseline.fingerprint,
             layout="l",
-            violations=(_violation(profile.rows),) if violates else (),
+            violations=(_violation(profile.rows, counts),) if violates else (),
             rules=_pooled(span, baseline, profile, history),
             notes=span.notes,
             profile=np.append(counts, span.too_narrow).tobytes(),
@@ -105,10 +115,49 @@ class PlainJudge:
     def remembers(self, report: WindowReport) -> bool:
         return report.state in ("ok", "violations")
 
+    def look(
+        self, span: WindowSpan, baseline: Baseline, tallies: Ints, starts: EarlyStarts
+    ) -> tuple[EarlyFinding, ...]:
+        """Return a finding if the value 3 has the majority since any earlier look."""
+        layout = tally_layout(baseline)
+        for k, cells in enumerate(layout.cells(starts.sums(tallies)).tolist()):
+            rows = sum(cells)
+            if rows >= LEAST_ROWS and cells[3] * 2 > rows:
+                return (_finding(rows, starts.at_ms(k)),)
+        return ()
+
+    def open_early(
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        profile: Profile,
+        found: tuple[EarlyFinding, ...],
+        episodes: EpisodeState,
+        early: EarlyState,
+    ) -> tuple[EarlyState, list[Signal]]:
+        told = tellable(early, episodes, found)
+        if not told:
+            return early, []
+        report = self.report(span, baseline, profile, episodes, History())
+        return opened_early(early, report, told, RULES)
+
     def advance(
         self, state: EpisodeState, report: WindowReport, baseline: Baseline
     ) -> tuple[EpisodeState, list[Signal]]:
         return advance(state, report, RULES)
+
+
+def _finding(rows: int, since_ms: int) -> EarlyFinding:
+    return EarlyFinding(
+        feature="x",
+        subject="drift",
+        log_e_value=1.0,
+        needed=1.0,
+        n=rows,
+        since_ms=since_ms,
+        effect=1.0,
+        direction=0,
+    )
 
 
 def _state(span: WindowSpan, violates: bool) -> State:
@@ -126,7 +175,7 @@ def _pooled(
     return {"windows": HORIZONS[len(sums) - 1], **{str(k): n for k, n in enumerate(counts)}}
 
 
-def _violation(rows: int) -> Violation:
+def _violation(rows: int, counts: Ints) -> Violation:
     return Violation(
         feature="x",
         check="baseline_drift_check",
@@ -135,4 +184,5 @@ def _violation(rows: int) -> Violation:
         limit=0.1,
         n=rows,
         description="",
+        overwhelming=bool(counts[3] * 3 > 2 * rows),
     )

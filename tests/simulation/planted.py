@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from detectors.decisions.early_episodes import EarlyState
+from detectors.report import Signal
 from detectors.statistics.evidence import horizons
 from detectors.statistics.evidence.horizons import History
 from detectors.statistics.evidence.tallies import tally_layout
-from stream.aggregation import lineage, partitions
+from stream.aggregation import closing, lineage, partitions
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.closing import WindowCloser
+from stream.aggregation.early_looks import EarlyLooks, Window
 from stream.aggregation.histories import MemoryHistories
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.partitions import Partitions
@@ -189,7 +193,7 @@ def revisions_enter_the_history(patch: Patch) -> None:
         self: WindowCloser, key: ModelKey, end_ms: int, early: bool = False
     ) -> list[Output]:
         outputs = close(self, key, end_ms, early)
-        tallies = layout.tallies(self._sum(key, end_ms, reading.BASELINE).counts)
+        tallies = layout.tallies(self.sum(key, end_ms).counts)
         kept = self._histories.get(key, layout)._windows
         for k, window in enumerate(kept):
             if window.end_ms == end_ms:
@@ -220,7 +224,41 @@ def cuts_histories_before_the_last_revision(patch: Patch) -> None:
     patch.setattr(History, "add", lambda self, window, final_ms=None: add(self, window))
 
 
+def early_signals_are_not_recorded(patch: Patch) -> None:
+    open_early = PlainJudge.open_early
+
+    def open_without_state(self: PlainJudge, *args: Any) -> tuple[EarlyState, list[Signal]]:
+        early: EarlyState = args[-1]
+        return early, open_early(self, *args)[1]
+
+    patch.setattr(PlainJudge, "open_early", open_without_state)
+
+
+def windows_open_what_was_told_early(patch: Patch) -> None:
+    patch.setattr(
+        closing, "follow", lambda early, episodes, report, signals, rules: (early, signals)
+    )
+
+
+def looks_move_the_episodes(patch: Patch) -> None:
+    look_into = EarlyLooks._look_into
+
+    def look_and_note(
+        self: EarlyLooks, window: Window, panes: set[int], now_ms: int
+    ) -> list[Output]:
+        signals = look_into(self, window, panes, now_ms)
+        if signals:
+            state = self._state.key_state(window[0])
+            state.episodes = replace(state.episodes, signalled={"x": window[1]})
+        return signals
+
+    patch.setattr(EarlyLooks, "_look_into", look_and_note)
+
+
 CHAOS: dict[str, Plant] = {
+    "an early signal is not in the state that is committed with it": early_signals_are_not_recorded,
+    "a window opens the episode that a look has opened": windows_open_what_was_told_early,
+    "a look moves the episodes of the closed windows": looks_move_the_episodes,
     "a restart forgets the histories": forgets_histories,
     "histories are not committed with the state": writes_histories_at_once,
     "a revision enters the history": revisions_enter_the_history,

@@ -13,6 +13,7 @@ from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence import horizons
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.events import EndOfInput, ModelKey
+from tests.simulation.early import wrong_signals
 from tests.simulation.logs import Period
 from tests.simulation.owner import Delivered, id_of, period_of
 from tests.simulation.reading import BASELINE
@@ -92,6 +93,7 @@ def verdict(world: World) -> str:
         or wrong_periods(world)
         or wrong_histories(world)
         or wrong_starts(world)
+        or wrong_signals(world)
     )
 
 
@@ -260,6 +262,9 @@ def observations(world: World) -> Counter[str]:
     ledger = world.owner.aggregator.state.ledger
     items = list(world.sink.delivered.values())
     reports = [item for item in items if isinstance(item, WindowReport)]
+    signals = [item for item in items if isinstance(item, Signal)]
+    early = {signal.episode for signal in signals if signal.early}
+    recovered = {signal.episode for signal in signals if signal.kind == "recovered"}
     silences = [report for report in reports if report.state == "no data"]
     revisions = [report for report in reports if report.revision and report not in silences]
     return world.observed + Counter(
@@ -286,6 +291,12 @@ def observations(world: World) -> Counter[str]:
             "periods without events": sum(
                 item.status == "NoData" for item in world.sink.scheduled()
             ),
-            "signals": sum(isinstance(item, Signal) for item in items),
+            "signals": len(signals),
+            "early signals": sum(signal.early for signal in signals),
+            "early episodes continued": sum(
+                state.early.episode is not None and bool(state.early.episode.continued_by)
+                for _, state in world.owner.aggregator.state.known()
+            ),
+            "early episodes recovered": len(early & recovered),
         }
     )

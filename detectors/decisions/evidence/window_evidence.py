@@ -122,16 +122,16 @@ def window_evidence(
     pooled = Pooled(layout, sums, np.ones(layout.features), profile.counts)
     alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
-    budget = feature_alphas(alpha, _weights(baseline, own))
+    budget = feature_alphas(alpha, weights_of(baseline, own))
     reach = _reach(baseline, past, memory)
     of_tests = np.where(budget > 0.0, budget, alpha / layout.features) * (1.0 - CONSTRAINT_PART)
-    judged = Judged(alpha=of_tests, effect_limit=_effect_limits(rules, own), windows=reach)
+    judged = Judged(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
     found = findings(pooled, judged)
     lingering = _lingering(baseline, pooled, judged, memory)
     return WindowEvidence(pooled, budget, alpha * WIDTH_PART / 2.0, found, lingering)
 
 
-def _weights(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:
+def weights_of(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:
     """The weight of each feature; 0 where its checks are off."""
     constraints = baseline.constraints
     if not constraints.thresholds.evaluate_constraints:
@@ -144,7 +144,8 @@ def _weights(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:
     return np.array(weights)
 
 
-def _effect_limits(rules: Rules, own: Sequence[FeatureRules | None]) -> Floats:
+def effect_limits(rules: Rules, own: Sequence[FeatureRules | None]) -> Floats:
+    """The smallest effect that is worth a signal, of each feature."""
     return np.array(
         [rules.effect if each is None or each.effect is None else each.effect for each in own]
     )

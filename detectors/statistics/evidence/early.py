@@ -15,7 +15,11 @@ CONCENTRATIONS: Final = (100.0, 1000.0)
 """Dirichlet alternatives near the baseline: cells of a change that is moderate, and of a small one.
 A third, of half a count a cell, stands for any other distribution."""
 EARLY_SHARES: Final = ("missing", "nan", "infinite", "mistyped", "unseen", "below", "above")
-"""The tallies whose share of their total is judged by itself."""
+"""The tallies whose share of their total is judged by itself, in the order of the layout."""
+WHOLE: Final = [TOTALS.index(TOTAL_OF[name]) for name in EARLY_SHARES]
+"""The total of which each is a part, by position."""
+TESTED: Final = [SHARES.index(name) for name in EARLY_SHARES]
+"""The position of each among all shares."""
 PARTS: Final = ("distribution", *EARLY_SHARES)
 OF_DISTRIBUTION: Final = 0.5
 """The weight of the distribution over the cells; the shares have equal parts of the rest."""
@@ -26,17 +30,18 @@ _LOG_WEIGHTS: Final[Floats] = np.log(
 )
 
 
-class EarlyEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """The e-value of one feature over the rows since a look, or since the start of the window."""
+class EarlyEvidence(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The largest e-value of each feature, since a look or since the start of the window.
 
-    start: int
-    """The index of the sums with the largest e-value."""
-    part: str
-    """The one of :data:`PARTS` that contributes most."""
-    log_e: float
-    """The natural logarithm of the e-value, less what choosing among the starts costs."""
-    n: int
-    """The rows since then."""
+    Arrays of one entry a feature. ``start``: the row of the sums. ``part``: the one of
+    :data:`PARTS` that contributes most. ``log_e``: the natural logarithm of the e-value, less what
+    choosing among the starts costs. ``rows``: those since then.
+    """
+
+    start: Ints
+    part: Ints
+    log_e: Floats
+    rows: Ints
 
 
 class EProcess:
@@ -69,8 +74,8 @@ class EProcess:
     """
 
     def __init__(self, layout: TallyLayout, factor: Floats) -> None:
-        self._layout = layout
-        self._factor = factor
+        self.layout = layout
+        self.factor = factor
         self._order, self._firsts, self._of = _merged(layout)
         self._cell_factor = factor[self._of]
         before = self._merge(layout.cells(layout.baseline)[None])[0]
@@ -92,7 +97,7 @@ class EProcess:
         weighted: Floats = parts + _LOG_WEIGHTS[:, None, None]
         return weighted
 
-    def strongest(self, sums: Ints, log_weights: Floats) -> list[EarlyEvidence]:
+    def strongest(self, sums: Ints, log_weights: Floats) -> EarlyEvidence:
         """The largest e-value of each feature over several starts, each times its weight.
 
         ``log_weights``: ``float64[starts]``, of weights that add up to at most 1 over all starts
@@ -101,20 +106,17 @@ class EProcess:
         """
         parts = self.log_e_values(sums)
         log_e = np.logaddexp.reduce(parts, axis=0) + log_weights[:, None]
-        best = np.argmax(log_e, axis=0)
-        rows = self._layout.named(sums, "rows")
-        return [
-            EarlyEvidence(
-                start=start,
-                part=PARTS[int(np.argmax(parts[:, start, i]))],
-                log_e=float(log_e[start, i]),
-                n=int(rows[start, i]),
-            )
-            for i, start in enumerate(best.tolist())
-        ]
+        start = np.argmax(log_e, axis=0)
+        each = np.arange(self.layout.features)
+        return EarlyEvidence(
+            start=start,
+            part=np.argmax(parts[:, start, each], axis=0),
+            log_e=log_e[start, each],
+            rows=self.layout.named(sums, "rows")[start, each],
+        )
 
     def _of_distribution(self, sums: Ints) -> Floats:
-        after = self._merge(self._layout.cells(sums))
+        after = self._merge(self.layout.cells(sums))
         n = self._of_features(after)
         null = self._of_features(log_rising(self._before, after)) - log_rising(self._m + 1.0, n)
         mixed = [self._alternative(a, after, n) - null for a in self._alternatives]
@@ -129,12 +131,10 @@ class EProcess:
 
     def _of_shares(self, sums: Ints) -> Floats:
         """The logarithms of the e-values of the shares, ``[shares, starts, features]``."""
-        layout = self._layout
-        whole = [TOTALS.index(TOTAL_OF[name]) for name in EARLY_SHARES]
-        k = layout.several(sums, EARLY_SHARES) / self._factor
-        n = layout.several(sums, TOTALS)[whole] / self._factor
-        tested = [SHARES.index(name) for name in EARLY_SHARES]
-        j, m = (side[tested][:, None, :] / self._factor for side in layout.shares_before)
+        layout = self.layout
+        k = layout.several(sums, EARLY_SHARES) / self.factor
+        n = layout.several(sums, TOTALS)[WHOLE] / self.factor
+        j, m = (side[TESTED][:, None] / self.factor for side in layout.shares_before)
         return log_share_e(k, n, j, m)
 
     def _merge(self, cells: Ints) -> Floats:
@@ -146,7 +146,7 @@ class EProcess:
 
     def _of_features(self, cells: Floats) -> Floats:
         """The sum over the merged cells of each feature, ``[..., features]``."""
-        starts = np.searchsorted(self._of, np.arange(self._layout.features))
+        starts = np.searchsorted(self._of, np.arange(self.layout.features))
         sums: Floats = np.add.reduceat(cells, starts, axis=-1)
         return sums
 

@@ -78,6 +78,12 @@ def test_the_worst_reason_names_feature_and_check() -> None:
     assert attributes(signal(reasons=(mild, strong)))["feature"] == "strong"
 
 
+def test_an_early_signal_says_so() -> None:
+    early = signal(early=True)
+    assert attributes(early)["early"] == "true"
+    assert message(early)["Subject"] == "driftline: flights opened early"
+
+
 def test_a_signal_without_reasons_has_no_attributes_about_them() -> None:
     assert attributes(signal(reasons=())).keys() == {
         "model",

@@ -1,0 +1,97 @@
+"""A look into an open window: which features have evidence enough, and drift that is worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.decisions.budget import feature_alphas, looks_alpha
+from detectors.decisions.evidence.window_evidence import effect_limits, weights_of
+from detectors.decisions.rules import FeatureRules, Rules
+from detectors.early_finding import EarlyFinding
+from detectors.finding import Finding
+from detectors.profiles.baseline import Baseline
+from detectors.statistics.evidence.base import Pooled
+from detectors.statistics.evidence.early import EarlyEvidence, EProcess
+from detectors.statistics.evidence.early_starts import EarlyStarts
+from detectors.statistics.evidence.findings import Judged, findings
+from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout
+
+LEAST_ROWS: Final = 10
+"""The rows below which nothing is said: three missing values may be evidence enough, but are no
+number for people. It is no help against rows that come in groups; the factor is."""
+ANY_P_VALUE: Final = 0.5
+"""The p-value up to which a test may name what has changed: that something has is known by then."""
+
+
+@lru_cache(maxsize=MOST_LAYOUTS)
+def process_of(layout: TallyLayout) -> EProcess:
+    """The e-values of a baseline; those of the last baselines are kept."""
+    return EProcess(layout, np.ones(layout.features))
+
+
+def budget_of(
+    baseline: Baseline, rules: Rules, feature_rules: Mapping[str, FeatureRules], window_ms: int
+) -> tuple[Floats, Floats]:
+    """What each feature may spend on all looks into one window, and its effect limit."""
+    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
+    alpha = looks_alpha(rules.false_alarms, window_ms)
+    return feature_alphas(alpha, weights_of(baseline, own)), effect_limits(rules, own)
+
+
+def look(
+    process: EProcess, tallies: Ints, starts: EarlyStarts, alpha: Floats, effect_limit: Floats
+) -> tuple[EarlyFinding, ...]:
+    """The features of which the rows of an open window are evidence of a drift worth a signal.
+
+    ``alpha``: ``float64[features]``, what each may spend on all looks into the window; nothing is
+    said of a feature with 0. Its e-value must reach ``1 / alpha``, since one of the starts, and a
+    test of the same rows must estimate an effect of at least ``effect_limit``.
+    """
+    sums = starts.sums(tallies)
+    evidence = process.strongest(sums, starts.log_weights())
+    with np.errstate(divide="ignore"):
+        needed = -np.log(alpha)
+    crossed = np.flatnonzero((evidence.log_e >= needed) & (evidence.rows >= LEAST_ROWS))
+    found: list[EarlyFinding] = []
+    for k in np.unique(evidence.start[crossed]).tolist():
+        named = findings(Pooled(process.layout, sums[[k]], process.factor), _judged(effect_limit))
+        for i in crossed[evidence.start[crossed] == k].tolist():
+            holding = [finding for finding in named[i].values() if finding.holds]
+            if holding:
+                finding = min(holding, key=lambda each: each.spent)
+                found.append(_early(process, evidence, i, finding, needed[i], starts.at_ms(k)))
+    return tuple(found)
+
+
+def _judged(effect_limit: Floats) -> Judged:
+    """How the tests name what has changed, when it is known that something has."""
+    return Judged(
+        alpha=np.full(len(effect_limit), ANY_P_VALUE),
+        effect_limit=effect_limit,
+        windows=np.ones(len(effect_limit), np.int64),
+    )
+
+
+def _early(
+    process: EProcess,
+    evidence: EarlyEvidence,
+    i: int,
+    finding: Finding,
+    needed: float,
+    since_ms: int,
+) -> EarlyFinding:
+    return EarlyFinding(
+        feature=process.layout.layout.features[i].name,
+        subject=finding.subject,
+        log_e_value=float(evidence.log_e[i]),
+        needed=float(needed),
+        n=int(evidence.rows[i]),
+        since_ms=since_ms,
+        effect=finding.effect,
+        direction=finding.direction,
+    )
