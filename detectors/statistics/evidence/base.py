@@ -18,8 +18,9 @@ class Pooled:
     * ``sums``: ``int64[horizons, layout.size]``, one row a horizon: the window, alone and with
       earlier ones.
     * ``before``: the tallies of the baseline.
-    * ``factor``: ``float64[features]``, 1 for independent rows: a mean of n rows has the variance
-      of a mean of ``n / factor`` independent ones.
+    * ``factor``: ``float64[features]`` or ``[horizons, features]``, 1 for independent rows: a mean
+      of n rows has the variance of a mean of ``n / factor`` independent ones. See
+      :func:`detectors.statistics.evidence.dependence.factor_of`.
     * ``counts``: the counts of the newest window alone, ``int64[slots]``. Without them no feature
       is tested for a spike.
     """
@@ -30,7 +31,7 @@ class Pooled:
         self.layout = layout
         self.sums = sums
         self.before = layout.baseline
-        self.factor = factor
+        self.factor = np.broadcast_to(factor, (len(sums), layout.features))
         self.counts = counts
 
     def after(self, name: str) -> Ints:

@@ -34,7 +34,7 @@ class LikelihoodRatio:
         before = np.broadcast_to(layout.cells(pooled.before).astype(np.float64), after.shape)
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (after + before) / (pooled.n + pooled.m)[:, of]
-            least = np.minimum(pooled.n, pooled.m)[:, of] / pooled.factor[of]
+            least = np.minimum(pooled.n, pooled.m)[:, of] / pooled.factor[:, of]
         small = ~(share * least >= SMALL_CELL)
         g, cells = self._large(pooled, after, before, ~small)
         rest_g, rest = self._rest(pooled, after, before, small)

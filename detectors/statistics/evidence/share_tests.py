@@ -41,9 +41,10 @@ class ShareTests:
         p_value, effect, direction = np.ones_like(k), np.zeros_like(k), np.zeros_like(k)
         found = np.nonzero(rise_is_suspect(k, n, j, m, factor, SCREEN))
         test, _, feature = found
+        own = factor[found[1:]]
         counts = (k[found], n[found], j[test, 0, feature], m[test, 0, feature])
-        p_value[found] = risen(*counts, factor[feature])
-        effect[found] = effect_of_rise(*counts, factor[feature])
+        p_value[found] = risen(*counts, own)
+        effect[found] = effect_of_rise(*counts, own)
         direction[found] = 1.0
         return Outcome(p_value=p_value, effect=effect, direction=direction)
 

@@ -53,7 +53,7 @@ def _spikes(pooled: Pooled, counts: Ints) -> list[tuple[int, float, float]]:
     running = np.concatenate(([0], np.cumsum(after)))
     bins = _suspects(pooled, fine, after.astype(np.float64), running)
     of = fine.feature[bins]
-    n, m, factor = pooled.n[0][of], pooled.m[of], pooled.factor[of]
+    n, m, factor = pooled.n[0][of], pooled.m[of], pooled.factor[0][of]
     k, j = after[bins].astype(np.float64), fine.before[bins]
     p_values, explained = [risen(k, n, j, m, factor)], [j / m]
     for side in (side.of(bins) for side in fine.sides):
@@ -71,7 +71,7 @@ def _suspects(pooled: Pooled, fine: Neighbourhoods, after: Floats, running: Ints
     """The bins that may hold more than the baseline and both sides explain."""
     of = fine.feature
     all_of_them = rise_is_suspect(
-        after, pooled.n[0][of], fine.before, pooled.m[of], pooled.factor[of], SCREEN
+        after, pooled.n[0][of], fine.before, pooled.m[of], pooled.factor[0][of], SCREEN
     )
     bins = np.flatnonzero(all_of_them)
     for side in fine.sides:
@@ -85,7 +85,7 @@ def _exceeds(
     """Which of the bins, by position, may hold more than a side explains."""
     k, j, beside = after[bins], fine.before[bins], side.after(running)
     dense = k / fine.width[bins] >= beside / side.width
-    factor = pooled.factor[fine.feature[bins]]
+    factor = pooled.factor[0][fine.feature[bins]]
     grown = rise_is_suspect(k, k + beside, j, j + side.before, factor, SCREEN)
     return np.flatnonzero(dense & grown)
 
