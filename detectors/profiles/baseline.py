@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from detectors.errors import BaselineInvalid, LayoutInvalid, LayoutMismatch, ProfileInvalid
+from detectors.profiles.dependence import Dependence
 from detectors.profiles.layout import Feature, InferredType, Layout
 from detectors.profiles.profile import Profile
 from detectors.profiles.reference import Reference
@@ -86,6 +87,7 @@ class _Wire(msgspec.Struct, frozen=True):
     constraints: Constraints
     columns: tuple[str, ...]
     references: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    dependence: Dependence = Dependence()
 
 
 class Baseline:
@@ -103,7 +105,8 @@ class Baseline:
     guards the file, and it was the fingerprint up to 0.1.0.
 
     ``references`` holds, by feature, what SageMaker's own distance compares with; it is empty in a
-    baseline of 0.1.0, and no part of the fingerprint.
+    baseline of 0.1.0, and no part of the fingerprint. Nor is ``dependence``: how far the rows of
+    the training file depend on their neighbours.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Baseline:
         constraints: Constraints,
         columns: tuple[str, ...],
         references: Mapping[str, Reference] | None = None,
+        dependence: Dependence | None = None,
     ) -> None:
         if profile.layout.fingerprint != layout.fingerprint:
             raise BaselineInvalid("profile", "it was counted with another layout")
@@ -124,6 +128,7 @@ class Baseline:
         self.constraints = constraints
         self.columns = columns
         self.references = dict(references or {})
+        self.dependence = dependence or Dependence()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -145,11 +150,30 @@ class Baseline:
 
     def constrained(self, constraints: Constraints) -> Baseline:
         """The same baseline with other constraints; its fingerprint stays."""
-        return Baseline(self.layout, self.profile, constraints, self.columns, self.references)
+        return self._with(constraints=constraints)
 
     def referenced(self, references: Mapping[str, Reference]) -> Baseline:
         """The same baseline with other references; its fingerprint stays."""
-        return Baseline(self.layout, self.profile, self.constraints, self.columns, references)
+        return self._with(references=references)
+
+    def depending(self, dependence: Dependence) -> Baseline:
+        """The same baseline with another dependence of its rows; its fingerprint stays."""
+        return self._with(dependence=dependence)
+
+    def _with(
+        self,
+        constraints: Constraints | None = None,
+        references: Mapping[str, Reference] | None = None,
+        dependence: Dependence | None = None,
+    ) -> Baseline:
+        return Baseline(
+            self.layout,
+            self.profile,
+            self.constraints if constraints is None else constraints,
+            self.columns,
+            self.references if references is None else references,
+            self.dependence if dependence is None else dependence,
+        )
 
     def encode(self, with_references: bool = True) -> bytes:
         """``baseline.msgpack``: a versioned struct. Readers count without the references."""
@@ -163,6 +187,8 @@ class Baseline:
         }
         if self.references and with_references:
             content["references"] = self.references
+        if self.dependence != Dependence():
+            content["dependence"] = self.dependence
         return msgspec.msgpack.encode(content)
 
     @classmethod
@@ -186,7 +212,7 @@ class Baseline:
             raise BaselineInvalid("file", f"damaged ({error})") from error
         except (LayoutInvalid, LayoutMismatch, ProfileInvalid) as error:
             raise BaselineInvalid("file", f"damaged ({error})") from error
-        baseline = cls(layout, profile, wire.constraints, wire.columns, references)
+        baseline = cls(layout, profile, wire.constraints, wire.columns, references, wire.dependence)
         if baseline.checksum != wire.checksum:
             raise BaselineInvalid(
                 "checksum", f"expected {wire.checksum}, found {baseline.checksum}"

@@ -13,17 +13,18 @@ import pyarrow as pa
 
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline, Constraints
-from detectors.profiles.columns import Column, Texts, numbers_from_text
 from detectors.profiles.fold import Fold
-from detectors.profiles.layout import Feature, Layout, Role
+from detectors.profiles.layout import Layout, Role
 from detectors.profiles.profile import Profile
 from detectors.sagemaker.constraints import constraints as suggested_constraints
 from detectors.sagemaker.references import references
 from stream.baselining import sagemaker_files
+from stream.baselining.chunk_columns import chunk_columns, combined
 from stream.baselining.column_scan import Choice, ColumnScan
 from stream.baselining.constraints_file import load_constraints, read_constraints
 from stream.baselining.files import json_bytes, write_files
 from stream.baselining.monitor_folder import is_monitor_folder, monitored
+from stream.baselining.row_order import dependence_of
 from stream.baselining.training_data import Progress, TrainingData
 from stream.errors import ColumnsUnknown, ConfigError
 
@@ -102,7 +103,7 @@ def _scan(
             if name not in scans:
                 scans[name] = new_scan(name)
                 scans[name].pad(rows)
-            scans[name].add(_combined(chunk[name]))
+            scans[name].add(combined(chunk[name]))
         rows += chunk.num_rows
         for scan in scans.values():
             scan.pad(rows)
@@ -151,11 +152,18 @@ def make_from_files(
 ) -> BuiltBaseline:
     """Make the baseline of a training file or folder, see :func:`make`.
 
+    The order of its rows tells how far they depend on each other; for that they are read once more.
     See :class:`stream.baselining.training_data.TrainingData` for what is read, and for the errors.
     """
     training = TrainingData(path, header, columns, exclude)
     chunks = partial(training.chunks, progress)
-    return make(chunks, predictions, text=text, numbers=numbers, missing=missing)
+    built = make(chunks, predictions, text=text, numbers=numbers, missing=missing)
+    return in_order(built, training.chunks())
+
+
+def in_order(built: BuiltBaseline, chunks: Iterable[pa.Table]) -> BuiltBaseline:
+    """The same baseline with the dependence of its rows, which ``chunks`` hold in their order."""
+    return built._replace(baseline=built.baseline.depending(dependence_of(chunks, built.baseline)))
 
 
 def load_baseline(
@@ -245,7 +253,8 @@ def _joined(known: Baseline, fresh: Baseline, columns: tuple[str, ...]) -> Basel
     profile.high = np.concatenate([side.high for side in sides])
     features = {**known.constraints.features, **fresh.constraints.features}
     constraints = Constraints(features, known.constraints.thresholds)
-    return Baseline(layout, profile, constraints, columns, known.references | fresh.references)
+    known_references = known.references | fresh.references
+    return Baseline(layout, profile, constraints, columns, known_references, known.dependence)
 
 
 def _layout(scans: dict[str, ColumnScan], predictions: Sequence[str]) -> Layout:
@@ -258,18 +267,5 @@ def _layout(scans: dict[str, ColumnScan], predictions: Sequence[str]) -> Layout:
 def _count(fold: Fold, layout: Layout, chunk: pa.Table) -> Profile:
     if not chunk.num_rows:
         return Profile(layout)
-    columns: dict[str, Column] = {}
-    for feature in layout.features:
-        if feature.name in chunk.column_names:
-            columns[feature.name] = _column(_combined(chunk[feature.name]), feature)
+    columns = chunk_columns(chunk, layout)
     return fold.fold(columns, [0], np.array([0, chunk.num_rows]))[0]
-
-
-def _column(text: pa.StringArray, feature: Feature) -> Column:
-    if not feature.numeric:
-        return Texts(text)
-    return numbers_from_text(text, feature.type == "Integral", feature.cell_reading)
-
-
-def _combined(column: pa.ChunkedArray) -> pa.StringArray:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -12,8 +12,9 @@ from rich.progress import Progress
 
 from detectors.errors import BaselineInvalid
 from detectors.phrases import counted
-from stream.baselining.build import BuiltBaseline, constraints_were_edited, make, write
+from stream.baselining.build import BuiltBaseline, constraints_were_edited, in_order, make, write
 from stream.baselining.column_warnings import column_warnings
+from stream.baselining.row_order import dependence_lines
 from stream.baselining.training_data import TrainingData
 from stream.commands.baseline_page import print_columns, warning_lines
 from stream.commands.usage import wrong_option
@@ -79,6 +80,8 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
     for line in (*made.notes, *warning_lines(list(scans), found)):
         warnings.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
     baseline = made.built.baseline
+    for line in dependence_lines(baseline.dependence):
+        console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
     rows = counted(baseline.profile.rows, "row")
     features = counted(len(baseline.layout.features), "feature")
     line = f"{rows}, {features}, fingerprint {baseline.fingerprint}: {made.out}"
@@ -89,10 +92,11 @@ def _built(
     training: TrainingData, options: BaselineOptions, progress: Progress, title: str
 ) -> BuiltBaseline:
     task = progress.add_task(title, total=PASSES * training.size)
-    return make(
+    built = make(
         partial(training.chunks, partial(progress.advance, task)),
         options.predictions,
         text=options.text,
         numbers=options.numbers,
         missing=options.missing,
     )
+    return in_order(built, training.chunks())

@@ -9,7 +9,6 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.profiles.dependence import Dependence
 from detectors.statistics.evidence.dependence import (
-    CERTAIN,
     QUANTITIES,
     freedom,
     missing_variance,
@@ -22,6 +21,8 @@ SHORTEST: Final = 16
 """The smallest number of rows in a block."""
 TOGETHER: Final = 64
 """The number of blocks that are added at a time."""
+CERTAIN: Final = 1e-4
+"""The chance of taking independent rows of a feature for dependent ones, in a file."""
 LEAST_BLOCKS: Final = 30
 """The number of blocks that a length needs."""
 MOST_BLOCKS: Final = TOGETHER * TOGETHER
@@ -67,7 +68,7 @@ class BlockTallies:
         """Add blocks of one length, and pairs of them up to :data:`TOGETHER` times as long."""
         longest = length * TOGETHER
         while len(blocks) and length < longest:
-            gaps = squared_gaps(self._layout, blocks, self._layout.baseline, within=True)
+            gaps = squared_gaps(self._layout, blocks, self._layout.baseline[None], within=True)
             known = np.isfinite(gaps)
             self._sums[length] = self._sums.get(length, 0.0) + np.where(known, gaps, 0.0).sum(
                 axis=1

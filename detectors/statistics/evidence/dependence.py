@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from detectors.arrays import Floats, Ints
+from detectors.arrays import Floats, Ints, Mask
 from detectors.profiles.dependence import Dependence
 from detectors.statistics.evidence.horizons import History
 from detectors.statistics.evidence.scores import SCALE
-from detectors.statistics.evidence.tallies import TallyLayout
+from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout
 from detectors.statistics.laws import upper_quantile, upper_tails
 
 QUANTITIES: Final = ("location", "spread", "missing", "words")
 """What is compared: mean scores of numbers, the share of missing rows, shares of frequent words."""
 FREQUENT: Final = 0.05
 """The share of the baseline from which on a value of text is compared."""
-CERTAIN: Final = 1e-4
-"""The chance of taking independent rows of a feature for dependent ones."""
+CERTAIN: Final = 1e-3
+"""The chance of taking independent rows of a feature for dependent ones, in windows."""
 LEAST_WINDOWS: Final = 8
 """The number of windows from which on the stream is asked."""
 KEPT: Final = 0.9
@@ -48,7 +49,8 @@ def stream_factor(history: History, layout: TallyLayout) -> Floats:
     The squared gaps of consecutive windows have the mean 1 where rows are independent. The mean of
     the smallest :data:`KEPT` of them, over its expectation, is the factor: neither a jump nor a
     slow drift is taken for dependence, and neither is a cycle of many windows. It counts where its
-    chance is at most :data:`CERTAIN`, for any of :data:`QUANTITIES`.
+    chance, or that of the median of all features, is at most :data:`CERTAIN`, for any of
+    :data:`QUANTITIES`. A factor below a certain median is drawn halfway to it, in logarithms.
 
     All 1 with fewer than :data:`LEAST_WINDOWS` windows. Source: von Neumann 1941 for successive
     differences; Kish 1965 for the design effect.
@@ -57,29 +59,64 @@ def stream_factor(history: History, layout: TallyLayout) -> Floats:
     if len(windows) < LEAST_WINDOWS or not layout.features:
         return np.ones(layout.features)
     tallies = np.stack([window.tallies for window in windows])
-    gaps = squared_gaps(layout, tallies[1:], tallies[:-1])
-    factors = [_certain(gaps[q], dof) for q, dof in enumerate(freedom(layout))]
-    factor: Floats = np.max(factors, axis=0)
-    return factor
+    factors = _factors(layout, squared_gaps(layout, tallies[1:], tallies[:-1]))
+    largest: Floats = factors.max(axis=0)
+    return largest
 
 
-def _certain(gaps: Floats, dof: Floats) -> Floats:
-    """The factor by gaps ``[pairs, features]`` of ``dof`` degrees of freedom; 1 if uncertain."""
-    known = np.isfinite(gaps).all(axis=0) & (dof > 0.0)
-    kept = int(KEPT * len(gaps))
-    smallest = np.sort(np.where(known, gaps, 0.0), axis=0)[:kept].mean(axis=0)
-    freedom = np.where(known, dof, 1.0)
-    end = upper_quantile(1.0 - kept / len(gaps), freedom)
-    inside = 1.0 - upper_tails(end, freedom + 2.0)
-    factor = smallest / (freedom * inside * len(gaps) / kept)
-    pairs = freedom * len(gaps) / 2.0
-    certain = upper_tails(factor * pairs, pairs) <= CERTAIN / len(QUANTITIES)
-    return np.where(known & certain, np.maximum(factor, 1.0), 1.0)
+def _factors(layout: TallyLayout, gaps: Floats) -> Floats:
+    """The factors by gaps ``[quantities, pairs, features]``: ``[quantities, features]``.
+
+    A pair of which a side has no value has the gap that is expected.
+    """
+    dof, count = freedom(layout), gaps.shape[1]
+    compared, kept = dof > 0.0, _kept(count)
+    gaps = np.where(np.isfinite(gaps) & compared[:, None], gaps, dof[:, None])
+    smallest = np.partition(gaps, kept - 1, axis=1)[:, :kept].mean(axis=1)
+    factor = np.where(compared, smallest / _mean_of_smallest(layout, count), np.nan)
+    pairs = dof * (count - 2.0) / 2.0
+    common = np.array([_common(*row) for row in zip(factor, pairs, strict=True)])[:, None]
+    used = _is_certain(factor, pairs) | (common > 1.0)
+    drawn_in = np.sqrt(factor * np.maximum(factor, common))
+    return np.where(used & compared, np.maximum(drawn_in, 1.0), 1.0)
+
+
+def _common(factor: Floats, pairs: Floats) -> float:
+    """The median factor of the features, 1 if it is not certain as that of one.
+
+    Rows depend on each other by their order, which is that of all columns.
+    """
+    compared = pairs > 0.0
+    if not compared.any():
+        return 1.0
+    median = np.median(factor[compared], keepdims=True)
+    return float(median[0]) if _is_certain(median, pairs[compared].min(keepdims=True))[0] else 1.0
+
+
+def _is_certain(factor: Floats, pairs: Floats) -> Mask:
+    certain: Mask = upper_tails(factor * pairs, pairs) <= CERTAIN / len(QUANTITIES)
+    return certain
+
+
+def _kept(gaps: int) -> int:
+    return int(KEPT * gaps)
+
+
+@lru_cache(maxsize=MOST_LAYOUTS)
+def _mean_of_smallest(layout: TallyLayout, gaps: int) -> Floats:
+    """The mean of the gaps that count, for independent rows: of a chi-squared law without its end.
+
+    ``[quantities, features]``, 1 where a quantity is not compared.
+    """
+    dof = np.maximum(freedom(layout), 1e-3)
+    share = _kept(gaps) / gaps
+    inside = 1.0 - upper_tails(upper_quantile(1.0 - share, dof), dof + 2.0)
+    return np.where(freedom(layout) > 0.0, dof * inside / share, 1.0)
 
 
 def squared_gaps(layout: TallyLayout, one: Ints, other: Ints, *, within: bool = False) -> Floats:
-    """Squared differences of two sides in each of :data:`QUANTITIES`, ``[quantities, ...,
-    features]`` for tallies ``[..., size]``.
+    """Squared differences of two sides: ``[quantities, windows, features]``, see
+    :data:`QUANTITIES`, for tallies ``[windows, size]`` of as many windows, or one, on each side.
 
     Each is over its variance for independent rows of the baseline's distribution, so that its mean
     is :func:`freedom`. With ``within``, the rows of ``one`` are some of those of ``other``. NaN
@@ -89,13 +126,14 @@ def squared_gaps(layout: TallyLayout, one: Ints, other: Ints, *, within: bool = 
         values = _inverse(layout, one, other, "values", within)
         rows = _inverse(layout, one, other, "rows", within)
         scores = _means(layout, one) - _means(layout, other)
-        scores = scores**2 / (_along(layout.variances[:2], scores.ndim) * values)
+        scores = scores**2 / (layout.variances[:2, None] * values)
         lost = _share(layout, one, "missing", "rows") - _share(layout, other, "missing", "rows")
         missing = lost**2 / (missing_variance(layout) * rows)
         words = _word_gaps(layout, one, other) / values
     return np.concatenate([scores, missing[None], words[None]])
 
 
+@lru_cache(maxsize=MOST_LAYOUTS)
 def freedom(layout: TallyLayout) -> Floats:
     """The expectation of each squared gap of independent rows, ``[quantities, features]``.
 
@@ -106,10 +144,12 @@ def freedom(layout: TallyLayout) -> Floats:
     freedom[:2] = np.isfinite(layout.variances[:2])
     freedom[2] = missing_variance(layout) >= 0.01
     _, shares, of = _frequent(layout)
-    freedom[3] = np.bincount(of, weights=1.0 - shares, minlength=layout.features)
+    words = np.bincount(of, weights=1.0 - shares, minlength=layout.features)
+    freedom[3] = np.where(words >= FREQUENT, words, 0.0)
     return freedom
 
 
+@lru_cache(maxsize=MOST_LAYOUTS)
 def missing_variance(layout: TallyLayout) -> Floats:
     """``q * (1 - q)`` for the share q of missing rows in the baseline; NaN without rows."""
     with np.errstate(invalid="ignore"):
@@ -117,6 +157,7 @@ def missing_variance(layout: TallyLayout) -> Floats:
     return share * (1.0 - share)
 
 
+@lru_cache(maxsize=MOST_LAYOUTS)
 def _frequent(layout: TallyLayout) -> tuple[Ints, Floats, Ints]:
     """The cells of frequent words, their shares in the baseline, and the feature of each."""
     of = layout.cell_feature
@@ -159,8 +200,3 @@ def _inverse(layout: TallyLayout, one: Ints, other: Ints, whole: str, within: bo
     sign = -1.0 if within else 1.0
     inverse: Floats = 1.0 / layout.named(one, whole) + sign / layout.named(other, whole)
     return inverse
-
-
-def _along(variances: Floats, dimensions: int) -> Floats:
-    """Variances ``[scores, features]`` in the shape of ``[scores, ..., features]``."""
-    return variances.reshape(len(variances), *([1] * (dimensions - 2)), -1)
