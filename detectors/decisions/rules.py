@@ -100,8 +100,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The smallest drift that is worth a signal, as a Hellinger distance: a shift of the mean by
     0.06 deviations, or 0.08 % of new values. Of the mode ``evidence``.
     """
-    early: bool = False
-    """Whether open windows are judged too, each second. Of the mode ``evidence``."""
+    early: bool = True
+    """Whether open windows are judged too, once a second: a broken feature is signalled about a
+    second after its first events, and not after its window. Of the mode ``evidence``.
+    """
     cooldown: Duration | None = None
     """An episode that continues sends no further signal for this long, and for ``of`` windows at
     least. Without it ``24h`` in the mode ``evidence``, else ``30m``.
