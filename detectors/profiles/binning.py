@@ -16,6 +16,8 @@ from detectors.profiles.vocabulary_choice import rare_values, vocabulary_size
 
 GRID_BINS: Final = 128
 """The number of fine bins, at quantiles, of a numeric feature of many values."""
+TAIL_SHARES: Final = (0.005, 0.001, 0.0005)
+"""The shares of the values beyond the outermost edges of the grid, at both ends."""
 COARSE_CELLS: Final = 10
 """The number of coarse cells of equal share that these bins are merged into."""
 LADDER: Final = 16
@@ -127,9 +129,10 @@ def grid_feature(
     """A numeric feature of many values: a grid at quantiles, atoms, and a ladder beyond each end.
 
     ``quantiles``: rising values of equally spaced ranks. ``atoms``: values with a share of 1 % or
-    more, with their shares; each has a bin of its own, those of 5 % or more a coarse cell too. A
-    ladder has 16 bins, whose widths double from a 64th of the range on. The remaining bins are
-    merged into about ten coarse cells of equal share; ladders belong to the end cells.
+    more, with their shares; each has a bin of its own, those of 5 % or more a coarse cell too. The
+    grid also has edges at the quantiles 0.05, 0.1, 0.5, 99.5, 99.9 and 99.95 %. A ladder has 16
+    bins, whose widths double from a 64th of the range on. The remaining bins are merged into about
+    ten coarse cells of equal share; ladders belong to the end cells.
     """
     most_frequent = sorted(atoms.items(), key=lambda item: -item[1])
     atoms = dict(most_frequent[: (MAX_EDGES - 2 * LADDER - 40) // 3])
@@ -174,14 +177,29 @@ def _inner_edges(
     ``starts`` are the smallest numbers that ``known`` ones may be rounded to: an edge at a quantile
     lies there, so that a value and its rounded form share a bin.
     """
-    free = MAX_EDGES - 2 * LADDER - 2 * len(lone) - 2
+    free = MAX_EDGES - 2 * LADDER - 2 * len(lone) - 2 - 2 * len(TAIL_SHARES)
     ranks = np.linspace(0, len(quantiles) - 1, min(GRID_BINS, free) + 1).round().astype(int)
-    values = np.unique(np.asarray(quantiles, dtype=float)[ranks])
+    ordered = np.asarray(quantiles, dtype=float)
+    values = np.unique(np.concatenate((ordered[ranks], _tail_edges(ordered))))
     grid = starts[np.searchsorted(known, values[values < known[-1]])]
     for start, _, stop in lone:
         grid = grid[(grid <= start) | (grid >= stop)]
     ends = [edge for start, _, stop in lone for edge in (start, stop)]
     return np.unique(np.concatenate((grid, ends)))
+
+
+def _tail_edges(ordered: Floats) -> Floats:
+    """The values at which the tails of :data:`TAIL_SHARES` begin, each of at most its share.
+
+    The lower tail holds the values below its edge, the upper one those from its edge on.
+
+    >>> _tail_edges(np.arange(1_000.0)).tolist()
+    [5.0, 1.0, 0.0, 995.0, 999.0]
+    """
+    within = [int(share * len(ordered)) for share in TAIL_SHARES]
+    lower = [float(ordered[k]) for k in within]
+    above = [np.searchsorted(ordered, ordered[-k - 1], "right") for k in within]
+    return np.array([*lower, *(float(ordered[k]) for k in above if k < len(ordered))])
 
 
 def _single_bins(edges: Floats, lone: Sequence[Interval]) -> tuple[tuple[int, float], ...]:

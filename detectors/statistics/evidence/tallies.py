@@ -11,14 +11,15 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.binning import TAIL_SHARES
 from detectors.profiles.layout import HASHED_BINS, HEAD, MISSING, NEG_INF, TAIL, Feature
 from detectors.statistics.evidence.neighbourhoods import Neighbourhoods, neighbourhoods
 from detectors.statistics.evidence.scores import scores_of
 from detectors.statistics.evidence.text_cells import text_cells, unseen_rows
 from detectors.statistics.measures import FITTING, TYPES
 
-TAIL_SHARES: Final = (0.005, 0.001, 0.0005)
-"""The largest share of the baseline that lies in each tail of a numeric feature, at both ends."""
+SLACK: Final = 1.25
+"""The largest share in a tail, in units of that which its edge is made for from a sample."""
 SCORES: Final = ("location", "spread", "normal")
 """The tallies that are sums of scores of the fine bins, in units of ``1 / SCALE``."""
 SHARES: Final = (
@@ -248,8 +249,11 @@ def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
 
 
 def _tails(bins: Ints, counts: Ints) -> dict[str, Ints]:
-    """The bins of each tail: as many as hold at most its share of the baseline's values."""
-    total = counts.sum()
+    """The bins of each tail: as many as hold about its share of the baseline's values at most.
+
+    The edge may come from a sample of the values, beyond which there are some more of them.
+    """
+    total = SLACK * counts.sum()
     tails: dict[str, Ints] = {}
     for k, share in enumerate(TAIL_SHARES):
         low = int(np.searchsorted(np.cumsum(counts), share * total, side="right"))
