@@ -229,8 +229,8 @@ def rule(
     """The ruling on each feature of the layout, in its order.
 
     ``insufficient`` below ``min_n`` rows or where the statistic is undefined; ``disabled`` where
-    the feature or the comparison is switched off. ``alpha`` is divided by the number of features
-    that are judged.
+    the feature or the comparison is switched off, or where its values do not return. ``alpha`` is
+    divided by the number of features that are judged.
     """
     features = measures.layout.features
     thresholds = constraints.thresholds
@@ -240,7 +240,8 @@ def rule(
     ]
     enabled = [_enabled(constraints, own[i], feature) for i, feature in enumerate(features)]
     compared = thresholds.evaluate_constraints and thresholds.perform_comparison
-    judged = max(sum(enabled), 1) if compared else 1
+    judges = [on and feature.compared for on, feature in zip(enabled, features, strict=True)]
+    judged = max(sum(judges), 1) if compared else 1
     evidence = _evidence(rules, measures, statistics, judged)
     rulings = []
     for i, feature in enumerate(features):
@@ -257,7 +258,7 @@ def rule(
                 evidence=evidence[i],
                 asked_limit=asked_limit,
                 enabled=enabled[i],
-                compared=compared,
+                compared=compared and feature.compared,
                 raised=thresholds.comparison_method != "Simple" and rules.floor == "noise",
                 rows=rows,
             )

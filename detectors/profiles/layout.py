@@ -38,6 +38,7 @@ MAX_EDGES: Final = 255
 Role = Literal["feature", "prediction"]
 InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
 Kind = Literal["grid", "codes", "text"]
+Nature = Literal["time", "sequence", "identifier"]
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +64,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     ``reading`` is how cells are read; a feature of 0.1.0 has none, and takes texts as they stand.
     ``sketch`` is the error of baseline counts that come from a sketch, unset where they are exact.
+    ``nature`` is what the values are where they do not return, see :attr:`compared`.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     singles: tuple[tuple[int, float], ...] | msgspec.UnsetType = msgspec.UNSET
     rare: RareValues | msgspec.UnsetType = msgspec.UNSET
     sketch: SketchError | msgspec.UnsetType = msgspec.UNSET
+    nature: Nature | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def set_fields(self) -> dict[str, object]:
@@ -101,6 +104,17 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def numeric(self) -> bool:
         """True for ``grid`` and ``codes``."""
         return self.kind != "text"
+
+    @property
+    def compared(self) -> bool:
+        """Whether later values have the distribution of the baseline's, so that it is judged.
+
+        Times and sequence numbers never do, nor do identifiers that are numbers. Identifiers that
+        are texts are compared by the share of values never seen.
+        """
+        if isinstance(self.nature, msgspec.UnsetType):
+            return True
+        return not self.numeric and self.nature == "identifier"
 
     @property
     def single_values(self) -> dict[int, float]:

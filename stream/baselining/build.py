@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec import structs
 
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline, Constraints
@@ -20,6 +21,7 @@ from detectors.sagemaker.constraints import constraints as suggested_constraints
 from detectors.sagemaker.references import references
 from stream.baselining import sagemaker_files
 from stream.baselining.chunk_columns import chunk_columns, combined
+from stream.baselining.column_nature import nature_of
 from stream.baselining.column_scan import Choice, ColumnScan
 from stream.baselining.constraints_file import load_constraints, read_constraints
 from stream.baselining.files import json_bytes, write_files
@@ -80,10 +82,19 @@ def make(
         profile.merge(_count(fold, layout, chunk))
     profile.samples.clear()
     statistics = sagemaker_files.statistics(scans)
-    written = suggested_constraints(statistics)
+    written = _without_dates(suggested_constraints(statistics), layout)
     constraints = read_constraints(written, layout, tuple(scans))
     baseline = Baseline(layout, profile, constraints, tuple(scans), references(statistics))
     return BuiltBaseline(baseline, msgspec.to_builtins(statistics), written, scans)
+
+
+def _without_dates(constraints: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """The constraints without the domains of dates: later ones are not among them."""
+    dates = {feature.name for feature in layout.features if feature.nature == "time"}
+    for constraint in constraints["features"]:
+        if constraint["name"] in dates:
+            constraint.pop("string_constraints", None)
+    return constraints
 
 
 def _choice(name: str, text: Sequence[str], numbers: Sequence[str]) -> Choice | None:
@@ -261,7 +272,12 @@ def _layout(scans: dict[str, ColumnScan], predictions: Sequence[str]) -> Layout:
     def role(name: str) -> Role:
         return "prediction" if name in predictions else "feature"
 
-    return Layout(tuple(scan.feature(name, role(name)) for name, scan in scans.items()))
+    def feature(name: str, scan: ColumnScan) -> Feature:
+        nature = nature_of(scan, role(name))
+        made = scan.feature(name, role(name))
+        return made if nature is None else structs.replace(made, nature=nature)
+
+    return Layout(tuple(feature(name, scan) for name, scan in scans.items()))
 
 
 def _count(fold: Fold, layout: Layout, chunk: pa.Table) -> Profile:

@@ -12,30 +12,19 @@ from typing import Final, NamedTuple
 from detectors.phrases import percent
 from detectors.profiles.columns import NUMBER, WHOLE
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, STRING
-from detectors.profiles.reading import BLANKS, NUMBER_MARKERS
+from detectors.profiles.reading import NUMBER_MARKERS
+from stream.baselining.column_nature import SAMPLED, nature_of, sampled_texts
 from stream.baselining.column_scan import ColumnScan
-from stream.baselining.column_summary import distinct_of, present_of, shown
+from stream.baselining.column_summary import shown
 
-SAMPLED: Final = 2_000
-"""The number of different texts of a column that its warnings are based on."""
-ENOUGH: Final = 50
-"""The number of values from which on a column can be called one of identifiers."""
-NEARLY_ALL: Final = 0.9
-MANY: Final = 0.5
 NOTICEABLE: Final = 0.01
-LARGE_ID: Final = 10**8
-EARLIEST_S: Final = 946_684_800
-LATEST_S: Final = 2_208_988_800
-"""The years 2000 and 2040 in seconds since 1970: whole numbers in between may be times."""
+MANY: Final = 0.5
+NOT_COMPARED: Final = "judged for completeness and type, not for drift"
+COMPARE: Final = "--number NAMES to compare it all the same"
 
 SEPARATED: Final = re.compile(
     r"[-+]?[$€£¥]?\s?(\d{1,3}([,.'\u2019\u00a0\u202f ]\d{3})+([.,]\d+)?|\d+,\d+|\d+(\.\d+)?)"
     r"\s?[%$€£¥]?"
-)
-TIME: Final = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?"
-    r"|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ]\d{1,2}:\d{2}.*)?"
-    r"|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}([T ]\d{1,2}:\d{2}.*)?"
 )
 LEADING_ZERO: Final = re.compile(r"[-+]?0\d+")
 PANDAS_INDEX: Final = re.compile(r"Unnamed: \d+(_level_\d+)?")
@@ -79,27 +68,22 @@ def _empty(name: str, scan: ColumnScan) -> ColumnWarning | None:
 
 
 def _times(name: str, scan: ColumnScan) -> ColumnWarning | None:
-    is_text = scan.type == "String" and _share(scan, TIME.fullmatch) >= NEARLY_ALL
-    if not is_text and not _are_epochs(scan):
+    if nature_of(scan) != "time":
         return None
+    advice = (
+        "--exclude NAMES if it is the time of the event, which `time` in the configuration names"
+    )
+    numeric = scan.type != "String"
     return ColumnWarning(
         name,
-        "dates or times, which do not return, so that later windows always drift",
-        "--exclude NAMES if it is the time of the event, which `time` in the configuration names",
+        f"dates or times, which do not return: {NOT_COMPARED}",
+        f"{advice}; {COMPARE}" if numeric else advice,
     )
-
-
-def _are_epochs(scan: ColumnScan) -> bool:
-    """Whether all numbers are times since 1970 in one unit, and mostly different."""
-    if scan.type == "String" or not scan.finite or distinct_of(scan) < MANY * present_of(scan):
-        return False
-    units = (1, 10**3, 10**6, 10**9)
-    return any(EARLIEST_S * k <= scan.low and scan.high < LATEST_S * k for k in units)
 
 
 def _separated(name: str, scan: ColumnScan) -> ColumnWarning | None:
     """Numbers with thousands separators, a decimal comma, a currency or a percent sign."""
-    others = [text for text, _ in _sample(scan) if not _is_number(text)]
+    others = [text for text, _ in sampled_texts(scan) if not _is_number(text)]
     separated = [text for text in others if SEPARATED.fullmatch(text)]
     if scan.choice == "text" or not separated or len(separated) < MANY * len(others):
         return None
@@ -118,7 +102,7 @@ def _nearly_numeric(name: str, scan: ColumnScan) -> ColumnWarning | None:
     others = scan.types[STRING] + scan.types[BOOLEAN]
     if scan.choice is not None or not others or numbers < MANY * (numbers + others):
         return None
-    texts = [text for text, _ in _sample(scan) if not _is_number(text)]
+    texts = [text for text, _ in sampled_texts(scan) if not _is_number(text)]
     such = f", such as {_quoted(texts[0])}" if texts else ""
     seen = f"{numbers:,} of {numbers + others:,} values are numbers, {others:,} are text{such}"
     if scan.type == "String":
@@ -134,7 +118,7 @@ def _leading_zeros(name: str, scan: ColumnScan) -> ColumnWarning | None:
     share = _share(scan, LEADING_ZERO.fullmatch)
     if share < NOTICEABLE:
         return None
-    example = next(text for text, _ in _sample(scan) if LEADING_ZERO.fullmatch(text))
+    example = next(text for text, _ in sampled_texts(scan) if LEADING_ZERO.fullmatch(text))
     return ColumnWarning(
         name,
         f"{percent(share)} of the values have leading zeros, such as {_quoted(example)}, which"
@@ -147,19 +131,20 @@ def _identifiers(name: str, scan: ColumnScan) -> ColumnWarning | None:
     if PANDAS_INDEX.fullmatch(name):
         seen = "a row index, as pandas names it"
         return ColumnWarning(name, seen, "--exclude NAMES unless the model gets it")
-    present = present_of(scan)
-    if present < ENOUGH or scan.type not in ("String", "Integral"):
+    if nature_of(scan) != "identifier":
         return None
-    distinct = present if scan.dropped_values else distinct_of(scan)
-    is_dense = scan.high - scan.low < 2.0 * present or scan.high >= LARGE_ID
-    unique = distinct >= NEARLY_ALL * present if scan.type == "String" else distinct == present
-    if not unique or (scan.type == "Integral" and not is_dense):
+    seen = "another value in nearly every row, as identifiers have"
+    if scan.type == "String":
+        judged = "judged for completeness, type and the share of values never seen"
+        return ColumnWarning(name, f"{seen}: {judged}", "--exclude NAMES")
+    return ColumnWarning(name, f"{seen}: {NOT_COMPARED}", f"--exclude NAMES; {COMPARE}")
+
+
+def _rising(name: str, scan: ColumnScan) -> ColumnWarning | None:
+    if nature_of(scan) != "sequence":
         return None
-    return ColumnWarning(
-        name,
-        "another value in nearly every row, as identifiers have, which do not return",
-        "--exclude NAMES",
-    )
+    seen = f"rises or falls through the data, as times and sequence numbers do: {NOT_COMPARED}"
+    return ColumnWarning(name, seen, "--number NAMES if the data are only sorted by it")
 
 
 def _two_spellings(name: str, scan: ColumnScan) -> ColumnWarning | None:
@@ -197,16 +182,9 @@ def _plain(value: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 
 
-def _sample(scan: ColumnScan) -> list[tuple[str, int]]:
-    """The first different texts that are not missing markers, with their counts."""
-    missing = {"", *scan.reading.missing}
-    texts = ((text.strip(BLANKS), count) for text, count in islice(scan.texts.items(), SAMPLED))
-    return [(text, count) for text, count in texts if text not in missing]
-
-
 def _share(scan: ColumnScan, fits: Callable[[str], object]) -> float:
     """The share of the sampled values that fit; 0 without any."""
-    sample = _sample(scan)
+    sample = sampled_texts(scan)
     total = sum(count for _, count in sample)
     return sum(count for text, count in sample if fits(text)) / max(total, 1)
 
@@ -219,5 +197,5 @@ def _quoted(text: str) -> str:
     return f"'{shown(text)}'"
 
 
-_KINDS: Final = (_empty, _times, _separated, _nearly_numeric, _leading_zeros, _identifiers)
+_KINDS: Final = (_empty, _times, _separated, _nearly_numeric, _leading_zeros, _identifiers, _rising)
 """What a column may be; the first that applies is told."""

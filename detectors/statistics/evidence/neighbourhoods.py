@@ -37,7 +37,7 @@ class Side(NamedTuple):
 
 
 class Neighbourhoods(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """The fine bins of all features of kind ``grid``, feature after feature.
+    """The fine bins of all features of kind ``grid`` that are compared, feature after feature.
 
     * ``slots``: their slots in the vector of counts; ``feature``: the feature of each.
     * ``before``: the baseline's count of each; ``width``: of each, infinite for the open ones.
@@ -55,7 +55,11 @@ class Neighbourhoods(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 def neighbourhoods(layout: Layout, counts: Ints) -> Neighbourhoods:
     """The fine bins of a layout with the counts of its baseline."""
-    grids = [i for i, feature in enumerate(layout.features) if feature.kind == "grid"]
+    grids = [
+        i
+        for i, feature in enumerate(layout.features)
+        if feature.kind == "grid" and feature.compared
+    ]
     number = np.zeros(len(layout.features), np.int64)
     number[grids] = [layout.features[i].bins for i in grids]
     first = np.cumsum(number) - number

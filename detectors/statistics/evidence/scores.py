@@ -19,14 +19,15 @@ def scores_of(layout: Layout, i: int, counts: Ints) -> dict[str, tuple[Ints, flo
 
     With r the share of the baseline's values before the middle of a bin: ``location`` is r - 1/2,
     ``spread`` is |2r - 1|, and ``normal`` is the normal quantile of r. All have mean 0 over the
-    baseline. The variance is NaN for text and where the baseline has no value; no bin is scored
-    there.
+    baseline. The variance is NaN for text, where the baseline has no value, and where values do not
+    return; no bin is scored there.
 
     Source: Wilcoxon 1945 and Ansari and Bradley 1960 with mid-ranks; van der Waerden 1952.
     """
     bins = counts[layout.bins(i)].astype(np.float64)
     total = bins.sum()
-    if not layout.features[i].numeric or not total:
+    feature = layout.features[i]
+    if not feature.numeric or not feature.compared or not total:
         empty = np.zeros(len(bins), np.int64)
         return dict.fromkeys(("location", "spread", "normal"), (empty, np.nan))
     ranks = (np.cumsum(bins) - bins / 2.0) / total

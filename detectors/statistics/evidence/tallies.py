@@ -212,12 +212,17 @@ def _cells(baseline: Baseline) -> tuple[Ints, Ints]:
     features: list[int] = []
     for i, feature in enumerate(layout.features):
         slots = layout.bins(i)
-        inside = (
-            np.asarray(feature.cells) if feature.numeric else text_cells(feature, counts[slots])
-        )
+        inside = _own_cells(feature, counts[slots])
         cell_of[slots] = len(features) + inside
         features += [i] * (int(inside.max()) + 1)
     return np.array(features, np.int64), cell_of
+
+
+def _own_cells(feature: Feature, bins: Ints) -> Ints:
+    """The cell of each bin of a feature; a single one where its distribution is not judged."""
+    if not feature.compared:
+        return np.zeros(feature.bins, np.int64)
+    return np.asarray(feature.cells) if feature.numeric else text_cells(feature, bins)
 
 
 def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
@@ -235,10 +240,13 @@ def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
         "missing": np.array([MISSING]),
         "mistyped": np.array([slot for slot in written if slot not in fitting], np.int64),
     }
+    if feature.numeric:
+        parts |= {"nan": np.array([last - 1]), "infinite": np.array([NEG_INF, last - 2])}
+    if not feature.compared:
+        return parts
     if not feature.numeric:
         known = len(feature.vocabulary)
         return parts | {"unseen": bins[known : known + HASHED_BINS]}
-    parts |= {"nan": np.array([last - 1]), "infinite": np.array([NEG_INF, last - 2])}
     if feature.kind == "codes":
         other = np.asarray(feature.cells) == feature.bin_cells - 1
         return parts | {"unseen": bins[other]}
