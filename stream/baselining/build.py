@@ -15,7 +15,7 @@ from msgspec import structs
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.fold import Fold
-from detectors.profiles.layout import Layout, Role
+from detectors.profiles.layout import Feature, Layout, Role
 from detectors.profiles.profile import Profile
 from detectors.sagemaker.constraints import constraints as suggested_constraints
 from detectors.sagemaker.references import references
