@@ -17,12 +17,14 @@ from detectors.violation import Violation
 
 MINUTE_MS: Final = 60_000
 Mode = Literal["threshold", "evidence"]
-MODES: Final[tuple[Mode, ...]] = ("threshold",)
+MODES: Final[tuple[Mode, ...]] = ("threshold", "evidence")
 
 
 def rules(mode: Mode, of_features: int = 1) -> Rules:
     """The rules of a mode, with the budget of one of ``of_features`` features that share it."""
     default = Rules()
+    if mode == "evidence":
+        return Rules(mode="evidence", false_alarms=f"1 per {30 * of_features}d")
     return Rules(
         alpha=default.alpha / of_features,
         overwhelming_alpha=default.overwhelming_alpha / of_features,
