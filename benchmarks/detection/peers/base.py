@@ -22,7 +22,12 @@ class Watch(Protocol):
 
 
 class Peer(Protocol):
-    """One library, with one or more methods."""
+    """One library, with one or more methods.
+
+    ``remembers_windows``: whether what it says of a window depends on those before it.
+    """
+
+    remembers_windows: bool
 
     def watch(self, kinds: Sequence[str], reference: Columns, n: int) -> Watch:
         """Learn the reference, for windows of n rows."""

@@ -85,6 +85,8 @@ def robust(gap, n, m):
 class Fixed:
     """All of them on each feature."""
 
+    remembers_windows = False
+
     def watch(self, kinds, reference, n):
         return PerWindow(
             kinds,

@@ -54,9 +54,11 @@ def power(peer, task):
     kind = DRIFTS[task["drift"]].kind
     (name,) = names_of([kind])
     out = {}
+    watch = None
     for repeat in range(task["repeats"]):
         trial = Trial(task["drift"], task["n"], task["m"], task["base"], repeat, task["most"])
-        watch = peer.watch([kind], {name: trial.reference(task["seed"])}, task["n"])
+        if watch is None or peer.remembers_windows:
+            watch = peer.watch([kind], {name: trial.reference(task["seed"])}, task["n"])
         found = {}
         for first, values in trial.windows(task["seed"]):
             for method, flags in watch.flags({name: values}).items():

@@ -43,5 +43,7 @@ class Column:
 
 
 class Evidently:
+    remembers_windows = False
+
     def watch(self, kinds, reference, n):
         return PerWindow(kinds, n, Column, reference)

@@ -47,5 +47,7 @@ class Chunks:
 
 
 class NannyML:
+    remembers_windows = False
+
     def watch(self, kinds, reference, n):
         return Chunks(kinds, reference, n)
