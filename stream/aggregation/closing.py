@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from detectors.decisions.early_episodes import follow
+from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
@@ -216,6 +218,9 @@ class WindowCloser:
             for (length, end), revision in state.reported.items()
             if end > bound
         }
+        state.memories = {
+            window: memory for window, memory in state.memories.items() if window in state.reported
+        }
         forget(state, bound)
 
     def _drop(self, key: ModelKey, start_ms: int) -> None:
@@ -255,7 +260,8 @@ class WindowCloser:
         profile = self.sum(key, end_ms)
         span = self.span(key, end_ms, revision, early)
         history = self._history(key, baseline)
-        report = self._judge.report(span, baseline, profile, state.episodes, history)
+        episodes = _as_of(state, window) if revision else state.episodes
+        report = self._judge.report(span, baseline, profile, episodes, history)
         state.reported[window] = revision
         if self._judge.expects_rows:
             learn(state, report)
@@ -263,6 +269,8 @@ class WindowCloser:
             return [report]
         if self._judge.remembers(report):
             self._remember(key, span, baseline, profile)
+        if state.episodes.memory != Memory():
+            state.memories[window] = state.episodes.memory
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
         rules = self._judge.rules
         state.early, signals = follow(state.early, state.episodes, report, signals, rules)
@@ -367,3 +375,13 @@ class WindowCloser:
             return []
         state.silent_ms = state.active_until_ms
         return [self._judge.silence(*key, state.silent_ms, None)]
+
+
+def _as_of(state: KeyState, window: tuple[int, int]) -> EpisodeState:
+    """The episodes, with the memory as it was when a window was reported first.
+
+    So the verdict of a revision follows from its rows and the windows before it, and not from the
+    moment at which late events came.
+    """
+    memory = state.memories.get(window, Memory())
+    return msgspec.structs.replace(state.episodes, memory=memory)

@@ -8,6 +8,7 @@ import msgspec
 
 from detectors.decisions.early_episodes import EarlyState
 from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.traffic import Traffic
 from detectors.quality.error_change import ErrorChange
 from stream.aggregation.label_ledger import LabelLedger
@@ -65,7 +66,8 @@ class ScheduleState(msgspec.Struct):
 class KeyState(msgspec.Struct):
     """The state of one model and variant: reported windows, silence, and episodes.
 
-    ``reported`` maps length and end of a window to its last revision. ``width_mismatches`` counts
+    ``reported`` maps length and end of a window to its last revision, and ``memories`` to what the
+    episodes remembered when it was reported first, if anything. ``width_mismatches`` counts
     the records of each pane with too few or too many columns. ``touched`` are the ends of closed
     windows that late events have changed since. Up to
     ``active_until_ms`` it is settled which times had events and which were silent; ``None`` for a
@@ -78,6 +80,7 @@ class KeyState(msgspec.Struct):
     """
 
     reported: dict[tuple[int, int], int] = {}
+    memories: dict[tuple[int, int], Memory] = {}
     width_mismatches: dict[int, WidthMismatches] = msgspec.field(
         name="misfits", default_factory=dict
     )

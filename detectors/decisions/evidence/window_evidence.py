@@ -123,7 +123,7 @@ def window_evidence(
     alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     budget = feature_alphas(alpha, weights_of(baseline, own))
-    reach = _reach(baseline, past, memory)
+    reach = _reach(baseline, start_ms, past, memory)
     of_tests = np.where(budget > 0.0, budget, alpha / layout.features) * (1.0 - CONSTRAINT_PART)
     judged = Judged(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
     found = findings(pooled, judged)
@@ -151,17 +151,17 @@ def effect_limits(rules: Rules, own: Sequence[FeatureRules | None]) -> Floats:
     )
 
 
-def _reach(baseline: Baseline, past: Past | None, memory: Memory) -> Ints:
+def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory) -> Ints:
     """The number of windows, the newest included, that each feature may be judged over.
 
     Not those before it left an episode; and while it is in one, not more than it was found with:
     what was drifted before a repair does not outweigh the windows after it.
     """
-    starts = [] if past is None else [window.start_ms for window in past.windows()]
+    before = [] if past is None else [w for w in past.windows() if w.end_ms <= start_ms]
     reach = np.full(len(baseline.layout.features), LONGEST)
     for name, since_ms in memory.since.items():
         if name in baseline.layout.index:
-            later = sum(start_ms >= since_ms for start_ms in starts)
+            later = sum(window.start_ms >= since_ms for window in before)
             reach[baseline.layout.index[name]] = 1 + later
     for name, horizon in memory.horizons.items():
         if name in baseline.layout.index:
