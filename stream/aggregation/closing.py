@@ -259,28 +259,28 @@ class WindowCloser:
         revision = state.reported.get(window, -1) + 1
         profile = self.sum(key, end_ms)
         span = self.span(key, end_ms, revision, early)
-        history = self._history(key, baseline)
+        history = self._history(key, baseline, span.start_ms)
         episodes = _as_of(state, window) if revision else state.episodes
         report = self._judge.report(span, baseline, profile, episodes, history)
         state.reported[window] = revision
         if self._judge.expects_rows:
             learn(state, report)
+        if not revision and state.episodes.memory != Memory():
+            state.memories[window] = state.episodes.memory
         if revision or not self._is_newest(state, report):
             return [report]
         if self._judge.remembers(report):
             self._remember(key, span, baseline, profile)
-        if state.episodes.memory != Memory():
-            state.memories[window] = state.episodes.memory
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
         rules = self._judge.rules
         state.early, signals = follow(state.early, state.episodes, report, signals, rules)
         return [report, *signals]
 
-    def _history(self, key: ModelKey, baseline: Baseline) -> History | None:
-        """Return the windows before, of a job that judges windows together with them."""
+    def _history(self, key: ModelKey, baseline: Baseline, start_ms: int) -> History | None:
+        """Return the windows before this time, of a job that judges windows together with them."""
         if not self._judge.rules.by_evidence or self._state.models[key.model].learning:
             return None
-        return self._histories.get(key, tally_layout(baseline))
+        return self._histories.get(key, tally_layout(baseline)).before(start_ms)
 
     def _remember(
         self, key: ModelKey, span: WindowSpan, baseline: Baseline, profile: Profile

@@ -104,7 +104,7 @@ def test_other_batches_do_not_change_the_results(
 ) -> None:
     monkeypatch.setattr(readers, "MAX_RECORDS", max_records)
     job = config(tmp_path, folder / "baseline", distribute(planted(), folder, 1))
-    assert_equal_windows(run_service(job), straight, baseline)
+    assert_equal_windows(run_service(job), straight, baseline, pooled=False)
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -117,7 +117,24 @@ def test_reader_processes_do_not_change_the_results(
 ) -> None:
     files = distribute(planted(), folder, 6)
     job = config(tmp_path, folder / "baseline", files, readers=processes)
-    assert_equal_windows(run_service(job, serve_small_batches), straight_of_six, baseline)
+    results = run_service(job, serve_small_batches)
+    assert_equal_windows(results, straight_of_six, baseline, pooled=False)
+
+
+@pytest.mark.parametrize("how", ["in small batches", "with crashes"])
+def test_without_late_events_evidence_over_several_windows_is_the_same(
+    how: str, folder: Path, baseline: Baseline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = distribute(planted(seed=6, very_late=False), tmp_path, 1)
+    runs = {"rules": {"mode": "evidence"}, "sinks": [{"type": "jsonl", "path": "reports"}]}
+    jobs = [config(tmp_path / name, folder / "baseline", files, **runs) for name in ("a", "b")]
+    expected = run_service(jobs[0])
+    monkeypatch.setattr(readers, "MAX_RECORDS", 100)
+    actual = run_service(jobs[1]) if how == "in small batches" else run_with_crashes(jobs[1], 3)[0]
+    assert_equal_windows(actual, expected, baseline)
+    found = [each.evidence for report in expected.reports for each in report.features]
+    assert any(finding.horizon > 1 for each in found if each for finding in each.findings)
+    assert not any(report.revision for report in expected.reports if report.state != "no data")
 
 
 @pytest.mark.parametrize("files", [1, 2, 4])

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from detectors.arrays import Ints
 from detectors.decisions.early_episodes import EarlyState, opened_early, tellable
 from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.judge import WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.early_finding import EarlyFinding
@@ -33,7 +34,8 @@ class PlainJudge:
     A window violates if the value 3 has the majority. That is overwhelming if it has two
     thirds. A look into an open window signals the majority of two rows or more. The ``rules`` of a
     report are what it was judged together with: the number of windows, itself included, and their
-    counts by value.
+    counts by value; and ``since`` is what was remembered, the end of the last window that moved the
+    episodes.
     """
 
     job = "sim"
@@ -66,7 +68,10 @@ class PlainJudge:
             baseline=baseline.fingerprint,
             layout="l",
             violations=(_violation(profile.rows, counts),) if violates else (),
-            rules=_pooled(span, baseline, profile, history),
+            rules={
+                **_pooled(span, baseline, profile, history),
+                "since": state.memory.since.get("x", 0),
+            },
             notes=span.notes,
             profile=np.append(counts, span.too_narrow).tobytes(),
         )
@@ -144,7 +149,8 @@ class PlainJudge:
     def advance(
         self, state: EpisodeState, report: WindowReport, baseline: Baseline
     ) -> tuple[EpisodeState, list[Signal]]:
-        return advance(state, report, RULES)
+        state, signals = advance(state, report, RULES)
+        return replace(state, memory=Memory(since={"x": report.end_ms or 0})), signals
 
 
 def _finding(rows: int, since_ms: int) -> EarlyFinding:

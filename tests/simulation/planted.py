@@ -218,6 +218,10 @@ def overlapping_windows_enter_the_history(patch: Patch) -> None:
     patch.setattr(History, "continues", lambda self, start_ms: True)
 
 
+def judges_revisions_by_the_present(patch: Patch) -> None:
+    patch.setattr(closing, "_as_of", lambda state, window: state.episodes)
+
+
 def cuts_histories_before_the_last_revision(patch: Patch) -> None:
     add = History.add
     patch.setattr(horizons, "LONGEST", 4)
@@ -267,6 +271,7 @@ CHAOS: dict[str, Plant] = {
     "a history is cut while its windows may be reported again": (
         cuts_histories_before_the_last_revision
     ),
+    "a revision is judged by what is remembered when it is": judges_revisions_by_the_present,
     "windows of a history overlap": overlapping_windows_enter_the_history,
     "panes that are dropped are in no sum of a period": dropped_panes_are_in_no_period,
     "late events do not change a period that was reported": late_events_change_no_period,

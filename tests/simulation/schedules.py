@@ -192,8 +192,10 @@ def wrong_periods(world: World) -> str:
 
 def wrong_histories(world: World) -> str:
     """Each window was judged together with the first reports of those before it that are judged
-    and do not overlap, and these are what the state has at the end, with their counts.
+    and do not overlap, and these are what the state has at the end, with their counts. A revision
+    is judged by what was remembered before the first report.
     """
+    since: dict[tuple[str, int], float | int | str] = {}
     past: dict[str, list[WindowReport]] = {}
     newest_ms: dict[str, int] = {}
     for report in world.store.committed.outbox:
@@ -203,7 +205,8 @@ def wrong_histories(world: World) -> str:
         before = [other for other in of_model if ended(other) <= report.start_ms]
         pooled = [report, *before[::-1][: horizons.LONGEST - 1]]
         windows = max(h for h in horizons.HORIZONS if h <= len(pooled))
-        if pooled_counts(pooled[:windows]) != list(report.rules.values()):
+        first = since.setdefault((report.model, report.end_ms), report.rules["since"])
+        if [*pooled_counts(pooled[:windows]), first] != list(report.rules.values()):
             return f"{report.id} was judged together with {report.rules}, not {windows} windows"
         is_judged = report.state in ("ok", "violations") and not report.revision
         if is_judged and report.end_ms > newest_ms.get(report.model, -NEVER_MS):

@@ -41,6 +41,13 @@ class History:
         """The windows, oldest first."""
         return tuple(self._windows)
 
+    def before(self, start_ms: int) -> History:
+        """The windows that end at or before ``start_ms``, of those that are pooled with a window
+        that starts there: what it was judged together with, also if it is judged again.
+        """
+        before = [past for past in self._windows if past.end_ms <= start_ms]
+        return History(before[-(LONGEST - 1) :])
+
     def continues(self, start_ms: int) -> bool:
         """Whether a window that starts here lies after all of them."""
         return not self._windows or self._windows[-1].end_ms <= start_ms
