@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.episodes import EpisodeState
 from detectors.report import Signal, WindowReport
 from stream.aggregation.state import JobState
 from stream.events import ModelKey
-from tests.simulation.judging import RULES
+from tests.simulation.judging import PlainJudge
+from tests.simulation.reading import BASELINE
 from tests.simulation.world import World
 
 
@@ -50,7 +51,7 @@ def _wrong_episodes(world: World) -> str:
         state = expected.setdefault(key, EpisodeState())
         is_newest = not state.windows or (report.end_ms or 0) > state.windows[-1].end_ms
         if report.state != "no data" and not report.revision and is_newest:
-            expected[key] = advance(state, report, RULES)[0]
+            expected[key] = PlainJudge().advance(state, report, BASELINE)[0]
     known = dict(JobState.decode(world.store.committed.state).known())
     wrong = [key for key, state in expected.items() if known[key].episodes != state]
     return f"the episodes of {wrong[:3]} are not those of their reports" if wrong else ""

@@ -208,7 +208,8 @@ def windows_that_are_not_judged_enter_the_history(patch: Patch) -> None:
 
 
 def pools_windows_that_overlap(patch: Patch) -> None:
-    sums = History.sums
+    before, sums = History.before, History.sums
+    patch.setattr(History, "before", lambda self, start_ms: before(self, start_ms + 10))
     patch.setattr(
         History, "sums", lambda self, start_ms, tallies: sums(self, start_ms + 10, tallies)
     )

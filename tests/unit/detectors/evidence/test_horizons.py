@@ -42,6 +42,7 @@ def test_windows_that_overlap_are_not_judged_together_and_not_added() -> None:
     own = np.ones(5, np.int64)
     np.testing.assert_array_equal(history.sums(45, own)[1], own + past[3])
     np.testing.assert_array_equal(history.sums(9, own), own[None])
+    assert [window.end_ms for window in history.before(45).windows()] == [10, 20, 30, 40]
     assert not history.add(PastWindow(45, 55, own))
     assert len(history) == 5
 
@@ -60,7 +61,8 @@ def test_a_window_that_is_judged_again_has_the_same_windows_before_it(
         first[k] = history.sums(k, own).tolist()
         history.add(PastWindow(k, k + length, own), final_ms)
         for again in range(final_ms + 1, k + 1):
-            assert history.sums(again, np.array([again, 1])).tolist() == first[again]
+            for each in (history, history.before(again)):
+                assert each.sums(again, np.array([again, 1])).tolist() == first[again]
         final_ms = max(final_ms, k - random.choice((1, 2, 5, 20)))
     assert max(map(len, first.values())) == len(HORIZONS)
     assert LONGEST - 1 <= len(history) <= LONGEST - 1 + 22
