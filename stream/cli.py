@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from rich.console import Console
 
+from stream.commands.backtest.command import backtest
 from stream.commands.baseline_command import baseline
 from stream.commands.command_group import CommandGroup, complain, keep_secret, without_secrets
 from stream.commands.import_command import import_schedule
@@ -43,6 +44,7 @@ def main() -> None:
     driftline windows config.yaml --since 24h      list executions by status, also as JSON
     driftline explain --last --config config.yaml  recompute published metrics
     driftline replay captures/ --config config.yaml  judge past events again
+    driftline backtest reports/ --config c.yaml    judge past reports by other rules
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -315,6 +317,7 @@ main.add_command(reports)
 main.add_command(windows)
 main.add_command(explain)
 main.add_command(replay)
+main.add_command(backtest)
 
 if __name__ == "__main__":
     main()

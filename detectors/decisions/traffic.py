@@ -15,9 +15,9 @@ WEEKS: Final = 3
 """The number of weeks of which the rate of each hour is remembered: a median of three passes over
 one that was unusual."""
 RECENT: Final = 24
-"""The number of windows whose median stands for hours of which nothing is known yet."""
+"""The number of windows, of the last hour, whose median stands for hours that are not known."""
 LEAST: Final = 2
-"""The number of earlier hours, or of recent windows, below which nothing is expected."""
+"""The number of earlier days, or of recent windows, below which nothing is expected of them."""
 
 Rates = NDArray[np.float32]
 
@@ -88,9 +88,10 @@ def _hours(traffic: Traffic) -> Rates:
 def expected_rows(traffic: Traffic, start_ms: int, end_ms: int) -> float | None:
     """The rows that are expected in the window ``[start_ms, end_ms)``, ``None`` if not known.
 
-    The median of the same hour of the last three weeks; as long as there are not two of them, of
-    the same hour of the last days; else of the last windows. Hours are those of UTC. An estimate
-    by medians is moved by no single outage or rush.
+    The median of the same hour of the last three weeks; in the first week of the same hour of the
+    last days, if there are two; before that of the last windows, if two of them lie in the last
+    hour: longer ones would compare day and night. Hours are those of UTC. A median is moved by no
+    single outage or rush.
 
     >>> traffic = Traffic()
     >>> for k, rows in enumerate([100, 102, 98, 0, 101]):
@@ -99,12 +100,26 @@ def expected_rows(traffic: Traffic, start_ms: int, end_ms: int) -> float | None:
     100.0
     """
     hour = start_ms // HOUR_MS
+    length_ms = end_ms - start_ms
     hours = _hours(traffic)
     of_day = hours[(hour + DAY * np.arange(7)) % WEEK, 0]
-    recent = np.frombuffer(traffic.recent, np.float32)
-    for rates in (hours[hour % WEEK], of_day, recent):
+    for rates, least in (
+        (hours[hour % WEEK], 1),
+        (of_day, LEAST),
+        (_last_hour(traffic, start_ms, length_ms), LEAST),
+    ):
         known = rates[~np.isnan(rates)]
-        if len(known) >= LEAST:
-            rows = float(np.median(known.astype(np.float64))) * (end_ms - start_ms) / HOUR_MS
+        if len(known) >= least:
+            rows = float(np.median(known.astype(np.float64))) * length_ms / HOUR_MS
             return float(f"{rows:.6g}")  # as exact as the rates are
     return None
+
+
+def _last_hour(traffic: Traffic, start_ms: int, length_ms: int) -> Rates:
+    """The rates of the windows in the hour before ``start_ms``."""
+    count = HOUR_MS // length_ms
+    is_recent = traffic.end_ms is not None and start_ms - traffic.end_ms < HOUR_MS
+    return np.frombuffer(traffic.recent, np.float32)[-count:] if count and is_recent else _NONE
+
+
+_NONE: Final[Rates] = np.empty(0, np.float32)

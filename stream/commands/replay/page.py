@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from jinja2 import Environment, PackageLoader
 
+from stream.commands.page_files import replace_file
 from stream.commands.replay.comparison import ComparedPeriod
 from stream.commands.replay.text import names_of
 from stream.commands.window_text import span_text
-from stream.errors import DataError
 
 
 class Heading(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,18 +30,7 @@ def write_page(path: Path, heading: Heading, periods: Sequence[ComparedPeriod]) 
     It holds no feature values but those in the sentences of Model Monitor. Raises
     :class:`~stream.errors.DataError` if it cannot be written.
     """
-    text = page(heading, periods)
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise DataError(str(path), f"cannot be written: {error.strerror}") from error
+    replace_file(path, page(heading, periods))
 
 
 def page(heading: Heading, periods: Sequence[ComparedPeriod]) -> str:

@@ -27,15 +27,35 @@ def expected(traffic: Traffic, hour: int) -> float | None:
     return expected_rows(traffic, hour * HOUR_MS, (hour + 1) * HOUR_MS)
 
 
+def after_minutes(rows: Sequence[int]) -> Traffic:
+    traffic = Traffic()
+    for minute, count in enumerate(rows):
+        traffic = observed(traffic, minute * MINUTE_MS, (minute + 1) * MINUTE_MS, count)
+    return traffic
+
+
+def of_minute(traffic: Traffic, minute: int) -> float | None:
+    return expected_rows(traffic, minute * MINUTE_MS, (minute + 1) * MINUTE_MS)
+
+
 def test_nothing_is_expected_before_the_second_window() -> None:
-    assert expected(Traffic(), 0) is None
-    assert expected(after_hours([7]), 1) is None
-    assert expected(after_hours([7, 9]), 2) == 8.0
+    assert of_minute(Traffic(), 0) is None
+    assert of_minute(after_minutes([7]), 1) is None
+    assert of_minute(after_minutes([7, 9]), 2) == 8.0
 
 
-def test_recent_windows_stand_for_hours_that_are_not_known() -> None:
-    traffic = after_hours([100, 0, 100, 5_000, 100, 100])
-    assert expected(traffic, 6) == 100.0
+def test_windows_of_the_last_hour_stand_for_hours_that_are_not_known() -> None:
+    traffic = after_minutes([100, 0, 100, 5_000, 100, 100])
+    assert of_minute(traffic, 6) == 100.0
+    assert of_minute(traffic, 6 + 59) == 100.0
+    assert of_minute(traffic, 6 + 60) is None
+
+
+def test_windows_of_an_hour_expect_nothing_on_the_first_two_days() -> None:
+    """The first night must not be compared with the first day."""
+    traffic = after_hours([1_000] * 47)
+    assert [expected(after_hours([1_000] * n), n) for n in (2, 12, 23, 25, 47)] == [None] * 5
+    assert expected(after_hours([1_000, 1_000], traffic, first=47), 49) == 1_000.0
 
 
 def test_the_same_hour_of_the_last_days_stands_for_one_of_the_week() -> None:
@@ -49,6 +69,14 @@ def test_each_hour_of_the_week_has_its_own_expectation_after_two_weeks() -> None
     week = rng.integers(0, 10_000, WEEK).tolist()
     traffic = after_hours([*week, *week, 1])
     assert [expected(traffic, 2 * WEEK + hour) for hour in range(1, WEEK)] == week[1:]
+
+
+def test_the_hour_of_one_week_ago_comes_before_those_of_the_last_days() -> None:
+    """The second weekend is expected to be like the first one."""
+    week = [1_000] * 120 + [300] * 48
+    traffic = after_hours([*week, *week[:125]])
+    assert expected(traffic, WEEK + 125) == 300.0
+    assert expected(traffic, WEEK + 20) == 1_000.0
 
 
 def test_one_unusual_week_of_three_changes_nothing() -> None:

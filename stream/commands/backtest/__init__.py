@@ -1,0 +1,1 @@
+"""``driftline backtest``: judges the windows of past reports again, by other rules."""

@@ -1,0 +1,172 @@
+"""Reads the counts of windows from past reports, in order of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from detectors.errors import DetectorError
+from detectors.phrases import counted
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.profile import Profile
+from stream.commands.report_files import ReportFiles
+from stream.events import ModelKey
+
+DAMAGED = (DetectorError, msgspec.MsgspecError, pa.ArrowException, ValueError, OSError)
+"""The errors of counts that cannot be read."""
+
+
+class PastReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What judging a window again needs of its report; all numbers follow from ``profile``."""
+
+    job: str
+    model: str
+    variant: str
+    start_ms: int
+    end_ms: int | None
+    revision: int
+    state: str
+    rows: int
+    baseline: str
+    layout: str
+    profile: bytes = b""
+    generation: str = ""
+
+    @property
+    def key(self) -> ModelKey:
+        """Its model and variant."""
+        return ModelKey(self.model, self.variant)
+
+    def comes_before(self, other: PastReport) -> bool:
+        """Whether it is judged rather than another report on its window.
+
+        That is the newest generation, and of that the first revision: it moved the episodes.
+        """
+        if self.generation != other.generation:
+            return self.generation > other.generation
+        return self.revision < other.revision
+
+
+class PastWindows:
+    """The windows of each model and variant in order of time, and what was left out.
+
+    ``unreadable`` counts lines that are no reports, ``left_out`` the reports that have no counts,
+    by state. ``jobs`` are the names of the jobs that wrote them.
+    """
+
+    def __init__(self, files: ReportFiles, model: str = "") -> None:
+        self.unreadable = 0
+        self.left_out: Counter[str] = Counter()
+        self.jobs: set[str] = set()
+        found: dict[tuple[ModelKey, int, int], PastReport] = {}
+        decoder = msgspec.json.Decoder(PastReport)
+        for _, _, line in files.lines(files.files):
+            report = self._decoded(decoder, line)
+            if report is None or model not in ("", report.model):
+                continue
+            self.jobs.add(report.job)
+            window = report.key, report.start_ms, report.end_ms or 0
+            before = found.get(window)
+            if before is None or report.comes_before(before):
+                found[window] = report
+        self.of: dict[ModelKey, list[PastReport]] = {}
+        for _, report in sorted(found.items(), key=_end_and_start):
+            self.of.setdefault(report.key, []).append(report)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.of.values()))
+
+    def _decoded(self, decoder: msgspec.json.Decoder[PastReport], line: bytes) -> PastReport | None:
+        """The report in a line; ``None``, and counted, without one that has counts."""
+        try:
+            report = decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self.unreadable += bool(line.strip())
+            return None
+        if report.end_ms is None or not report.profile:
+            self.left_out[report.state] += 1
+            return None
+        return report
+
+
+def _end_and_start(
+    item: tuple[tuple[ModelKey, int, int], PastReport],
+) -> tuple[int, int, ModelKey]:
+    key, start_ms, end_ms = item[0]
+    return end_ms, start_ms, key
+
+
+class KnownBaselines:
+    """The baselines that past reports can be judged by.
+
+    ``of_models`` are those of the configuration by model, ``others`` further ones, and ``stored``
+    finds one by its fingerprint in the state of the job. A report is judged by the baseline that it
+    names; by that of the configuration where it has the same bins.
+    """
+
+    def __init__(
+        self,
+        of_models: Mapping[str, Baseline],
+        others: Sequence[Baseline],
+        stored: Callable[[str], Baseline | None],
+    ) -> None:
+        self._of_models = of_models
+        self._known = {each.fingerprint: each for each in (*of_models.values(), *others)}
+        self._known |= {each.checksum: each for each in (*of_models.values(), *others)}
+        self._stored = stored
+        self._missing: set[str] = set()
+
+    def of(self, report: PastReport) -> Baseline | None:
+        """The baseline for a report; ``None`` if there is none."""
+        name = report.baseline
+        if name not in self._known and name not in self._missing:
+            stored = self._stored(name)
+            if stored is None:
+                self._missing.add(name)
+            else:
+                self._known[name] = stored
+        own = self._of_models.get(report.model)
+        if name not in self._known and own and own.layout.fingerprint == report.layout:
+            return own
+        return self._known.get(name)
+
+
+def readable(
+    reports: Iterable[PastReport], baselines: KnownBaselines, problems: Counter[str]
+) -> Iterator[tuple[PastReport, Baseline, Profile]]:
+    """Yield each report with its baseline and its counts; what cannot be read goes to ``problems``.
+
+    Those are sentences with the number of windows that they are about.
+    """
+    for report in reports:
+        baseline = baselines.of(report)
+        if baseline is None:
+            problems[
+                f"of {report.model} need the baseline {report.baseline}, which is not here: name"
+                " its folder with --baseline"
+            ] += 1
+            continue
+        try:
+            profile = Profile.decode(report.profile, baseline.layout)
+        except DAMAGED as error:
+            problems[f"of {report.model} have damaged counts ({type(error).__name__})"] += 1
+            continue
+        yield report, baseline, profile
+
+
+def told(windows: PastWindows, problems: Counter[str], folder: Sequence[Path]) -> list[str]:
+    """Return what was left out, in sentences."""
+    sentences = [
+        f"{counted(count, 'window')} {problem}" for problem, count in sorted(problems.items())
+    ]
+    if windows.unreadable:
+        lines = counted(windows.unreadable, "line")
+        sentences.append(f"{lines} in {len(folder)} files are no reports, or damaged: left out")
+    if len(windows.jobs) > 1:
+        jobs = ", ".join(sorted(windows.jobs))
+        sentences.append(f"the reports are of several jobs, taken together: {jobs}")
+    return sentences
