@@ -148,7 +148,7 @@ def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Co
         "grace": "3s",
         "lateness": "20s",
         "idle": "10m",
-        "rules": {"min_n": 60},
+        "rules": {"mode": "threshold", "min_n": 60},
         "sinks": [{"type": "jsonl", "path": "reports", "schedule": "1m"}],
         "http": {"port": 0},
     }
