@@ -14,7 +14,7 @@ from detectors.early_finding import EarlyFinding
 from detectors.finding import Evidence
 from detectors.p_values import nearness
 from detectors.quality_report import QualityEvidence
-from detectors.violation import Violation
+from detectors.violation import Action, SharedCause, Violation
 
 REPORT_VERSION = 1
 SIGNAL_VERSION = 1
@@ -259,7 +259,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     episode had, with the reasons of the previous signal. ``dedupe_id`` is the same for every repeat
     of one delivery. ``report`` is the id of the window's report; ``first_violation_ms`` is the
     start of the first window of the episode that violated. ``figures`` holds the numbers of each
-    feature in the window of this signal, beside those of the baseline.
+    feature in the window of this signal, beside those of the baseline. ``causes`` groups the
+    reasons by what happened, and ``action`` says what to do about them.
     """
 
     version: int
@@ -302,3 +303,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """
     early_findings: tuple[EarlyFinding, ...] = ()
     """The evidence of an early signal on each of the features."""
+    causes: tuple[SharedCause, ...] = ()
+    """The causes of the reasons, each with its features: what broke at once is one cause."""
+    action: Action = "look"
+    """What to do: ``repair_pipeline`` if a cause asks for it, else ``retrain`` if one does, else
+    ``look``.
+    """

@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from detectors.finding import Finding
+
+Action = Literal["repair_pipeline", "retrain", "look"]
+"""What to do about a cause: repair the data pipeline, retrain the model, or look at the data."""
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """The likely cause of a violation, found from the counts of the window and the baseline.
+
+    ``numbers`` are those of the fit, with their units in their names: ``factor``, ``offset``,
+    ``share``, ``shift_deviations``. Feature values (``at``, ``value``) are among them, and in
+    ``words``, only if ``expose_values`` is set. ``unknown`` where no cause fits.
+    """
+
+    name: str
+    """The name of the cause, as ``unit_change``; ``unknown`` if none fits."""
+    words: str
+    """The cause in a sentence for people."""
+    action: Action = "look"
+    """``repair_pipeline``, ``retrain`` or ``look``."""
+    numbers: dict[str, float | str] = {}
+    """The fitted numbers."""
+
+
+class SharedCause(msgspec.Struct, frozen=True, kw_only=True):
+    """One cause of several features, in one sentence: ten columns that broke at once are one."""
+
+    name: str
+    """The name of the cause."""
+    words: str
+    """The cause and its features in a sentence."""
+    action: Action
+    """``repair_pipeline``, ``retrain`` or ``look``."""
+    count: int
+    """The number of features that it is the cause of."""
+    features: tuple[str, ...]
+    """The first 20 of them."""
 
 
 class BinShift(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +81,9 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``description`` is the sentence of SageMaker Model Monitor, for the checks that it has.
     ``summary`` is one sentence for people, numbers first; it names feature values only if
-    ``expose_values`` is set. ``diagnosis`` is the likely cause, empty if none fits. ``moved`` lists
-    the bins that changed most. ``overwhelming``: this one window is enough for a signal.
+    ``expose_values`` is set. ``diagnosis`` is the likely cause, empty if none fits, and ``cause``
+    the same with its numbers. ``moved`` lists the bins that changed most. ``overwhelming``: this
+    one window is enough for a signal.
     """
 
     feature: str
@@ -71,8 +110,10 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     overwhelming: bool = False
     """Whether this one window is enough for a signal."""
     diagnosis: str = ""
-    """The likely cause; empty if none is known."""
+    """The likely cause in words; empty if none is known."""
     moved: tuple[BinShift, ...] = ()
     """The bins or values that moved most."""
     finding: Finding | None = None
     """The test that is the evidence; null unless ``rules.mode`` is ``evidence``."""
+    cause: Cause | None = None
+    """The likely cause with its numbers and an action; null for a check that names none."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from detectors.diagnosis.shared_cause import ACTION_WORDS
 from detectors.faults import Fault
 from detectors.p_values import is_p_value, nearness
 from detectors.quality_report import QualityEvidence
@@ -21,6 +22,8 @@ from sinks.base import Delivery, Published, Sink
 MAX_BYTES = 250_000
 """SNS accepts 256 KB, which includes all attributes."""
 MAX_SUBJECT = 99
+CAUSES = 3
+"""The largest number of causes in the text of a signal."""
 MAX_GROUP = 128
 FORBIDDEN = re.compile(r"[^!-~]")
 """Characters that SNS refuses in subjects (where spaces are allowed) and in message group ids."""
@@ -127,7 +130,7 @@ def attributes(signal: Signal) -> dict[str, dict[str, str]]:
     }
     if signal.reasons:
         worst = worst_first(signal.reasons)[0]
-        texts |= {"feature": worst.feature, "check": worst.check}
+        texts |= {"feature": worst.feature, "check": worst.check, "action": signal.action}
     return {
         name: {"DataType": "String", "StringValue": NOT_XML.sub("_", text)}
         for name, text in texts.items()
@@ -170,12 +173,22 @@ def body(signal: Signal) -> str:
     return text.decode()
 
 
+def _text(signal: Signal) -> dict[str, str]:
+    """What people read first: of a quality signal its metrics, of others the causes if any."""
+    if signal.quality is not None:
+        return {"text": quality_text(signal, signal.quality)}
+    if not signal.causes or signal.kind == "recovered":
+        return {}
+    causes = "; ".join(cause.words for cause in signal.causes[:CAUSES])
+    return {"text": f"{causes}. What to do: {ACTION_WORDS[signal.action]}."}
+
+
 def _encoded(
     signal: Signal, reasons: Sequence[Violation], figures: Sequence[SignalledFeature]
 ) -> bytes:
     """The signal with these reasons and figures; ``text`` comes first, where people see it."""
     fields = {
-        **({} if signal.quality is None else {"text": quality_text(signal, signal.quality)}),
+        **_text(signal),
         **msgspec.to_builtins(signal),
         "reasons": msgspec.to_builtins(reasons),
         "figures": msgspec.to_builtins(figures),

@@ -12,6 +12,7 @@ from detectors.changes.level_change import LevelChange
 from detectors.decisions.catalogue import size_of
 from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.rules import Rules
+from detectors.diagnosis.shared_cause import action_of, shared_causes
 from detectors.report import (
     SIGNAL_VERSION,
     FeatureReport,
@@ -442,6 +443,8 @@ def _signal_of(
         report=report.id,
         features=features,
         reasons=episode.reasons,
+        causes=shared_causes(episode.reasons),
+        action=action_of(episode.reasons),
     )
 
 

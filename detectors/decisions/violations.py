@@ -8,6 +8,7 @@ from typing import Final
 
 from detectors.decisions import checks as checks_folder
 from detectors.decisions.catalogue import CHECKS
+from detectors.decisions.causes import with_causes
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.evidence.violations import evidence_violations
 from detectors.decisions.rules import Rules
@@ -44,10 +45,11 @@ OF_SAGEMAKER: Final = frozenset(
 def violations_of(window: CheckedWindow) -> list[Violation]:
     """Violations of the features in the order of the layout, then those of all columns together.
 
-    Those of SageMaker's own checks where ``rules.mode`` asks for them.
+    With the likely cause of each, see :mod:`detectors.decisions.causes`. Those of SageMaker's own
+    checks where ``rules.mode`` asks for them.
     """
     if window.rules.is_sagemaker:
-        return sagemaker_violations(window)
+        return with_causes(window, sagemaker_violations(window))
     evidence, stages = window.evidence, stages_of(window.rules)
     violations: list[Violation] = []
     for i in window.checked_features():
@@ -57,7 +59,8 @@ def violations_of(window: CheckedWindow) -> list[Violation]:
             found = evidence_violations(window, evidence, i)
             violations += found + _of_feature(window, i, OF_OTHERS, found)
     of_columns = [check.of_columns(window) for check in ORDERED]
-    return violations + [violation for violation in of_columns if violation is not None]
+    violations += [violation for violation in of_columns if violation is not None]
+    return with_causes(window, violations)
 
 
 def stages_of(rules: Rules) -> Sequence[Sequence[Check]]:

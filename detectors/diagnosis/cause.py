@@ -1,22 +1,98 @@
-"""The likely cause of a drift, in a few words."""
+"""The likely cause of a violation: the most specific of the known ones that fits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import numpy as np
 
-from detectors.diagnosis.category_values import category_values
+from detectors.diagnosis.categories import Categories
+from detectors.diagnosis.clipped import clipped, truncated
+from detectors.diagnosis.default_value import default_value
+from detectors.diagnosis.format_change import format_change
 from detectors.diagnosis.frozen import frozen
+from detectors.diagnosis.log_taken import log_taken
+from detectors.diagnosis.mean_shift import mean_shift
+from detectors.diagnosis.mix_shift import mix_shift
+from detectors.diagnosis.mixture_shift import mixture_shift
+from detectors.diagnosis.new_value import new_value
+from detectors.diagnosis.null_burst import null_burst
+from detectors.diagnosis.number_sides import NumberSides
+from detectors.diagnosis.offset import offset
+from detectors.diagnosis.renamed_value import renamed_value
+from detectors.diagnosis.rounded import rounded
+from detectors.diagnosis.scaling import scaling
+from detectors.diagnosis.standardised import standardised
+from detectors.diagnosis.type_change import type_change
 from detectors.diagnosis.unit_change import unit_change
+from detectors.diagnosis.vanished_value import vanished_value
+from detectors.diagnosis.variance_change import variance_change
 from detectors.statistics.distances.base import Pair
+from detectors.violation import Cause
+
+OF_NUMBERS: Final[tuple[Callable[[NumberSides], Cause | None], ...]] = (
+    rounded,
+    clipped,
+    truncated,
+    default_value,
+    unit_change,
+    offset,
+    log_taken,
+    standardised,
+    scaling,
+    mean_shift,
+    variance_change,
+    mixture_shift,
+)
+"""The causes of numbers, the most specific first: the first one that fits is named."""
+OF_CATEGORIES: Final[tuple[Callable[[Categories], Cause | None], ...]] = (
+    format_change,
+    renamed_value,
+    new_value,
+    vanished_value,
+    mix_shift,
+)
+"""The causes of texts, and of codes that no cause of numbers explains."""
+UNKNOWN: Final = Cause(name="unknown", words="no known cause fits", action="look")
+"""What is said where nothing fits: no cause is better than a wrong one."""
 
 
-def likely_cause(pair: Pair, i: int) -> str:
-    """A likely cause of a drift of feature ``i``; empty if none of the known ones fits.
+def drift_cause(pair: Pair, i: int, expose_values: bool = False) -> Cause:
+    """The likely cause of a drift of the values of feature ``i``; ``unknown`` if none fits.
 
-    No cause is better than a wrong one: each is named only where it fits clearly. Holds no feature
-    value.
+    Missing and unreadable values are no part of it. Named are feature values only if
+    ``expose_values`` is set. ``unknown`` where a side has no value.
     """
-    others = unit_change if pair.layout.features[i].numeric else category_values
+    if not (pair.n[i] > 0 and pair.m[i] > 0):
+        return UNKNOWN
     # A number beyond the largest float fits no conversion.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return frozen(pair, i) or others(pair, i)
+        return frozen(pair, i, expose_values) or _moved(pair, i, expose_values) or UNKNOWN
+
+
+def likely_cause(pair: Pair, i: int, expose_values: bool = False) -> Cause:
+    """The likely cause of all that happened to feature ``i``; ``unknown`` if none fits.
+
+    That of the values, else a change of their type, else missing ones.
+    """
+    found = drift_cause(pair, i, expose_values)
+    if found.name != UNKNOWN.name:
+        return found
+    return type_change(pair, i) or null_burst(pair, i) or UNKNOWN
+
+
+def _moved(pair: Pair, i: int, expose_values: bool) -> Cause | None:
+    feature = pair.layout.features[i]
+    if feature.numeric:
+        numbers = NumberSides(pair, i, expose_values)
+        for of_numbers in OF_NUMBERS:
+            if found := of_numbers(numbers):
+                return found
+    if feature.kind == "grid":
+        return None
+    categories = Categories(pair, i, expose_values)
+    for of_categories in OF_CATEGORIES:
+        if found := of_categories(categories):
+            return found
+    return None

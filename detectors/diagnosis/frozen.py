@@ -1,4 +1,4 @@
-"""Diagnosis of all features: values that do not vary any more."""
+"""Cause: the values do not vary any more."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ from typing import Final
 import numpy as np
 
 from detectors.statistics.distances.base import Pair
+from detectors.violation import Cause
 
 USUAL: Final = 0.8
 """The share of the baseline from which on a single value is a usual sight."""
 
 
-def frozen(pair: Pair, i: int) -> str:
-    """``frozen: a single value`` if only the baseline of feature ``i`` varies; else empty.
+def frozen(pair: Pair, i: int, expose_values: bool = False) -> Cause | None:
+    """``frozen`` if only the baseline of feature ``i`` varies.
 
-    Empty too for a value that most of the baseline has: on a dry day the rain is 0 all
-    day. A text outside of the vocabulary is never called frozen, since many share a bin.
+    Not for a value that most of the baseline has: on a dry day the rain is 0 all day. A text
+    outside of the vocabulary is never called frozen, since many share a bin.
     """
-    single = _single_number(pair, i) if pair.layout.features[i].numeric else _single_word(pair, i)
-    return "frozen: a single value" if single and not _is_usual(pair, i) else ""
+    numeric = pair.layout.features[i].numeric
+    single = _single_number(pair, i) if numeric else _single_word(pair, i)
+    if not single or _is_usual(pair, i):
+        return None
+    numbers: dict[str, float | str] = {"share": 1.0}
+    if expose_values:
+        numbers["at"] = float(pair.window.low[i]) if numeric else _word(pair, i)
+    return Cause(
+        name="frozen",
+        words="frozen: a single value",
+        action="repair_pipeline",
+        numbers=numbers,
+    )
 
 
 def _single_number(pair: Pair, i: int) -> bool:
@@ -31,6 +43,10 @@ def _single_word(pair: Pair, i: int) -> bool:
     known = _known(pair, i)
     all_known = int(pair.window.counts[pair.layout.bins(i)].sum()) == int(pair.after[known].sum())
     return all_known and int(np.count_nonzero(pair.after[known])) == 1
+
+
+def _word(pair: Pair, i: int) -> str:
+    return pair.layout.features[i].vocabulary[int(np.argmax(pair.after[_known(pair, i)]))]
 
 
 def _known(pair: Pair, i: int) -> slice:

@@ -1,15 +1,20 @@
-"""Diagnosis of numeric features: a change of unit, which scales and shifts all values."""
+"""Cause: another unit, which scales and shifts all values."""
 
 from __future__ import annotations
 
-from math import isfinite, log
+from math import log, sqrt
 from typing import Final, NamedTuple
 
-import numpy as np
-
-from detectors.diagnosis.shape_fit import Linear, ShapeFit
+from detectors.diagnosis.accepted import (
+    Range,
+    accepted_factors,
+    accepted_shifts,
+    accepts_linear,
+)
+from detectors.diagnosis.number_sides import NumberSides
+from detectors.diagnosis.ordinary import is_ordinary
 from detectors.phrases import number
-from detectors.statistics.distances.base import Pair
+from detectors.violation import Cause
 
 
 class Conversion(NamedTuple):
@@ -27,6 +32,10 @@ CONVERSIONS: Final = (
     Conversion(1 / 3600.0, 0.0, "as from seconds to hours"),
     Conversion(1000.0, 0.0, "as from kilo to units"),
     Conversion(0.001, 0.0, "as from units to kilo"),
+    Conversion(1024.0, 0.0, "as from kibi to units"),
+    Conversion(1 / 1024.0, 0.0, "as from units to kibi"),
+    Conversion(1e6, 0.0, "as from mega to units"),
+    Conversion(1e-6, 0.0, "as from units to mega"),
     Conversion(100.0, 0.0, "as from shares to percent"),
     Conversion(0.01, 0.0, "as from percent to shares"),
     Conversion(10.0, 0.0, "as from centimetres to millimetres"),
@@ -35,96 +44,135 @@ CONVERSIONS: Final = (
     Conversion(1.8, 32.0, "as from Celsius to Fahrenheit"),
     Conversion(1.0, 273.15, "as from Celsius to kelvin"),
     Conversion(1.0, -273.15, "as from kelvin to Celsius"),
+    Conversion(1.8, -459.67, "as from kelvin to Fahrenheit"),
+    Conversion(5 / 9.0, 459.67 * 5 / 9.0, "as from Fahrenheit to kelvin"),
     Conversion(1.609344, 0.0, "as from miles to kilometres"),
     Conversion(1 / 1.609344, 0.0, "as from kilometres to miles"),
     Conversion(2.20462262, 0.0, "as from kilograms to pounds"),
     Conversion(0.45359237, 0.0, "as from pounds to kilograms"),
+    Conversion(2.54, 0.0, "as from inches to centimetres"),
+    Conversion(1 / 2.54, 0.0, "as from centimetres to inches"),
+    Conversion(3.28084, 0.0, "as from metres to feet"),
+    Conversion(0.3048, 0.0, "as from feet to metres"),
     Conversion(-1.0, 0.0, "with the sign changed"),
 )
-LINEAR: Final = [Linear(conversion.factor, conversion.offset) for conversion in CONVERSIONS]
-LARGEST_MISFIT: Final = 3.5
-"""The difference, in standard errors, that a fitting conversion nowhere exceeds."""
-EVIDENCE: Final = 10.0
-"""The least difference of squared misfits between the named conversion and any other explanation:
-a ratio of their likelihoods of about 150.
-"""
 GROWTH: Final = 5.0
 """The factor up to which values may grow or shrink without a change of unit."""
-FINENESS: Final = 0.08
-"""A growth by a factor that differs by this share is another explanation."""
-SHIFT: Final = 5.0
-"""The shift, in baseline deviations, that values may make without a change of unit."""
-SHIFT_FINENESS: Final = 0.2
-"""For a conversion with an offset: a shift by this many deviations is another explanation."""
-WIDENING: Final = 10.0
-"""The factor by which values may spread without a change of unit."""
+NARROW: Final = 1.25
+"""The largest ratio of both ends of a range that still names a moderate factor."""
+WIDE: Final = 2.0
+"""The same for a change of the sign, which no other explanation is close to."""
+NEAR: Final = 3.0
+"""The largest distance of the ratio of both means from a moderate factor, in standard errors."""
+NAMED: Final = 0.35
+"""The width of a range of shifts, in deviations, that still names a conversion with an offset."""
+FAR: Final = 5.0
+"""The shift, in baseline deviations, that values do not make without a change of unit."""
 
 
-def unit_change(pair: Pair, i: int) -> str:
-    """The change of unit that explains the drift of numeric feature ``i``; empty if none does.
+def unit_change(sides: NumberSides) -> Cause | None:
+    """``unit_change`` if a factor, a sign or a known conversion alone explains the whole window.
 
-    Named is a conversion that fits the whole shape of the window, if nothing else explains it about
-    as well: no other conversion, and nothing that happens without a change of unit, as a shift, a
-    distribution that is wider or narrower, or a growth by a similar factor.
+    Not where an ordinary change, as a shift or a wider distribution, explains it too. A factor
+    beyond 5 either way is named whatever it is, a moderate one only if it is that of a known
+    conversion and the window leaves little doubt.
     """
-    fit = ShapeFit(pair, i)
-    if not fit.comparable:
-        return ""
-    misfits = np.where(_written_alike(fit), fit.misfits(LINEAR), np.inf)
-    best = int(np.argmin(misfits))
-    if misfits[best] > LARGEST_MISFIT:
-        return ""
-    others = [*np.delete(misfits, best), *fit.misfits(_ordinary(fit, CONVERSIONS[best]))]
-    if min(others) ** 2 < misfits[best] ** 2 + EVIDENCE:
-        return ""
-    return f"unit change: {_in_words(CONVERSIONS[best])}"
+    if not sides.comparable or is_ordinary(sides):
+        return None
+    return _scaled(sides) or _with_offset(sides)
 
 
-def _in_words(conversion: Conversion) -> str:
-    """``values are about 0.556 x - 17.8, as from Fahrenheit to Celsius``."""
-    factor = "" if conversion.factor == 1.0 else f"{number(conversion.factor, 3)} "
-    scaled = f"values are about {factor}x"
-    if conversion.offset:
-        sign = "+" if conversion.offset > 0 else "-"
-        scaled += f" {sign} {number(abs(conversion.offset), 3)}"
-    return f"{scaled}, {conversion.example}"
+def _scaled(sides: NumberSides) -> Cause | None:
+    for sign in (1.0, -1.0):
+        factors = accepted_factors(sides, sign=sign)
+        if not factors:
+            continue
+        known = _within(factors, sign, sides)
+        if factors.low > GROWTH or factors.high < 1.0 / GROWTH:
+            return _factor_cause(factors, sign, known)
+        near = [conversion for conversion in known if _near(conversion, factors, sign, sides)]
+        if near:
+            return _factor_cause(factors, sign, near)
+    return None
 
 
-def _written_alike(fit: ShapeFit) -> list[bool]:
-    """For each conversion, whether the window's values are written as it would write them.
+def _near(known: Conversion, factors: Range, sign: float, sides: NumberSides) -> bool:
+    """Whether the ratio of both means is close to a moderate factor, and no other is."""
+    if sign < 0:
+        return factors.high / factors.low < WIDE
+    ratio = sides.window.mean / (known.factor * sides.baseline.mean)
+    error = sides.baseline.std / abs(sides.baseline.mean) * sqrt(sides.per_row)
+    return factors.high / factors.low < NARROW and abs(ratio - 1.0) < NEAR * error
 
-    Whole numbers that grow a little stay whole; those that are multiplied by 1.609 do not.
-    """
-    stays_whole = fit.baseline.integral > 0.5 and fit.window.integral > 0.5
+
+def _within(factors: Range, sign: float, sides: NumberSides) -> list[Conversion]:
+    """The known conversions whose factor is in the range."""
     return [
-        not stays_whole or _is_whole(conversion) or not _is_moderate(conversion)
-        for conversion in CONVERSIONS
+        known
+        for known in CONVERSIONS
+        if not known.offset
+        and known.factor * sign in factors
+        and _written_alike(sides, known.factor, known.offset)
     ]
 
 
-def _is_whole(conversion: Conversion) -> bool:
-    return float(conversion.factor).is_integer() and float(conversion.offset).is_integer()
+def _factor_cause(factors: Range, sign: float, known: list[Conversion]) -> Cause:
+    one = known[0].factor * sign if len(known) == 1 else factors.middle
+    numbers: dict[str, float | str] = {
+        "factor": sign * one,
+        "factor_low": sign * factors.low,
+        "factor_high": sign * factors.high,
+    }
+    examples = ", or ".join(conversion.example for conversion in known)
+    if len(known) == 1:
+        return _cause(numbers, _formula(sign * one, 0.0) + f", {examples}")
+    between = f"with a factor between {number(factors.low, 3)} and {number(factors.high, 3)}"
+    return _cause(
+        numbers, f"{_formula(sign * one, 0.0)}, {between}" + (f": {examples}" if examples else "")
+    )
 
 
-def _is_moderate(conversion: Conversion) -> bool:
-    """Whether values may grow or shrink that much without a change of unit."""
-    return abs(log(abs(conversion.factor))) <= log(GROWTH)
+def _with_offset(sides: NumberSides) -> Cause | None:
+    """A known conversion with an offset, where the window leaves little doubt about the offset."""
+    found = []
+    for known in CONVERSIONS:
+        if not known.offset or not accepts_linear(sides, known.factor, known.offset):
+            continue
+        shifts = accepted_shifts(sides, known.factor)
+        wide = (shifts.high - shifts.low) / 2.0 > NAMED * known.factor * sides.baseline.std
+        is_far = abs(sides.shift) > FAR
+        if (is_far or not wide) and _written_alike(sides, known.factor, known.offset):
+            found.append(known)
+    # A known conversion that a factor explains as well is not the only explanation.
+    if not found or accepted_factors(sides):
+        return None
+    numbers: dict[str, float | str] = {"factor": found[0].factor, "offset": found[0].offset}
+    formula = _formula(found[0].factor, found[0].offset)
+    return _cause(numbers, f"{formula}, {', or '.join(known.example for known in found)}")
 
 
-def _ordinary(fit: ShapeFit, conversion: Conversion) -> list[Linear]:
-    """Other explanations of a window that the conversion fits: changes without a change of unit."""
-    mean, std = fit.baseline.mean, fit.baseline.std
-    factor, offset, _ = conversion
-    others = [Linear(1.0, 0.0)]
-    shift = fit.window.mean - mean
-    if isfinite(shift) and abs(shift) <= SHIFT * std:
-        others.append(Linear(1.0, shift))
-    if abs(factor) <= WIDENING:
-        scales = [abs(factor) * (1.0 + step) for step in (-0.1, -FINENESS, 0.0, FINENESS, 0.1)]
-        others += [Linear(scale, (1.0 - scale) * mean) for scale in scales]
-    if factor == -1.0 or not _is_moderate(conversion):
-        return others
-    if offset:
-        shifts = [sign * SHIFT_FINENESS * abs(factor) * std for sign in (-1, 1)]
-        return [*others, *(Linear(factor, offset + shift) for shift in shifts)]
-    return [*others, *(Linear(factor * (1.0 + step), 0.0) for step in (-FINENESS, FINENESS))]
+def _cause(numbers: dict[str, float | str], words: str) -> Cause:
+    return Cause(
+        name="unit_change",
+        words=f"unit change: values are about {words}",
+        action="repair_pipeline",
+        numbers=numbers,
+    )
+
+
+def _formula(factor: float, offset: float) -> str:
+    """``0.556 x - 17.8``."""
+    scaled = "x" if factor == 1.0 else f"{number(factor, 3)} x"
+    if not offset:
+        return scaled
+    return f"{scaled} {'+' if offset > 0 else '-'} {number(abs(offset), 3)}"
+
+
+def _written_alike(sides: NumberSides, factor: float, offset: float) -> bool:
+    """Whether the window's values are written as the conversion would write them.
+
+    Whole numbers that grow a little stay whole; those that are multiplied by 1.609 do not.
+    """
+    stays_whole = sides.baseline.integral > 0.5 and sides.window.integral > 0.5
+    is_whole = float(factor).is_integer() and float(offset).is_integer()
+    return not stays_whole or is_whole or abs(log(abs(factor))) > log(GROWTH)

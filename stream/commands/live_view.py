@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from detectors.diagnosis.shared_cause import in_words
 from detectors.report import Signal, WindowReport
 from stream.commands.window_text import findings_text, time_text, violation_text, worst_first
 from stream.telemetry.terminal_text import printable
@@ -127,6 +128,7 @@ class LiveView:
         kind = f"{signal.kind} early" if signal.early else signal.kind
         head = printable(f"signal {kind}: {', '.join(names)}{note}")
         lines = [] if is_recovered else [violation_text(reason) for reason in reasons]
+        lines += [] if is_recovered else map(printable, in_words(signal.causes, signal.action))
         self.print_at(_told_ms(signal), [head, *lines], "green" if is_recovered else "bold red")
 
     def add_window(self, row: Row) -> None:

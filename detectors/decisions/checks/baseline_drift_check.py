@@ -10,7 +10,6 @@ from detectors.arrays import Floats
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.decisions.checks.negative_values import explain_drift
 from detectors.decisions.rules import Ruling
-from detectors.diagnosis.cause import likely_cause
 from detectors.p_values import evidence_a_row, is_p_value
 from detectors.phrases import distinguishable
 from detectors.statistics.catalogue import DISTANCES
@@ -56,7 +55,6 @@ class BaselineDriftCheck(Check):
             limit=ruling.limit,
             description=_description(ruling),
             summary=f"{title} {value}, {relation} {limit}" + (f": {shift}" if shift else ""),
-            diagnosis=likely_cause(window.pair, i),
             overwhelming=ruling.overwhelming,
         )
 

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.decisions.checks.negative_values import negative_share, too_many_negative
-from detectors.diagnosis.cause import likely_cause
 from detectors.phrases import percent
 from detectors.violation import Violation
 
@@ -42,6 +41,6 @@ class NonNegativeCheck(Check):
                 f"{percent(share)} of the values are negative, at most {percent(limit)} allowed"
                 f" (n = {int(window.measures.n[i]):,})"
             ),
-            diagnosis=likely_cause(window.pair, i) or "negative values",
+            diagnosis="negative values",
             overwhelming=window.overwhelming_loss(i, 1.0 - share, 1.0 - limit),
         )

@@ -28,7 +28,6 @@ from detectors.decisions.checks.negative_values import explain_drift
 from detectors.decisions.checks.non_negative_check import NonNegativeCheck
 from detectors.decisions.evidence.sentences import finding_in_words, moved_in_words
 from detectors.decisions.evidence.window_evidence import WindowEvidence
-from detectors.diagnosis.cause import likely_cause
 from detectors.finding import Finding
 from detectors.phrases import percent
 from detectors.statistics.laws import beta_binomial_tail, binomial_tail
@@ -169,7 +168,6 @@ def _drift(
                 f" {finding.effect_limit!r}"
             ),
             summary=moved_in_words(finding),
-            diagnosis=likely_cause(window.pair, i),
         ),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.sagemaker.sentences import drifted, improbable
-from detectors.diagnosis.cause import likely_cause
 from detectors.phrases import counted, distinguishable
 from detectors.report import SagemakerFigures
 from detectors.violation import Violation
@@ -31,7 +30,6 @@ def drift_violation(window: CheckedWindow, i: int) -> Violation | None:
         n=int(window.measures.n[i]),
         description=sentence(figures.distance, figures.threshold),
         summary=_summary(figures, figures.distance),
-        diagnosis=likely_cause(window.pair, i),
         moved=window.top_contributors(i),
     )
 

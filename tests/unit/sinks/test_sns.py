@@ -64,6 +64,7 @@ def test_the_attributes_serve_filter_policies() -> None:
         "dedupe_id": "d3-worsened",
         "feature": "amount",
         "check": "baseline_drift_check",
+        "action": "look",
     }
 
 

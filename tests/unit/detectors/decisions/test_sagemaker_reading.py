@@ -58,7 +58,7 @@ def judged(
     own: dict[str, FeatureRules] | None = None,
     span: WindowSpan = SPAN,
 ) -> WindowReport:
-    judge = Judge("j", rules, {"m": own or {}})
+    judge = Judge("j", rules, {"m": own or {}}, expose_values=True)
     return judge.report(span, base, window_with_values(base.layout, data), EpisodeState())
 
 

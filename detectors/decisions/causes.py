@@ -1,0 +1,85 @@
+"""Adds the likely cause to each violation of a window, and the columns that changed places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from detectors.decisions.checks.base import CheckedWindow
+from detectors.diagnosis.cause import UNKNOWN, drift_cause
+from detectors.diagnosis.null_burst import nulls
+from detectors.diagnosis.swapped_columns import swapped_columns
+from detectors.statistics.distances.base import Pair
+from detectors.violation import Cause, Violation
+
+DRIFT: Final = ("baseline_drift_check", "non_negative_check")
+"""The checks whose violations are about the distribution of the values."""
+OF_VALUES: Final = (*DRIFT, "categorical_values_check", "vanished_value_check")
+"""The checks whose violations are about the values."""
+NULLS: Final = ("completeness_check", "missing_column_check")
+"""The checks whose violations are about missing values."""
+FOR_CATEGORIES: Final = ("format_change", "renamed_value", "new_value", "vanished_value")
+"""The causes that a check of single values may have."""
+MOST: Final = 400
+"""The largest number of features of a window that causes are looked for."""
+
+
+def with_causes(window: CheckedWindow, violations: Sequence[Violation]) -> list[Violation]:
+    """The violations with their causes; those that have one keep it.
+
+    ``diagnosis`` becomes the words of the cause where the check says nothing, or less.
+    """
+    index = window.layout.index
+    placed = [index.get(violation.feature) for violation in violations]
+    drifting = [
+        i
+        for i, violation in zip(placed, violations, strict=True)
+        if i is not None and violation.check in OF_VALUES
+    ]
+    drifting = list(dict.fromkeys(drifting))[:MOST]
+    pair = window.pair if window.rules.is_sagemaker else window.inside_domains.pair
+    swapped = swapped_columns(pair, drifting) if len(drifting) > 1 else {}
+    causes = {i: swapped.get(i) or drift_cause(pair, i, window.expose_values) for i in drifting}
+    return [
+        violation
+        if i is None or violation.cause is not None
+        else _with_cause(violation, _cause(violation, pair, i, causes.get(i)))
+        for i, violation in zip(placed, violations, strict=True)
+    ]
+
+
+def _cause(violation: Violation, pair: Pair, i: int, of_values: Cause | None) -> Cause | None:
+    """The cause of one violation of feature ``i``; ``None`` for a check that has none."""
+    words = violation.diagnosis
+    match violation.check:
+        case check if check in NULLS:
+            return msgspec.structs.replace(nulls(pair, i), words=words or nulls(pair, i).words)
+        case "data_type_check":
+            numbers: dict[str, float | str] = {"share": 1.0 - violation.value, "written_as": words}
+            return Cause(name="type_change", words=words, action="repair_pipeline", numbers=numbers)
+        case "empty_column_check":
+            return Cause(name="filled_column", words=words, action="look")
+        case check if check in OF_VALUES and of_values is not None:
+            return _of_values(violation, of_values)
+    return None
+
+
+def _of_values(violation: Violation, found: Cause) -> Cause:
+    """The cause of the values, where a check of single values does not exclude it."""
+    if violation.check in DRIFT:
+        if found.name != UNKNOWN.name or not violation.diagnosis:
+            return found
+        return Cause(name="negative_values", words=violation.diagnosis, action="look")
+    if found.name in FOR_CATEGORIES:
+        return found
+    name = "vanished_value" if violation.check == "vanished_value_check" else "new_value"
+    return Cause(name=name, words=violation.diagnosis, action="repair_pipeline")
+
+
+def _with_cause(violation: Violation, cause: Cause | None) -> Violation:
+    if cause is None:
+        return violation
+    words = "" if cause.name == UNKNOWN.name else cause.words
+    return msgspec.structs.replace(violation, cause=cause, diagnosis=words or violation.diagnosis)

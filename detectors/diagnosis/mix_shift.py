@@ -1,0 +1,54 @@
+"""Cause: known values have other shares."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from detectors.diagnosis.categories import Categories
+from detectors.diagnosis.new_values import quoted
+from detectors.phrases import percent
+from detectors.violation import Cause
+
+CHANCE: Final = 1e-4
+"""The highest probability of a chance difference of the shares."""
+EXPECTED: Final = 5.0
+"""The expected rows of a value from which on its absence is news."""
+MOST: Final = 0.7
+"""The part of the moved rows that must have moved between known values."""
+
+
+def mix_shift(sides: Categories) -> Cause | None:
+    """``mix_shift`` if the rows moved between known values, more than chance explains.
+
+    Neither new values nor vanished ones are a noticeable part of it.
+    """
+    if len(sides.vanished) or sides.has_new or not sides.after.any():
+        return None
+    if sides.fits(sides.after) > CHANCE:
+        return None
+    # A value that is absent though some rows were expected may have vanished: no mix is certain.
+    if np.any((sides.after == 0) & (sides.before * sides.n > EXPECTED * sides.m)):
+        return None
+    gaps = sides.after / sides.n - sides.before / sides.m
+    between = float(np.minimum(gaps[gaps > 0].sum(), -gaps[gaps < 0].sum()))
+    if between < MOST * sides.moved:
+        return None
+    k = int(np.argmax(np.abs(gaps)))
+    before, after = float(sides.before[k]) / sides.m, float(sides.after[k]) / sides.n
+    name = quoted(sides.label(k)) if sides.expose_values else "one of them"
+    return Cause(
+        name="mix_shift",
+        words=(
+            f"{percent(round(sides.moved, 3))} of the rows moved between known values: {name} from"
+            f" {percent(before)} to {percent(after)}"
+        ),
+        action="retrain",
+        numbers={
+            "moved_share": sides.moved,
+            "share_before": before,
+            "share": after,
+            **({"value": sides.label(k)} if sides.expose_values else {}),
+        },
+    )

@@ -1,0 +1,55 @@
+"""Cause: all values grew or shrank by one moderate factor."""
+
+from __future__ import annotations
+
+from math import floor, log, sqrt
+from typing import Final
+
+from detectors.diagnosis.accepted import accepted_factors
+from detectors.diagnosis.goodness import FITS, converted_goodness
+from detectors.diagnosis.number_sides import NumberSides
+from detectors.diagnosis.ordinary import is_ordinary
+from detectors.phrases import number
+from detectors.violation import Cause
+
+MOMENT_ERRORS: Final = 2.5
+"""The difference of the growth of mean and deviation that chance explains, in standard errors."""
+
+
+def scaling(sides: NumberSides) -> Cause | None:
+    """``scaling`` if one factor explains the whole window, and no shift or other spread does.
+
+    Prices that rise and a currency that changed look alike: a person has to look.
+    """
+    if not sides.comparable or is_ordinary(sides):
+        return None
+    factors = accepted_factors(sides)
+    if not factors or 1.0 in factors or not _moments_agree(sides):
+        return None
+    if sides.is_whole and sides.window.integral > 0.5 and floor(factors.high) < factors.low:
+        return None  # Whole numbers times a fraction are no whole numbers.
+    if not sides.is_whole and converted_goodness(sides, factors.middle, 0.0) < FITS:
+        return None
+    return Cause(
+        name="scaling",
+        words=(
+            f"all values are about {number(factors.middle, 3)} times as large (between"
+            f" {number(factors.low, 3)} and {number(factors.high, 3)})"
+        ),
+        action="look",
+        numbers={
+            "factor": factors.middle,
+            "factor_low": factors.low,
+            "factor_high": factors.high,
+        },
+    )
+
+
+def _moments_agree(sides: NumberSides) -> bool:
+    """Whether the mean and the deviation have grown by the same factor."""
+    ratio = sides.window.mean / sides.baseline.mean if sides.baseline.mean else 0.0
+    if not ratio > 0:
+        return False
+    relative = sides.baseline.std / sides.baseline.mean
+    error = sqrt(sides.std_error**2 + relative**2 * sides.per_row)
+    return abs(log(ratio) - sides.spread) <= MOMENT_ERRORS * error

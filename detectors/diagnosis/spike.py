@@ -1,0 +1,112 @@
+"""A spike: part of the rows have one value, and the others are as in the baseline."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from detectors.diagnosis.goodness import FITS_ROUGHLY, goodness
+from detectors.diagnosis.number_sides import NumberSide, NumberSides
+from detectors.statistics.laws import beta_binomial_tail
+
+CHANCE: Final = 1e-8
+"""The highest probability of a chance excess in one bin."""
+FEWEST_OTHERS: Final = 5
+"""The least number of other bins with counts that show whether the others are as before."""
+MOMENT_ERRORS: Final = 3.5
+"""The difference of a moment that chance explains, in standard errors."""
+FEWEST_ROWS: Final = 30
+"""The least number of other rows that show it."""
+
+
+class Spike(NamedTuple):
+    """The ``share`` of rows that were replaced by one value, ``at`` if that is known.
+
+    ``outside``: beyond the smallest and the largest number of the baseline.
+    """
+
+    share: float
+    at: float | None
+    outside: bool
+
+
+def spike(sides: NumberSides) -> Spike | None:
+    """The spike in the bin that gained most, if one value in it explains the whole window.
+
+    The other bins must have the baseline's shares, and the mean and the mean square must be those
+    of the baseline and the spike together.
+    """
+    n, m = sides.window.n, sides.baseline.n
+    if not n or not m or np.count_nonzero(sides.before) <= FEWEST_OTHERS:
+        return None
+    b = int(np.argmax(sides.after / n - sides.before / m))
+    k, usual = int(sides.after[b]), int(sides.before[b])
+    share = (k / n - usual / m) / (1.0 - usual / m)
+    if share <= 0 or beta_binomial_tail(k, n, usual + 0.5, m - usual + 0.5) > CHANCE:
+        return None
+    others = np.arange(len(sides.after)) != b
+    # Few other rows show little, and what was replaced may be all of them.
+    per_row = sides.per_row if n == k else 1.0 / (n - k) + sides.per_row - 1.0 / n
+    rest = sides.before[others].astype(float), sides.after[others].astype(float)
+    if n - k < FEWEST_ROWS or goodness(*rest, per_row) < FITS_ROUGHLY:
+        return None
+    return _located(sides, b, share)
+
+
+def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
+    """The spike with its value, if the moments agree with one in bin ``b``."""
+    usual = float(sides.before[b]) / sides.baseline.n
+    edges, baseline, window = sides.edges, sides.baseline, sides.window
+    low = float(edges[b - 1]) if b else -np.inf
+    high = float(edges[b]) if b < len(edges) else np.inf
+    singles = sides.feature.single_values
+    if b in singles:
+        at = singles[b]
+        return Spike(share, at, not baseline.low <= at <= baseline.high)
+    ends = [x for x in _candidates(window) if low <= x < high and _explains(sides, share, usual, x)]
+    outside = low >= baseline.high or high <= baseline.low
+    if ends and (outside or not baseline.low <= ends[0] <= baseline.high):
+        return Spike(share, ends[0], outside=True)
+    inside_low, inside_high = max(low, baseline.low), min(high, baseline.high)
+    if outside or not inside_low <= inside_high:
+        return None
+    middle = (inside_low + inside_high) / 2.0
+    width = (inside_high - inside_low) / 2.0
+    if not _explains(sides, share, usual, middle, width):
+        return None
+    at = 0.0 if low <= 0.0 < high else ends[0] if ends else middle
+    return Spike(share, at, outside=False)
+
+
+def _candidates(window: NumberSide) -> list[float]:
+    """The values outside of the usual range that a spike may have, the likely ones first.
+
+    An extreme that is a whole number, then 0, then the extremes as they are: beside a default of 0
+    an ordinary value may be a little smaller.
+    """
+    ends = [window.low, window.high]
+    return [*(x for x in ends if x.is_integer()), 0.0, *(x for x in ends if not x.is_integer())]
+
+
+def _explains(
+    sides: NumberSides, share: float, usual: float, at: float, width: float = 0.0
+) -> bool:
+    """Whether a spike ``at`` a value, within a ``width``, gives mean and mean square.
+
+    ``usual`` is the baseline's share in its bin.
+    """
+    center = sides.baseline.mean
+    std = sides.baseline.std
+    error = MOMENT_ERRORS * sqrt(sides.per_row)
+    gained = sides.window.mean - center
+    # Other rows in the bin of the spike give its share an error, which the mean feels too.
+    loose = MOMENT_ERRORS * sqrt(usual * sides.per_row)
+    far = abs(at - center) + width
+    if abs(gained - share * (at - center)) > error * std + share * width + loose * far:
+        return False
+    square = sides.window.std**2 + gained**2
+    expected = (1.0 - share) * std**2 + share * (at - center) ** 2
+    allowed = error * std**2 * sqrt(sides.kurtosis - 1.0) + share * width * (2 * far + width)
+    return bool(abs(square - expected) <= allowed + loose * far**2)
