@@ -15,6 +15,8 @@ RELATIVE: Final = 1e-6
 """The largest relative distance at which a number counts as a known value."""
 ROUNDED: Final = 1e-7
 """The largest relative error of a number that was rounded to 32 bits."""
+OF_ZERO: Final = 1e-3
+"""The reach of 0, in units of that of the smallest other value: what is left of a difference."""
 EXACT: Final = 2.0**24
 """Whole numbers up to this stay exact when they are rounded to 32 bits."""
 
@@ -63,10 +65,12 @@ def intervals(
 def rounded_ends(known: Floats) -> tuple[Floats, float]:
     """The smallest number that each value may be rounded to, and the end of the largest one's.
 
-    ``known`` are different finite values in rising order. None of the ends reaches further than
-    half of the way to the next value.
+    ``known`` are different finite values in rising order; the reach of 0 follows from the smallest
+    other one. None of the ends reaches further than half of the way to the next value.
     """
-    reaches = np.abs(known) * ROUNDED
+    sizes = np.abs(known)
+    smallest = float(sizes[sizes > 0].min()) if (sizes > 0).any() else 0.0
+    reaches = np.where(sizes > 0, sizes, smallest * OF_ZERO) * ROUNDED
     if len(known) > 1:
         reaches = np.minimum(reaches, _half_gaps(known))
     with np.errstate(over="ignore"):
@@ -85,7 +89,7 @@ def _reaches(values: Floats, kind: InferredType) -> Floats:
     """The reach of each value; that of 0 follows from the smallest other one."""
     sizes = np.abs(values)
     smallest = float(sizes[sizes > 0].min()) if (sizes > 0).any() else 1.0
-    reaches = np.where(sizes > 0, sizes * RELATIVE, smallest * RELATIVE * 1e-3)
+    reaches = np.where(sizes > 0, sizes * RELATIVE, smallest * RELATIVE * OF_ZERO)
     whole = (values == np.floor(values)) & ((sizes <= EXACT) | (kind == "Integral"))
     return np.where(whole, np.minimum(reaches, 0.25), reaches)
 

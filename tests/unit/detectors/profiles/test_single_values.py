@@ -104,3 +104,31 @@ def test_every_column_of_finite_numbers_has_bins(values: list[float]) -> None:
     assert inside.sum() == len(values)
     if counted.kind == "codes":
         assert inside[sorted(counted.single_values)].sum() == len(values)
+
+
+@pytest.mark.parametrize("law", ["cents", "tenths", "eighths", "continuous"])
+def test_a_grid_holds_each_value_and_its_roundings_in_one_bin(law: str) -> None:
+    rng = np.random.default_rng(3)
+    values = {
+        "cents": rng.integers(0, 300, 3_000) / 100.0,
+        "tenths": np.where(rng.random(3_000) < 0.3, 0.3, rng.integers(0, 900, 3_000) / 10.0),
+        "eighths": 0.1 - rng.integers(0, 500, 3_000) / 8.0,
+        "continuous": rng.lognormal(3, 1, 3_000),
+    }[law]
+    grid = feature("x", values)
+    assert grid.kind == "grid"
+    own = np.searchsorted(grid.edges, values, side="right")
+    for rounded in (
+        values.astype(np.float32).astype(float),
+        np.nextafter(values, np.inf),
+        np.nextafter(values, -np.inf),
+        values / 3.0 * 3.0,
+        (values + 0.2) - 0.2,
+    ):
+        assert np.array_equal(np.searchsorted(grid.edges, rounded, side="right"), own)
+
+
+def test_what_a_difference_leaves_of_zero_is_zero() -> None:
+    grid = feature("x", [k / 100.0 for k in range(300)])
+    assert len(set(bins_of(grid, [0.0, 0.3 - (0.1 + 0.2), (0.1 + 0.2) - 0.3]))) == 1
+    assert bins_of(grid, [-0.01]) != bins_of(grid, [0.0])
