@@ -71,6 +71,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The strongest finding on the distribution of the values, also if it is no evidence; and on
     other subjects those that hold.
     """
+    factor: float = 1.0
+    """The design effect of rows that depend on their neighbours: the window's n rows say as much as
+    ``n / factor`` independent ones.
+    """
     lingers: bool = False
     """Whether a drift of the open episode is still there: at half of the effect limit, over as many
     windows as it was found with.

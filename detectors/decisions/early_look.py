@@ -16,10 +16,11 @@ from detectors.early_finding import EarlyFinding
 from detectors.finding import Finding
 from detectors.profiles.baseline import Baseline
 from detectors.statistics.evidence.base import Pooled
+from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.early import EarlyEvidence, EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
 from detectors.statistics.evidence.findings import Judged, findings
-from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout
+from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout, tally_layout
 
 LEAST_ROWS: Final = 10
 """The rows below which nothing is said: three missing values may be evidence enough, but are no
@@ -28,9 +29,19 @@ ANY_P_VALUE: Final = 0.5
 """The p-value up to which a test may name what has changed: that something has is known by then."""
 
 
+def process_of(baseline: Baseline, of_stream: Floats) -> EProcess:
+    """The e-values of a baseline, for rows that depend on each other as those before did.
+
+    ``of_stream``: ``float64[features]``, the design effect that the windows before show. Of
+    independent rows, the e-values of the last baselines are kept.
+    """
+    layout = tally_layout(baseline)
+    factor = factor_of(layout, baseline.dependence, of_stream, layout.baseline[None])[0]
+    return EProcess(layout, factor) if (factor > 1.0).any() else _of_independent_rows(layout)
+
+
 @lru_cache(maxsize=MOST_LAYOUTS)
-def process_of(layout: TallyLayout) -> EProcess:
-    """The e-values of a baseline; those of the last baselines are kept."""
+def _of_independent_rows(layout: TallyLayout) -> EProcess:
     return EProcess(layout, np.ones(layout.features))
 
 

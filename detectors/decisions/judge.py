@@ -13,7 +13,7 @@ from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.condition_numbers import WindowNumbers
 from detectors.decisions.conditions import Verdict, expects_rows, verdict
 from detectors.decisions.early_episodes import EarlyState, opened_early, tellable
-from detectors.decisions.early_look import budget_of, look, process_of
+from detectors.decisions.early_look import budget_of, look
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.evidence.embedded import embedded
 from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, window_evidence
@@ -32,8 +32,8 @@ from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Windo
 from detectors.sagemaker.distances import figures, keeps_all_values
 from detectors.sagemaker.statistics import statistics
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
+from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
-from detectors.statistics.evidence.tallies import tally_layout
 from detectors.statistics.measures import measure
 from detectors.violation import Violation
 
@@ -247,12 +247,20 @@ class Judge:
         return self.rules.by_evidence and self.rules.early
 
     def look(
-        self, span: WindowSpan, baseline: Baseline, tallies: Ints, starts: EarlyStarts
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        process: EProcess,
+        tallies: Ints,
+        starts: EarlyStarts,
     ) -> tuple[EarlyFinding, ...]:
-        """What the rows of an open window so far are evidence of; see :func:`look`."""
+        """What the rows of an open window so far are evidence of; see :func:`look`.
+
+        ``process``: the e-values of the baseline, see :func:`.early_look.process_of`.
+        """
         own = self._features.get(span.model, {})
         budget = budget_of(baseline, self.rules, own, span.end_ms - span.start_ms)
-        return look(process_of(tally_layout(baseline)), tallies, starts, *budget)
+        return look(process, tallies, starts, *budget)
 
     def open_early(
         self,

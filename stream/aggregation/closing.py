@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import msgspec
+import numpy as np
 
+from detectors.arrays import Floats
 from detectors.decisions.early_episodes import follow
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.evidence.window_evidence import Memory
@@ -275,6 +277,12 @@ class WindowCloser:
         rules = self._judge.rules
         state.early, signals = follow(state.early, state.episodes, report, signals, rules)
         return [report, *signals]
+
+    def factor(self, key: ModelKey, baseline: Baseline, start_ms: int) -> Floats:
+        """Return the design effect of dependent rows that the windows before one show."""
+        layout = tally_layout(baseline)
+        history = self._history(key, baseline, start_ms)
+        return np.ones(layout.features) if history is None else history.factor(layout, start_ms)
 
     def _history(self, key: ModelKey, baseline: Baseline, start_ms: int) -> History | None:
         """Return the windows before this time, of a job that judges windows together with them."""

@@ -8,11 +8,12 @@ import numpy as np
 
 from detectors.arrays import Ints
 from detectors.decisions.early_episodes import is_open
+from detectors.decisions.early_look import process_of
 from detectors.decisions.judge import Judge
 from detectors.profiles.profile import Profile
 from detectors.report import Signal
+from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
-from detectors.statistics.evidence.tallies import TallyLayout, tally_layout
 from stream.aggregation.closing import WindowCloser
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
@@ -34,8 +35,9 @@ class OpenWindow:
     and since later looks.
     """
 
-    def __init__(self, layout: TallyLayout, start_ms: int, most_looks: int) -> None:
-        self.layout = layout
+    def __init__(self, process: EProcess, start_ms: int, most_looks: int) -> None:
+        self.process = process
+        self.layout = layout = process.layout
         self.starts = EarlyStarts(start_ms, layout.size, most_looks)
         self._panes: dict[int, Ints] = {}
         self.tallies: Ints = np.zeros(layout.size, np.int64)
@@ -121,7 +123,7 @@ class EarlyLooks:
             return []
         opened = self._opened(window, panes)
         baseline = self._windows.baselines[key.model]
-        found = self._judge.look(span, baseline, opened.tallies, opened.starts)
+        found = self._judge.look(span, baseline, opened.process, opened.tallies, opened.starts)
         signals: list[Signal] = []
         if found:
             profile = self._windows.sum(key, end_ms)
@@ -138,9 +140,10 @@ class EarlyLooks:
         length_ms = self._settings.window_ms
         opened = self._open.get(window)
         if opened is None:
-            layout = tally_layout(self._windows.baselines[key.model])
+            baseline = self._windows.baselines[key.model]
+            process = process_of(baseline, self._windows.factor(key, baseline, end_ms - length_ms))
             most_looks = length_ms // self._every_ms
-            opened = self._open[window] = OpenWindow(layout, end_ms - length_ms, most_looks)
+            opened = self._open[window] = OpenWindow(process, end_ms - length_ms, most_looks)
             held = self._windows.held(key)
             changed = {start for start in held if end_ms - length_ms <= start < end_ms}
         for pane_ms in sorted(changed):

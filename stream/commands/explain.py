@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
@@ -148,8 +149,17 @@ def judged_again(
     )
     profile = Profile.decode(report.profile, baseline.layout)
     constrained = baseline.constrained(limits.constraints)
-    past = EmbeddedTallies(tally_layout(constrained), report.pooled) if report.pooled else None
-    return judge.report(span, constrained, profile, EpisodeState(), past)
+    return judge.report(span, constrained, profile, EpisodeState(), _past(report, constrained))
+
+
+def _past(report: WindowReport, baseline: Baseline) -> EmbeddedTallies | None:
+    """The windows before, as the report has them; ``None`` where it is not by evidence."""
+    factors = {each.name: each.evidence.factor for each in report.features if each.evidence}
+    if not factors:
+        return None
+    names = baseline.layout.index
+    factor = np.array([factors.get(name, 1.0) for name in names], np.float64)
+    return EmbeddedTallies(tally_layout(baseline), report.pooled, factor)
 
 
 def _every_ms(report: WindowReport) -> int | None:

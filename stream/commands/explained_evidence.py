@@ -24,6 +24,7 @@ def evidence_numbers(
     if before is None or after is None:
         return
     yield "budget", after.budget, before.budget
+    yield "factor", after.factor, before.factor
     again = {finding.subject: finding for finding in after.findings}
     for finding in before.findings:
         found = again.get(finding.subject) if _has_counts(report, published, finding) else finding

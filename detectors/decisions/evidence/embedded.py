@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from detectors.arrays import Ints
+from detectors.arrays import Floats, Ints
 from detectors.errors import ProfileInvalid
 from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.horizons import HORIZONS, PastWindow
@@ -53,16 +53,22 @@ class EmbeddedTallies:
     """The windows before a window, as far as its report has them.
 
     In the place of a history: a horizon of a feature that the report does not have has no rows.
+    ``factor``: ``float64[features]``, the design effects that it states.
     Raises :class:`~detectors.errors.ProfileInvalid` for other data.
     """
 
-    def __init__(self, layout: TallyLayout, data: bytes) -> None:
+    def __init__(self, layout: TallyLayout, data: bytes, factor: Floats) -> None:
         self._layout = layout
+        self._factor = factor
         self._rows: Mapping[int, Ints] = _decode(layout, data) if data else {}
 
     def windows(self) -> tuple[PastWindow, ...]:
         """None: they are in the report as sums."""
         return ()
+
+    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+        """The design effect of dependent rows that the report states, of each feature."""
+        return self._factor
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
         """The tallies of the window alone, and those that the report has, up to the longest."""

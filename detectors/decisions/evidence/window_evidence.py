@@ -15,9 +15,10 @@ from detectors.finding import Evidence, Finding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.statistics.evidence.base import Pooled
+from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.findings import Judged, findings
 from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
-from detectors.statistics.evidence.tallies import TOTAL_OF, tally_layout
+from detectors.statistics.evidence.tallies import TOTAL_OF, TallyLayout, tally_layout
 
 LINGERING_ALPHA: Final = 0.5
 """The chance of evidence without drift at which a feature stays in an episode: that sends nothing,
@@ -31,6 +32,10 @@ class Past(Protocol):
 
     def windows(self) -> tuple[PastWindow, ...]:
         """The windows, oldest first."""
+        ...
+
+    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+        """The design effect of dependent rows that they show, of each feature."""
         ...
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
@@ -100,6 +105,7 @@ class WindowEvidence:
             budget=float(self.budget[i]),
             spent=min((each.spent for each in found), default=None),
             findings=found,
+            factor=float(self.pooled.factor[0, i]),
             lingers=i in self.lingering,
         )
 
@@ -119,7 +125,9 @@ def window_evidence(
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
     sums = tallies[None, :] if past is None else past.sums(start_ms, tallies)
-    pooled = Pooled(layout, sums, np.ones(layout.features), profile.counts)
+    of_stream = np.ones(layout.features) if past is None else past.factor(layout, start_ms)
+    factor = factor_of(layout, baseline.dependence, of_stream, sums)
+    pooled = Pooled(layout, sums, factor, profile.counts)
     alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     budget = feature_alphas(alpha, weights_of(baseline, own))

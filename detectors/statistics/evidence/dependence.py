@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -9,7 +10,6 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints, Mask
 from detectors.profiles.dependence import Dependence
-from detectors.statistics.evidence.horizons import History
 from detectors.statistics.evidence.scores import SCALE
 from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout
 from detectors.statistics.laws import upper_quantile, upper_tails
@@ -26,25 +26,25 @@ KEPT: Final = 0.9
 """The share of the gaps between windows, the smallest ones, that count: a jump is no dependence."""
 
 
-def factor_of(
-    layout: TallyLayout, dependence: Dependence | None, history: History, sums: Ints
-) -> Floats:
+def factor_of(layout: TallyLayout, dependence: Dependence, of_stream: Floats, sums: Ints) -> Floats:
     """The factor of :class:`~detectors.statistics.evidence.base.Pooled`, ``[horizons, features]``.
 
-    Pass the layout and the ``dependence`` of the baseline, the windows before the one that is
-    judged, and their sums: ``sums = history.sums(start_ms, tallies)``. The larger of what the
-    baseline's file and of what the stream says.
+    The larger of what the baseline's file and of what the stream says. Pass the layout and the
+    ``dependence`` of the baseline, ``history.factor(layout, start_ms)`` of the windows before the
+    one that is judged, and ``history.sums(start_ms, tallies)``.
     """
-    factor = np.broadcast_to(stream_factor(history, layout), (len(sums), layout.features))
-    if dependence is None or not dependence.factors:
+    factor = np.broadcast_to(of_stream, (len(sums), layout.features))
+    if not dependence.factors:
         return factor
     names = [feature.name for feature in layout.layout.features]
     rows = layout.named(sums, "rows").astype(np.float64)
     return np.maximum(factor, dependence.factor(names, rows))
 
 
-def stream_factor(history: History, layout: TallyLayout) -> Floats:
+def stream_factor(layout: TallyLayout, windows: Sequence[Ints]) -> Floats:
     """The design effect that the last windows show, of each feature; 1 where none is certain.
+
+    ``windows`` are their tallies, one after the other.
 
     The squared gaps of consecutive windows have the mean 1 where rows are independent. The mean of
     the smallest :data:`KEPT` of them, over its expectation, is the factor: neither a jump nor a
@@ -55,12 +55,10 @@ def stream_factor(history: History, layout: TallyLayout) -> Floats:
     All 1 with fewer than :data:`LEAST_WINDOWS` windows. Source: von Neumann 1941 for successive
     differences; Kish 1965 for the design effect.
     """
-    windows = history.windows()
     if len(windows) < LEAST_WINDOWS or not layout.features:
         return np.ones(layout.features)
-    tallies = np.stack([window.tallies for window in windows])
-    factors = _factors(layout, squared_gaps(layout, tallies[1:], tallies[:-1]))
-    largest: Floats = factors.max(axis=0)
+    tallies = np.stack(windows)
+    largest: Floats = _factors(layout, squared_gaps(layout, tallies[1:], tallies[:-1])).max(axis=0)
     return largest
 
 

@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from detectors.arrays import Ints
+from detectors.arrays import Floats, Ints
+from detectors.statistics.evidence.dependence import stream_factor
+from detectors.statistics.evidence.tallies import TallyLayout
 
 HORIZONS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """The numbers of consecutive windows that are judged together, the newest included."""
@@ -67,6 +69,13 @@ class History:
         for _ in range(before - (LONGEST - 1)):
             self._windows.popleft()
         return True
+
+    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+        """The design effect of dependent rows that the windows before ``start_ms`` show.
+
+        See :func:`~detectors.statistics.evidence.dependence.stream_factor`.
+        """
+        return stream_factor(layout, [past.tallies for past in self.before(start_ms).windows()])
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
         """The tallies of a window that starts at ``start_ms``, alone and with the windows before.

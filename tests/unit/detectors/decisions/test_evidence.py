@@ -206,7 +206,7 @@ def test_negative_values_are_named_as_such() -> None:
 def test_a_report_in_json_has_the_evidence_of_each_feature() -> None:
     report = json.loads(msgspec.json.encode(run(calm(24, 1))[0].report))
     evidence = report["features"][0]["evidence"]
-    assert set(evidence) == {"budget", "spent", "findings", "lingers"}
+    assert set(evidence) == {"budget", "spent", "findings", "factor", "lingers"}
     (finding,) = evidence["findings"]
     assert finding["subject"] == "drift"
     assert evidence["spent"] == pytest.approx(finding["p_value"] / finding["allowed"])

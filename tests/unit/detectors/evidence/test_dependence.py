@@ -9,13 +9,14 @@ from detectors.arrays import Floats
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.dependence import Dependence
 from detectors.statistics.evidence.block_tallies import BlockTallies, block_length
-from detectors.statistics.evidence.dependence import factor_of, freedom, stream_factor
+from detectors.statistics.evidence.dependence import factor_of, freedom
 from detectors.statistics.evidence.horizons import History, PastWindow
 from detectors.statistics.evidence.tallies import TallyLayout
 from stream.testing.baselines import Values, baseline
 from tests.support.evidence import counts_of, drawn
 
 FEATURES = 6
+AFTER = 10_000
 
 
 def autoregressive(rho: float, rows: int, seed: int) -> Floats:
@@ -119,12 +120,12 @@ LAYOUT = TallyLayout(KNOWN)
 @pytest.mark.parametrize("rho", [0.5, 0.9])
 def test_the_windows_of_a_stream_show_the_design_effect(rho: float) -> None:
     history = history_of(KNOWN, autoregressive(rho, 6_300, 7), 100)
-    assert stream_factor(history, LAYOUT).mean() == pytest.approx(effect(rho, 100), rel=0.3)
+    assert history.factor(LAYOUT, AFTER).mean() == pytest.approx(effect(rho, 100), rel=0.3)
 
 
 def test_independent_windows_have_the_factor_one() -> None:
     history = history_of(KNOWN, autoregressive(0.0, 6_300, 8), 100)
-    assert stream_factor(history, LAYOUT).tolist() == [1.0] * FEATURES
+    assert history.factor(LAYOUT, AFTER).tolist() == [1.0] * FEATURES
 
 
 def test_a_jump_and_a_slow_drift_are_no_dependence() -> None:
@@ -132,19 +133,19 @@ def test_a_jump_and_a_slow_drift_are_no_dependence() -> None:
     values[3_000:, 0] += 1.0
     values[:, 1] += np.arange(6_300) * 1e-4
     history = history_of(KNOWN, values, 100)
-    assert stream_factor(history, LAYOUT).tolist() == [1.0] * FEATURES
+    assert history.factor(LAYOUT, AFTER).tolist() == [1.0] * FEATURES
 
 
 def test_seven_windows_are_too_few() -> None:
     history = history_of(KNOWN, autoregressive(0.99, 700, 10), 100)
-    assert stream_factor(history, LAYOUT).tolist() == [1.0] * FEATURES
+    assert history.factor(LAYOUT, AFTER).tolist() == [1.0] * FEATURES
 
 
 def test_windows_without_values_say_nothing() -> None:
     layout, history = TallyLayout(KNOWN), History()
     for k in range(20):
         history.add(PastWindow(k, k + 1, np.zeros(layout.size, np.int64)))
-    assert stream_factor(history, layout).tolist() == [1.0] * FEATURES
+    assert history.factor(layout, AFTER).tolist() == [1.0] * FEATURES
 
 
 def test_the_larger_of_file_and_stream_counts_by_the_rows_of_each_horizon() -> None:
@@ -152,12 +153,15 @@ def test_the_larger_of_file_and_stream_counts_by_the_rows_of_each_horizon() -> N
     own = LAYOUT.tallies(counts_of(KNOWN, columns(autoregressive(0.0, 100, 12))))
     sums = history.sums(99, own)
     file = Dependence((100, 6_400), {"x3": (2.0, 8.0)})
-    factor = factor_of(LAYOUT, file, history, sums)
+    factor = factor_of(LAYOUT, file, history.factor(LAYOUT, 99), sums)
     assert factor.shape == (12, FEATURES)
     assert factor[0].tolist() == [1.0, 1.0, 1.0, 2.0, 1.0, 1.0]
     assert factor[-1, 3] == pytest.approx(8.0)
     assert np.all(np.diff(factor[:, 3]) > 0)
-    assert factor_of(LAYOUT, None, history, sums).tolist() == [[1.0] * FEATURES] * 12
+    assert (
+        factor_of(LAYOUT, Dependence(), history.factor(LAYOUT, 99), sums).tolist()
+        == [[1.0] * FEATURES] * 12
+    )
 
 
 def test_a_baseline_keeps_its_dependence_outside_of_the_fingerprint() -> None:

@@ -68,6 +68,14 @@ def test_a_window_that_is_judged_again_has_the_same_windows_before_it(
     assert LONGEST - 1 <= len(history) <= LONGEST - 1 + 22
 
 
+def test_windows_before_another_are_the_last_ones() -> None:
+    history, _ = filled(70)
+    history = History(history.windows())
+    history.add(PastWindow(700, 710, np.ones(5, np.int64)), final_ms=0)
+    assert [window.start_ms for window in history.before(705).windows()] == list(range(70, 700, 10))
+    assert history.before(5).windows() == ()
+
+
 def test_gaps_in_time_do_not_matter() -> None:
     history, past = filled(3)
     np.testing.assert_array_equal(history.sums(9_999, past[0])[1], past[0] + past[2])
