@@ -20,7 +20,7 @@ from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, w
 from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked, without_extremes
-from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
+from detectors.decisions.rules import FeatureRules, Rules, Ruling, rule, rule_values
 from detectors.decisions.sagemaker.drift import not_compared
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
@@ -318,24 +318,28 @@ class Judge:
         evidence: WindowEvidence | None,
         *,
         by_sagemaker: bool,
+        rules_on_all: bool = True,
     ) -> CheckedWindow:
         """The window with its rulings; ``by_sagemaker``: and with SageMaker's own distances.
 
-        Those need the values of every row.
+        Those need the values of every row. ``rules_on_all``: with a ruling on each feature.
         """
         measures = measure(baseline, profile)
         compared = by_sagemaker and keeps_all_values(profile)
         feature_rules = self._features.get(span.model, {})
-        return CheckedWindow(
-            baseline=baseline,
-            measures=measures,
-            rulings=rule(
+        rulings: Sequence[Ruling] = ()
+        if rules_on_all:
+            rulings = rule(
                 rules=self.rules,
                 feature_rules=feature_rules,
                 constraints=baseline.constraints,
                 measures=measures,
                 rows=profile.rows,
-            ),
+            )
+        return CheckedWindow(
+            baseline=baseline,
+            measures=measures,
+            rulings=rulings,
             rules=self.rules,
             feature_rules=feature_rules,
             rows=profile.rows,

@@ -141,11 +141,11 @@ def replacements(changes: Iterable[ReplaceBaseline | RemoveModel]) -> dict[str, 
     }
 
 
-def judge_of(config: Config, generation: str = "") -> Judge:
+def judge_of(config: Config, generation: str = "", kind: type[Judge] = Judge) -> Judge:
     """The judge with the rules, per-feature rules and change detectors of a configuration."""
     features = {name: rules_of_features(model) for name, model in config.models.items()}
     changes = {name: model.change_detectors for name, model in config.models.items()}
-    return Judge(
+    return kind(
         job=config.job,
         rules=config.rules,
         features=features,

@@ -15,6 +15,7 @@ from msgspec import structs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from detectors.decisions.brief_judge import BriefJudge
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import load_baseline
@@ -95,14 +96,17 @@ def _judged(
     tried = list(grid(config.rules)) if most_a_week is not None else []
     with _judging_bar(len(windows) * (1 + len(tried))) as advance:
         judge = partial(judged_again, windows, baselines, advance=advance)
-        backtest = judge(judge=judge_of(config), problems=problems)
+        backtest = judge(judge=judge_of(config, kind=BriefJudge), problems=problems)
         if not backtest.windows:
             raise DataError(str(request.reports), "; ".join(told(windows, problems, files.files)))
         trials = tuple(
             Trial(
                 settings=settings,
                 findings=findings_of(
-                    judge(judge=judge_of(_with(config, rules)), problems=Counter()), incidents
+                    judge(
+                        judge=judge_of(_with(config, rules), kind=BriefJudge), problems=Counter()
+                    ),
+                    incidents,
                 ),
             )
             for settings, rules in tried
