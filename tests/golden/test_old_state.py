@@ -136,6 +136,30 @@ def test_a_state_of_0_1_0_continues_as_0_1_0_continued_it(
     assert kinds.count("opened") == 1, f"the signal that waited for SNS: {first}"
 
 
+def test_a_state_of_0_1_0_begins_with_an_empty_history(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "DRAIN_S", 0.3)
+    by_evidence = {**config(), "rules": {"mode": "evidence"}}
+    assert service.Service(parse(by_evidence, Path())).run() == 9
+    written = [json.loads(line) for line in open_lines(folder, "reports-*.jsonl")]
+    judged = [each for each in written if each["model"] == "prices" and each["state"] == "ok"]
+    horizons = [
+        {
+            finding["horizon"]
+            for each in report["features"]
+            for finding in each["evidence"]["findings"]
+        }
+        for report in judged
+    ]
+    assert horizons[0] == {1}
+    assert set().union(*horizons) > {1}
+    store = Store(folder / "state.sqlite")
+    kept = store._db.execute("SELECT DISTINCT model FROM histories ORDER BY model").fetchall()
+    store.close()
+    assert ("prices",) in kept
+
+
 def open_lines(folder: Path, pattern: str) -> list[str]:
     files = sorted((folder / "reports").glob(pattern))
     return [line for file in files for line in file.read_text().splitlines()]

@@ -132,7 +132,9 @@ def window_evidence(
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     budget = feature_alphas(alpha, weights_of(baseline, own))
     reach = _reach(baseline, start_ms, past, memory)
-    of_tests = np.where(budget > 0.0, budget, alpha / layout.features) * (1.0 - CONSTRAINT_PART)
+    of_tests = np.where(budget > 0.0, budget, alpha / max(layout.features, 1)) * (
+        1.0 - CONSTRAINT_PART
+    )
     judged = Judged(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
     found = findings(pooled, judged)
     lingering = _lingering(baseline, pooled, judged, memory)

@@ -74,7 +74,8 @@ class _Series:
         if self._baseline not in ("", past.baseline):
             self._begin_anew()
         self._baseline = past.baseline
-        report = self._judge.report(self._span(past), baseline, profile, self._state, self._history)
+        before = self._history.before(past.start_ms)
+        report = self._judge.report(self._span(past), baseline, profile, self._state, before)
         if self._judge.remembers(report):
             self._remember(past, baseline, profile)
         if report.state not in ("incomplete", "learning"):
