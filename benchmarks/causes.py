@@ -9,11 +9,15 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
 from detectors.diagnosis.cause import likely_cause
-from stream.testing.cause_faults import FAULTS, MORE, Fault, outcome, pair_of
+from stream.testing.cause_faults import FAULTS, MORE, Fault, baseline_of, outcome, window_of
+
+WINDOWS: Final = 4
+"""The number of windows that are compared with one baseline."""
 
 
 def trials(
@@ -25,7 +29,9 @@ def trials(
         causes: Counter[str] = Counter()
         for trial in range(count):
             rng = np.random.default_rng([seed, number, trial])
-            cause = likely_cause(pair_of(fault, rng, rows), 0)
+            if trial % WINDOWS == 0:
+                base = baseline_of(fault, rng)
+            cause = likely_cause(window_of(fault, base, rng, rows), 0)
             outcomes[outcome(fault, cause)] += 1
             causes[cause.name] += 1
         yield fault, outcomes, causes

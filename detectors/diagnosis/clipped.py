@@ -53,7 +53,7 @@ def _cut(sides: NumberSides, name: str) -> Cause | None:
     # A feature of codes has single values: what is gone there has vanished.
     if not sides.comparable or sides.feature.kind == "codes":
         return None
-    ends = [end for end in (_end(sides, True), _end(sides, False)) if end is not None]
+    ends = sides.once("ends", lambda: cut_ends(sides))
     if not ends or any(_odds_name(end) != name for end in ends):
         return None
     if not _rest_fits(sides, ends) or not _moments_fit(sides, name, ends):
@@ -61,12 +61,16 @@ def _cut(sides: NumberSides, name: str) -> Cause | None:
     return _cause(sides, name, ends)
 
 
+def cut_ends(sides: NumberSides) -> list[End]:
+    """The ends of the range beyond which the window lacks values, whatever the cause."""
+    return [end for end in (_end(sides, True), _end(sides, False)) if end is not None]
+
+
 def _end(sides: NumberSides, upper: bool) -> End | None:
     """The upper or lower end, if chance does not explain that nothing is beyond it."""
     n, m = sides.window.n, sides.baseline.n
     at = sides.window.high if upper else sides.window.low
-    below = float(np.interp(at, sides.baseline.at, sides.baseline.below))
-    share = 1.0 - below if upper else below
+    share = _share_beyond(sides, at, upper)
     # By chance: m/(n + m) for each of the baseline's rows beyond it.
     if not 0 < share < MOST or share * m * log(m / (n + m)) > log(CHANCE):
         return None
@@ -83,6 +87,21 @@ def _end(sides: NumberSides, upper: bool) -> End | None:
         clipped=clipped,
         truncated=max(inside / (1.0 - share), clipped * 0.02),
     )
+
+
+def _share_beyond(sides: NumberSides, at: float, upper: bool) -> float:
+    """The baseline's share beyond a value: by a straight line within a bin, but the outermost.
+
+    There a density may fall to 0, and the share beyond a value as its distance to the third power.
+    """
+    side = sides.baseline if upper else sides.baseline.mirrored()
+    at = at if upper else -at
+    known = side.at[side.below < 1.0]
+    share = 1.0 - float(np.interp(at, side.at, side.below))
+    if not len(known) or at < known[-1] or not side.high > known[-1]:
+        return share
+    last = 1.0 - float(side.below[side.below < 1.0][-1])
+    return last * max((side.high - at) / (side.high - float(known[-1])), 0.0) ** 3
 
 
 def _odds_name(end: End) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from detectors.diagnosis.clipped import cut_ends
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.diagnosis.spike import Spike, spike
 from detectors.phrases import number, percent
@@ -20,8 +21,8 @@ def default_value(sides: NumberSides) -> Cause | None:
     with one value are frozen in part.
     """
     found = spike(sides)
-    if found is None:
-        return None
+    if found is None or any(end.bin == found.bin for end in cut_ends(sides)):
+        return None  # At a limit, values were clipped, or nothing is known.
     name = _name(found)
     shown = f" ({number(found.at, 4)})" if sides.expose_values and found.at is not None else ""
     share = percent(found.share)

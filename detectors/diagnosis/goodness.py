@@ -14,6 +14,8 @@ GROUPS: Final = 20
 """The number of groups of neighbouring bins that are compared."""
 LEAST_EXPECTED: Final = 5.0
 """The least expected count of a group (Cochran 1954)."""
+ROUNDING: Final = 1e-9
+"""The error of a number of groups in floating point."""
 FITS: Final = 0.01
 """A p-value from which on a distribution counts as fitting."""
 FITS_ROUGHLY: Final = 1e-3
@@ -37,6 +39,8 @@ def goodness(expected: Floats, counts: Floats, per_row: float) -> float:
     shares = np.maximum(expected, 0.0) / total
     size = max(1.0 / GROUPS, LEAST_EXPECTED / n)
     group = np.floor((np.cumsum(shares) - shares / 2.0) / size).astype(int)
+    # What lies beyond the last expected value belongs to the last group, as new extremes do.
+    group = np.minimum(group, max(int(1.0 / size + ROUNDING), 1) - 1)
     p = np.bincount(group, shares)
     q = np.bincount(group, counts) / n
     if np.any((p <= 0) & (q > 0)):

@@ -13,6 +13,9 @@ from detectors.diagnosis.number_sides import NumberSides
 from detectors.diagnosis.ordinary import is_ordinary
 from detectors.violation import Cause
 
+BINNING: Final = 0.06
+"""The error of moments that are computed from bins, in deviations: a logarithm bends them."""
+
 
 class Transform(NamedTuple):
     """A rising function of values above ``above``, with its inverse."""
@@ -64,7 +67,7 @@ def _fits(sides: NumberSides, transform: Transform) -> bool:
     inside = (sides.weights > 0).astype(float)
     with np.errstate(all="ignore"):
         moments = sides.moments_of(lambda x: np.nan_to_num(transform.forward(x)), inside)
-    return sides.has_moments(*moments)
+    return sides.has_moments(*moments, binning=BINNING)
 
 
 def _inverse(transform: Transform, at: Floats) -> Floats:

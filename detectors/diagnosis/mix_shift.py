@@ -15,6 +15,8 @@ CHANCE: Final = 1e-4
 """The highest probability of a chance difference of the shares."""
 EXPECTED: Final = 5.0
 """The expected rows of a value from which on its absence is news."""
+LEAST: Final = 0.3
+"""The part of the moved rows that absent values may have had in the baseline."""
 MOST: Final = 0.7
 """The part of the moved rows that must have moved between known values."""
 
@@ -24,12 +26,13 @@ def mix_shift(sides: Categories) -> Cause | None:
 
     Neither new values nor vanished ones are a noticeable part of it.
     """
-    if len(sides.vanished) or sides.has_new or not sides.after.any():
+    if sides.has_new or not sides.after.any():
         return None
     if sides.fits(sides.after) > CHANCE:
         return None
-    # A value that is absent though some rows were expected may have vanished: no mix is certain.
-    if np.any((sides.after == 0) & (sides.before * sides.n > EXPECTED * sides.m)):
+    # Values that are absent though some rows were expected may have vanished.
+    absent = (sides.after == 0) & (sides.before * sides.n > EXPECTED * sides.m)
+    if sides.before[absent].sum() > LEAST * sides.moved * sides.m:
         return None
     gaps = sides.after / sides.n - sides.before / sides.m
     between = float(np.minimum(gaps[gaps > 0].sum(), -gaps[gaps < 0].sum()))

@@ -169,12 +169,12 @@ class NumberSides:
         """The shares of these bins."""
         return np.maximum(np.diff(self.baseline.below), 0.0)
 
-    def has_moments(self, mean: float, std: float) -> bool:
+    def has_moments(self, mean: float, std: float, binning: float = BINNING) -> bool:
         """Whether the window has this mean and this deviation, up to chance and to the bins."""
         if not (std > 0 and self.window.std > 0):
             return False
-        error = MOMENT_ERRORS * sqrt(self.per_row) + BINNING
-        log_error = MOMENT_ERRORS * self.std_error + BINNING
+        error = MOMENT_ERRORS * sqrt(self.per_row) + binning
+        log_error = MOMENT_ERRORS * self.std_error + binning
         near = abs(self.window.mean - mean) <= error * std
         return near and abs(float(np.log(self.window.std / std))) <= log_error
 

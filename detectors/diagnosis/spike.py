@@ -24,12 +24,13 @@ FEWEST_ROWS: Final = 30
 class Spike(NamedTuple):
     """The ``share`` of rows that were replaced by one value, ``at`` if that is known.
 
-    ``outside``: beyond the smallest and the largest number of the baseline.
+    ``outside``: beyond the smallest and the largest number of the baseline. ``bin`` holds it.
     """
 
     share: float
     at: float | None
     outside: bool
+    bin: int
 
 
 def spike(sides: NumberSides) -> Spike | None:
@@ -64,11 +65,11 @@ def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
     singles = sides.feature.single_values
     if b in singles:
         at = singles[b]
-        return Spike(share, at, not baseline.low <= at <= baseline.high)
+        return Spike(share, at, not baseline.low <= at <= baseline.high, b)
     ends = [x for x in _candidates(window) if low <= x < high and _explains(sides, share, usual, x)]
     outside = low >= baseline.high or high <= baseline.low
     if ends and (outside or not baseline.low <= ends[0] <= baseline.high):
-        return Spike(share, ends[0], outside=True)
+        return Spike(share, ends[0], outside=True, bin=b)
     inside_low, inside_high = max(low, baseline.low), min(high, baseline.high)
     if outside or not inside_low <= inside_high:
         return None
@@ -77,7 +78,7 @@ def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
     if not _explains(sides, share, usual, middle, width):
         return None
     at = 0.0 if low <= 0.0 < high else ends[0] if ends else middle
-    return Spike(share, at, outside=False)
+    return Spike(share, at, outside=False, bin=b)
 
 
 def _candidates(window: NumberSide) -> list[float]:

@@ -544,7 +544,16 @@ MORE: Final[tuple[Fault, ...]] = (
 
 def pair_of(fault: Fault, rng: Generator, rows: int, baseline_rows: int = BASELINE_ROWS) -> Pair:
     """A baseline and a window with the fault."""
-    base = _baseline({"x": _as_text(fault.draw(rng, baseline_rows), fault.written)})
+    return window_of(fault, baseline_of(fault, rng, baseline_rows), rng, rows)
+
+
+def baseline_of(fault: Fault, rng: Generator, rows: int = BASELINE_ROWS) -> Baseline:
+    """A baseline of the feature before the fault."""
+    return _baseline({"x": _as_text(fault.draw(rng, rows), fault.written)})
+
+
+def window_of(fault: Fault, base: Baseline, rng: Generator, rows: int) -> Pair:
+    """A window with the fault, and its baseline."""
     changed = fault.change(rng, fault.draw(rng, rows))
     return Pair(base.profile, fold(base.layout, {"x": _column(changed, fault)}))
 
