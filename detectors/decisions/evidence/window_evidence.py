@@ -18,7 +18,7 @@ from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.findings import Judged, findings
 from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
-from detectors.statistics.evidence.tallies import TOTAL_OF, TallyLayout, tally_layout
+from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 
 LINGERING_ALPHA: Final = 0.5
 """The chance of evidence without drift at which a feature stays in an episode: that sends nothing,
@@ -88,14 +88,14 @@ class WindowEvidence:
         return {subject: each for subject, each in self.findings[i].items() if each.holds}
 
     def share(self, i: int, name: str, horizon: int) -> tuple[float, float]:
-        """The share of a tally at a horizon, and that of the baseline; NaN without a row."""
+        """The share of a tally at a horizon, and the share to be expected; NaN without a row."""
         h = HORIZONS.index(horizon)
-        after, before = self.pooled.after, self.pooled.of_baseline
-        total = TOTAL_OF[name]
+        after, k = self.pooled.after, SHARES.index(name)
+        parts, totals = self.pooled.layout.shares_before
         with np.errstate(invalid="ignore", divide="ignore"):
             return (
-                float(np.float64(after(name)[h, i]) / after(total)[h, i]),
-                float(np.float64(before(name)[i]) / before(total)[i]),
+                float(np.float64(after(name)[h, i]) / after(TOTAL_OF[name])[h, i]),
+                float(parts[k, i] / totals[k, i]),
             )
 
     def reported(self, i: int) -> Evidence:

@@ -20,7 +20,7 @@ from detectors.profiles.layout import HASHED_BINS, Feature, Layout
 from detectors.profiles.rare_values import RareValues
 from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.findings import Judged, findings
-from detectors.statistics.evidence.tallies import TallyLayout
+from detectors.statistics.evidence.tallies import SHARES, TallyLayout
 from detectors.statistics.evidence.text_cells import text_cells, unseen_rows
 from tests.oracle import hash_of
 
@@ -127,3 +127,13 @@ def test_a_column_that_is_replaced_entirely_is_found() -> None:
     for of in (4, 300, 3_000):
         baseline = baseline_of(users(rng, 20_000, of=of))
         assert "unseen" in found(baseline, users(rng, 200, of=of, first=90_000))
+
+
+def test_the_share_before_is_the_one_to_be_expected_and_other_shares_are_counts() -> None:
+    baseline = baseline_of([*["a"] * 90, *[f"once {k}" for k in range(10)]])
+    layout = TallyLayout(baseline)
+    parts, totals = layout.shares_before
+    unseen, missing = SHARES.index("unseen"), SHARES.index("missing")
+    assert parts[unseen, 0] / totals[unseen, 0] == pytest.approx(0.1)
+    assert layout.named(layout.baseline, "unseen").tolist() == [0]
+    assert (parts[missing, 0], totals[missing, 0]) == (0.0, 100.0)
