@@ -61,7 +61,9 @@ class EarlyLooks:
 
     Each row is in one judged window: of windows that overlap, only those that begin at a multiple
     of their length are looked into. When looks come depends on the clock, and so do the signals
-    that they raise; reports, and the episodes of closed windows, do not depend on them.
+    that they raise; reports, and the episodes of closed windows, do not depend on them. Windows
+    that are over by the clock are not looked into, so that a past that is read again gives the same
+    signals.
     """
 
     def __init__(
@@ -96,9 +98,15 @@ class EarlyLooks:
         return outputs
 
     def _is_due(self, window: Window, now_ms: int) -> bool:
+        if self._is_over(window[1], now_ms):
+            return False
         opened = self._open.get(window)
         looked_ms = None if opened is None else opened.looked_ms
         return looked_ms is None or not looked_ms <= now_ms < looked_ms + self._every_ms
+
+    def _is_over(self, end_ms: int, now_ms: int) -> bool:
+        """Whether a window is over by the clock, so that its report follows soon anyway."""
+        return end_ms + self._settings.grace_ms <= now_ms
 
     def forget(self, model: str) -> None:
         """Forget the open windows of a model, whose panes are dropped."""

@@ -176,6 +176,15 @@ def test_without_the_mode_or_the_key_no_window_is_looked_into(rules: Rules) -> N
     assert told == []
 
 
+def test_the_past_is_not_looked_into() -> None:
+    job = Job()
+    for k in range(5):
+        job.take(k, celsius(job))
+    assert signals(job.aggregator.step(Tick(MINUTE + 2 * SECOND))) == []
+    job.take(5, celsius(job))
+    assert len(signals(job.aggregator.step(Tick(MINUTE + 2 * SECOND - 1)))) == 1
+
+
 def test_of_windows_that_overlap_each_row_is_in_one() -> None:
     job = Job(every_ms=10 * SECOND)
     told, _ = broken_at(job, 75, 90)
