@@ -16,7 +16,12 @@ import pytest
 
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
+from detectors.report import WindowReport
+from detectors.statistics.evidence.horizons import LONGEST
+from detectors.statistics.evidence.tallies import tally_layout
 from stream.baselining.build import load_baseline
+from stream.events import ModelKey
+from stream.state.store import Store
 from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
@@ -46,7 +51,13 @@ def produce(kafka: KafkaBroker, topic: str, lines: list[bytes], done: threading.
 def config(kafka: KafkaBroker, topic: str, baseline: Path, readers: int) -> dict[str, Any]:
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}
     return jobs.config(
-        baseline, job="killed", source=source, readers=readers, window="5s", idle="8s"
+        baseline,
+        job="killed",
+        source=source,
+        readers=readers,
+        window="5s",
+        idle="8s",
+        rules={"mode": "evidence"},
     )
 
 
@@ -83,6 +94,29 @@ def windows_of(
         end_ms = START_MS + start * 1000 // PER_S + WINDOW_MS
         counts[end_ms] = len(hours), Counter(countries), Counter(map(int, hours))
     return counts
+
+
+def first_tallies(baseline: Baseline, reports: Sequence[WindowReport]) -> dict[int, list[int]]:
+    """The tallies of the first reports of the last windows, by the window's end."""
+    layout = tally_layout(baseline)
+    first = {
+        report.end_ms: Profile.decode(report.profile, baseline.layout)
+        for report in reports
+        if report.end_ms is not None and report.state != "no data" and not report.revision
+    }
+    return {
+        end_ms: layout.tallies(first[end_ms].counts).tolist()
+        for end_ms in sorted(first)[-(LONGEST - 1) :]
+    }
+
+
+def kept_tallies(baseline: Baseline, state: Path) -> dict[int, list[int]]:
+    """The tallies in the history of the model, by the window's end."""
+    store = Store(state)
+    history = store.histories().get(ModelKey("m", "AllTraffic"), tally_layout(baseline))
+    store.close()
+    newest = history.windows()[-(LONGEST - 1) :]
+    return {window.end_ms: window.tallies.tolist() for window in newest}
 
 
 def kill_at_random(service: RunningService, random: Random) -> None:
@@ -131,3 +165,6 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
         for (_, end), report in newest(service.reports()).items()
     }
     assert counts == windows_of(columns)
+    learned = load_baseline(baseline)
+    kept = kept_tallies(learned, tmp_path / "run" / "driftline-killed.sqlite")
+    assert kept == first_tallies(learned, service.reports())

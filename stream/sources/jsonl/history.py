@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from stream.sources.jsonl.content import COMPRESSED_SUFFIX, fingerprint, length_of
 from stream.sources.jsonl.file_order import FileOrder, file_properties
-from stream.sources.jsonl.position import REMEMBERED, Memory, Place, ReadFile
+from stream.sources.jsonl.position import REMEMBERED, FileMemory, Place, ReadFile
 from stream.sources.lines import Content
 
 CHECKED: Final = 2_000
@@ -24,7 +24,7 @@ class Passed(NamedTuple):
     compressed: bool
 
 
-class History:
+class FileHistory:
     """The files that were read, by inode, and all names before the frontier of reading.
 
     ``late`` are files to read in between: they came, grew or were replaced under a name that
@@ -44,7 +44,7 @@ class History:
         self.late: deque[Place] = deque()
         self.lost: list[str] = []
 
-    def begin(self, memory: Memory, frontier: str) -> None:
+    def begin(self, memory: FileMemory, frontier: str) -> None:
         """Start from the memory of a position: ``frontier`` is the first name not yet passed."""
         self._files = {file.inode: file for file in memory.files}
         for place in (memory.back, memory.here):
@@ -141,11 +141,11 @@ class History:
         if not self.late:
             self._listed_ns = self._order.listed_ns
 
-    def memory(self, here: Place, back: Place | None) -> Memory:
+    def memory(self, here: Place, back: Place | None) -> FileMemory:
         """Return what a position at ``here`` remembers."""
         latest = tuple(islice(reversed(self._files.values()), REMEMBERED))[::-1]
         complete = self._complete and len(self._files) <= REMEMBERED
-        return Memory(here, back, self._listed_ns, latest, complete)
+        return FileMemory(here, back, self._listed_ns, latest, complete)
 
     def _pass(self, name: str, properties: os.stat_result) -> None:
         if name not in self._passed:

@@ -42,7 +42,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
         return self.read.offset
 
 
-class Memory(msgspec.Struct, frozen=True, array_like=True):
+class FileMemory(msgspec.Struct, frozen=True, array_like=True):
     """What a position remembers besides its place.
 
     ``back`` is where reading continues after the present file, if it is not the next one by name:
@@ -58,10 +58,10 @@ class Memory(msgspec.Struct, frozen=True, array_like=True):
     complete: bool = False
 
 
-def encode(memory: Memory) -> Position:
+def encode(memory: FileMemory) -> Position:
     """Return the position: the name, with the memory as JSON behind it, and the offset.
 
-    >>> encode(Memory(Place("")))
+    >>> encode(FileMemory(Place("")))
     ('', 0)
     """
     here = memory.here
@@ -71,7 +71,7 @@ def encode(memory: Memory) -> Position:
     return f"{here.name}{_SEPARATOR}{packed}", here.offset
 
 
-def decode(position: tuple[str, int]) -> Memory:
+def decode(position: tuple[str, int]) -> FileMemory:
     """Return the memory of a position; one that is only a name and an offset remembers nothing.
 
     >>> decode(("a.jsonl", 7)).here.offset
@@ -79,9 +79,9 @@ def decode(position: tuple[str, int]) -> Memory:
     """
     name, _, packed = position[0].partition(_SEPARATOR)
     if packed:
-        return msgspec.json.decode(packed, type=Memory)
+        return msgspec.json.decode(packed, type=FileMemory)
     first = position[1] == 0
-    return Memory(Place(name, ReadFile(0, position[1])), complete=first and not name)
+    return FileMemory(Place(name, ReadFile(0, position[1])), complete=first and not name)
 
 
 def name_of(position: Position) -> str:

@@ -40,8 +40,8 @@ from stream.sources.jsonl.content import (
     fingerprint,
 )
 from stream.sources.jsonl.file_order import FileOrder
-from stream.sources.jsonl.history import History
-from stream.sources.jsonl.position import Memory, Place, ReadFile, decode, encode, name_of
+from stream.sources.jsonl.history import FileHistory
+from stream.sources.jsonl.position import FileMemory, Place, ReadFile, decode, encode, name_of
 from stream.sources.lines import Lines, read_lines
 
 log = structlog.get_logger("driftline.jsonl")
@@ -60,7 +60,7 @@ class JsonlReading(Reading):
         self._follow = follow
         self.order = FileOrder(Path(path))
         self.order.refresh(at_once=True)
-        self._history = History(self.order)
+        self._history = FileHistory(self.order)
         self._here: Place | None = None
         self._back: Place | None = None
         self._at: Position = ("", 0)
@@ -77,7 +77,7 @@ class JsonlReading(Reading):
             log.warning("file_unreadable", partition=self._partition, file=name, reason=reason)
         self._logged = set(self.order.unreadable.items())
         first = self.order.listed[0] if self.order.listed else ""
-        start = Memory(Place(first), None, self.order.listed_ns, complete=True)
+        start = FileMemory(Place(first), None, self.order.listed_ns, complete=True)
         return [DiscoveredPartition(partition=self._partition, start=encode(start))]
 
     def unreadable(self) -> int:
