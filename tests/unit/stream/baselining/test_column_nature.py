@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -89,6 +90,13 @@ def test_values_that_return_are_compared(cell: Callable[[int], str]) -> None:
     assert feature.nature is UNSET
     assert feature.compared
     assert b"nature" not in msgpack.encode(feature.set_fields)
+
+
+def test_numbers_near_the_largest_float_do_not_overflow() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = built(lambda k: repr((-1.0) ** k * 1.7e308 * CHANCE.random()))
+    assert made.baseline.layout.features[0].compared
 
 
 def test_the_users_choice_and_predictions_are_compared() -> None:
