@@ -50,7 +50,8 @@ def stream_factor(layout: TallyLayout, windows: Sequence[Ints]) -> Floats:
     the smallest :data:`KEPT` of them, over its expectation, is the factor: neither a jump nor a
     slow drift is taken for dependence, and neither is a cycle of many windows. It counts where its
     chance, or that of the median of all features, is at most :data:`CERTAIN`, for any of
-    :data:`QUANTITIES`. A factor below a certain median is drawn halfway to it, in logarithms.
+    :data:`QUANTITIES`. A factor below a certain median is drawn halfway to it, in logarithms,
+    unless it is so small that it is certainly another one.
 
     All 1 with fewer than :data:`LEAST_WINDOWS` windows. Source: von Neumann 1941 for successive
     differences; Kish 1965 for the design effect.
@@ -74,8 +75,9 @@ def _factors(layout: TallyLayout, gaps: Floats) -> Floats:
     factor = np.where(compared, smallest / _mean_of_smallest(layout, count), np.nan)
     pairs = dof * (count - 2.0) / 2.0
     common = np.array([_common(*row) for row in zip(factor, pairs, strict=True)])[:, None]
-    used = _is_certain(factor, pairs) | (common > 1.0)
-    drawn_in = np.sqrt(factor * np.maximum(factor, common))
+    alike = (common > 1.0) & (upper_tails(factor / common * pairs, pairs) <= 1.0 - CERTAIN)
+    used = _is_certain(factor, pairs) | alike
+    drawn_in = np.sqrt(factor * np.where(alike, np.maximum(factor, common), factor))
     return np.where(used & compared, np.maximum(drawn_in, 1.0), 1.0)
 
 

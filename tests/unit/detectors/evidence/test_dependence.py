@@ -128,6 +128,14 @@ def test_independent_windows_have_the_factor_one() -> None:
     assert history.factor(LAYOUT, AFTER).tolist() == [1.0] * FEATURES
 
 
+def test_a_column_of_independent_rows_among_dependent_ones_keeps_its_power() -> None:
+    values = autoregressive(0.9, 6_300, 14)
+    values[:, 4] = np.random.default_rng(15).normal(0, 1, 6_300)
+    factor = history_of(KNOWN, values, 100).factor(LAYOUT, AFTER)
+    assert factor[4] == 1.0
+    assert factor[[0, 1, 2, 3, 5]].min() > 8.0
+
+
 def test_a_jump_and_a_slow_drift_are_no_dependence() -> None:
     values = autoregressive(0.0, 6_300, 9)
     values[3_000:, 0] += 1.0
