@@ -124,6 +124,21 @@ def bound_table(rows: list[Figures]) -> str:
     )
 
 
+def early_table(figures: Figures) -> str:
+    """Seconds from a fault to the signal, in windows that are still open."""
+    return table(
+        ("fault at 1,000 events/s", "trials", "seconds to the signal, median", "95 %"),
+        [
+            (row["fault"], row["trials"], _seconds(row["median_s"]), _seconds(row["p95_s"]))
+            for row in figures["faults"]
+        ],
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.2f}"
+
+
 def peers_calm_table(rows: list[Figures]) -> str:
     """By method: of a thousand windows of 20 features without drift, those that are flagged."""
     cells = {(row["method"], row["n"]): row for row in rows}
@@ -147,6 +162,10 @@ def page(figures: Figures) -> str:
     parts = [f"Seed {figures['seed']}, {figures['at']}, scale {figures['scale']:g}.\n"]
     rows = ("calm", "identifiers", "dependent")
     parts += [calm_table(figures[row]) for row in rows if row in figures]
+    if "early" in figures:
+        early = figures["early"]
+        windows, false = early["quiet_windows"], early["false_signals"]
+        parts += [early_table(early), f"Without a fault: {false} of {windows} windows.\n"]
     if "peers-calm" in figures:
         parts.append(peers_calm_table(figures["peers-calm"]))
     if "power" in figures:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.detection import bound, calm, power
+from benchmarks.detection import bound, calm, early, power
 from benchmarks.detection.dependent import autoregressive, correlated, daily_cycle
 from benchmarks.detection.kinds import DRIFTS, KINDS, Trial, Values
 from benchmarks.detection.peers.fixed import Fixed
@@ -126,6 +126,18 @@ def test_a_planted_drift_is_signalled_and_a_calm_stream_is_not() -> None:
     assert power.delays(trials, seed=8).windows == (1, 1)
     stream = calm.CalmStream("20 features", "threshold", 2_000, 1_000, 8, 0)
     assert calm.listen(stream, seed=8).signals == {}
+
+
+def test_a_frozen_feature_is_seen_within_a_look_and_quiet_windows_are_not() -> None:
+    (wait,) = early.seconds_to_signal(early.Fault("frozen at the mean", 0, 1), seed=10)
+    assert 0.0 < wait <= 2.0
+    assert early.false_looks(early.QuietLooks(0, 1), seed=10) == (1, 0)
+
+
+def test_the_waits_of_a_fault_never_found_have_no_largest() -> None:
+    results = [(early.Fault("shift 0.5", 0, 4), [0.5, 1.0, 2.0, float("inf")])]
+    (row,) = early.figures(results)["faults"]
+    assert (row["median_s"], row["p95_s"], row["before"]) == (1.0, None, 0)
 
 
 def test_the_figures_of_power_count_a_drift_never_found_as_late() -> None:
