@@ -104,7 +104,8 @@ def false_looks(task: QuietLooks, seed: int) -> tuple[int, int]:
     for k in range(task.windows):
         columns = rows(k, SECONDS * ROWS_PER_SECOND)
         profiles = fold(baseline, EVERYDAY, columns, ROWS_PER_SECOND)
-        signalled += any([bool(windows.look(profile)) for profile in profiles])
+        found = [windows.look(profile) for profile in profiles]
+        signalled += any(found)
     return task.windows, signalled
 
 
