@@ -21,12 +21,21 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.detection import bound, calm, early, peer_runs, power
+from benchmarks.detection import bound, calm, causes, early, peer_runs, power
 from benchmarks.detection.driftline_judge import MODES
 from tests.support.machine import processor
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "detection.json"
-ROWS: Final = ("calm", "identifiers", "dependent", "power", "early", "peers-calm", "peers-power")
+ROWS: Final = (
+    "calm",
+    "identifiers",
+    "dependent",
+    "power",
+    "early",
+    "causes",
+    "peers-calm",
+    "peers-power",
+)
 CALM_WINDOWS: Final = {"evidence": 130_000, "threshold": 20_000}
 """Windows without drift in a full run."""
 
@@ -57,6 +66,8 @@ def jobs(rows: tuple[str, ...], scale: float) -> list[Job]:
     if "early" in rows:
         looks = [*early.faults(scale), *early.quiet(scale)]
         out += [Job("early", early.run, task) for task in looks]
+    if "causes" in rows:
+        out += [Job("causes", causes.name_causes, task) for task in causes.trials(scale)]
     if "peers-calm" in rows:
         out += [Job("peers-calm", peer_runs.run, batch) for batch in peer_runs.calm(scale)]
     if "peers-power" in rows:
@@ -109,6 +120,8 @@ def figures(results: dict[str, list[Any]], seed: int) -> dict[str, Any]:
         out["bound"] = bound.figures(out["power"], seed)
     if "early" in results:
         out["early"] = early.figures(results["early"])
+    if "causes" in results:
+        out["causes"] = causes.figures(results["causes"])
     if answers["peers-calm"]:
         out["peers-calm"] = peer_runs.calm_figures(answers["peers-calm"])
     return out

@@ -22,6 +22,8 @@ from benchmarks.detection.streams import Columns, Rows, baseline_of, independent
 NORMALS: Final = ("normal",) * 20
 CYCLE: Final = ("normal",) * 19 + ("text3",)
 CYCLE_SIZE: Final = 0.5
+SHUFFLED: Final = "shuffled file"
+"""The name of a stream ends with this where the file of the baseline is not in order of time."""
 STREAMS: Final[dict[str, tuple[tuple[str, ...], Callable[[Sequence[str], Random], Rows]]]] = {
     "20 features": (EVERYDAY, independent),
     "200 features": (EVERYDAY * 10, independent),
@@ -74,9 +76,13 @@ def _source(task: CalmStream, random: Random) -> tuple[tuple[str, ...], Columns,
     if task.stream == "daily cycle":
         history = cycle_history(CYCLE_SIZE)(CYCLE, random)(0, task.m)
         return CYCLE, history, daily_cycle(CYCLE_SIZE, task.n)(CYCLE, random)
-    kinds, stream = STREAMS[task.stream]
+    name, _, order = task.stream.partition(", ")
+    kinds, stream = STREAMS[name]
     rows = stream(kinds, random)
-    return kinds, rows(0, task.m), rows
+    history = rows(0, task.m)
+    if order == SHUFFLED:
+        history = {name: random.permutation(values) for name, values in history.items()}
+    return kinds, history, rows
 
 
 SIZES: Final = {30: 0.15, 100: 0.3, 300: 0.25, 1_000: 0.22, 10_000: 0.06, 100_000: 0.005}
@@ -118,7 +124,7 @@ def dependent(mode: Mode, scale: float) -> list[CalmStream]:
     day = max(200, round(MINUTES_A_DAY * scale))
     streams = [
         CalmStream(stream, mode, 20_000, n, day, 0)
-        for stream in ("AR(1) .5", "AR(1) .9", "correlated .9")
+        for stream in ("AR(1) .5", "AR(1) .9", f"AR(1) .9, {SHUFFLED}", "correlated .9")
         for n in (100, 1_000)
     ]
     return streams + [

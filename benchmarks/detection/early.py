@@ -11,12 +11,12 @@ from benchmarks.detection.driftline_judge import MINUTE_MS, rules
 from benchmarks.detection.kinds import DRIFTS, EVERYDAY, KINDS, Random, Values, names_of
 from benchmarks.detection.power import FEATURES, REFERENCE_ROWS
 from benchmarks.detection.streams import baseline_of, fold, independent
+from detectors.decisions.early_look import process_of
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.early_finding import EarlyFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.statistics.evidence.early_starts import EarlyStarts
-from detectors.statistics.evidence.tallies import tally_layout
 
 SECOND_MS: Final = 1_000
 ROWS_PER_SECOND: Final = 1_000
@@ -54,7 +54,8 @@ class OpenWindows:
     def __init__(self, baseline: Baseline, of_features: int) -> None:
         self._judge = Judge("bench", rules("evidence", of_features))
         self._baseline = baseline
-        self._layout = tally_layout(baseline)
+        self._process = process_of(baseline, np.ones(len(baseline.layout.features)))
+        self._layout = self._process.layout
         self._second = -1
 
     def look(self, second: Profile) -> tuple[EarlyFinding, ...]:
@@ -66,7 +67,7 @@ class OpenWindows:
             self._tallies = np.zeros(self._layout.size, np.int64)
         self._tallies = self._tallies + self._layout.tallies(second.counts)
         span = WindowSpan(model="m", variant="v", start_ms=start_ms, end_ms=start_ms + MINUTE_MS)
-        found = self._judge.look(span, self._baseline, self._tallies, self._starts)
+        found = self._judge.look(span, self._baseline, self._process, self._tallies, self._starts)
         self._starts.add((self._second + 1) * SECOND_MS, self._tallies)
         return found
 

@@ -15,6 +15,7 @@ from detectors.profiles.fold import Fold
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING
 from detectors.profiles.profile import Profile
 from stream.baselining.build import make
+from stream.baselining.row_order import dependence_of
 
 CELLS_AT_ONCE: Final = 2_000_000
 """The number of values of all features that are drawn and folded together."""
@@ -36,7 +37,9 @@ def baseline_of(kinds: Sequence[str], columns: Columns) -> Baseline:
         name: _text(KINDS[kind], columns[name])
         for name, kind in zip(names_of(kinds), kinds, strict=True)
     }
-    return make(lambda: [pa.table(texts)]).baseline
+    table = pa.table(texts)
+    baseline = make(lambda: [table]).baseline
+    return baseline.depending(dependence_of([table], baseline))
 
 
 def windows(

@@ -162,6 +162,12 @@ def page(figures: Figures) -> str:
     parts = [f"Seed {figures['seed']}, {figures['at']}, scale {figures['scale']:g}.\n"]
     rows = ("calm", "identifiers", "dependent")
     parts += [calm_table(figures[row]) for row in rows if row in figures]
+    if "causes" in figures:
+        named = figures["causes"]
+        parts.append(
+            f"Causes: {named['right']} of {named['faults']} faults right in nine of ten trials;"
+            f" trials {named['trials']}; a wrong one for {named['with_a_wrong_cause'] or 'none'}.\n"
+        )
     if "early" in figures:
         early = figures["early"]
         windows, false = early["quiet_windows"], early["false_signals"]

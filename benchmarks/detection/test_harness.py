@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.detection import bound, calm, early, power
+from benchmarks.detection import bound, calm, causes, early, power
 from benchmarks.detection.dependent import autoregressive, correlated, daily_cycle
 from benchmarks.detection.kinds import DRIFTS, KINDS, Trial, Values
 from benchmarks.detection.peers.fixed import Fixed
@@ -132,6 +132,13 @@ def test_a_frozen_feature_is_seen_within_a_look_and_quiet_windows_are_not() -> N
     (wait,) = early.seconds_to_signal(early.Fault("frozen at the mean", 0, 1), seed=10)
     assert 0.0 < wait <= 2.0
     assert early.false_looks(early.QuietLooks(0, 1), seed=10) == (1, 0)
+
+
+def test_a_unit_change_is_named_and_counted_as_right() -> None:
+    fault = next(iter(causes.KNOWN))
+    task, outcomes = causes.name_causes(causes.FaultTrials(fault, 2), seed=11)
+    assert outcomes == {"right": 2}
+    assert causes.figures([(task, outcomes), (task, {"wrong": 1, "right": 1})])["right"] == 1
 
 
 def test_the_waits_of_a_fault_never_found_have_no_largest() -> None:
