@@ -14,7 +14,7 @@ from detectors.violation import Cause
 
 CHANCE: Final = 3e-4
 """The highest probability that chance alone keeps a window below a limit."""
-ODDS: Final = 20.0
+ODDS: Final = 100.0
 """How many times as probable the named cause must make the count at the limit as the other one."""
 CONSERVED: Final = 4.0
 """How far the count at the limit may be from the expected one, in standard errors."""

@@ -77,9 +77,15 @@ def _with_spread(sides: NumberSides) -> bool:
 def _others(sides: NumberSides) -> list[str]:
     """Other explanations of a shift."""
     found = []
-    if factors := accepted_factors(sides):
+    factors = accepted_factors(sides)
+    if factors and _agrees(sides, factors.middle):
         low, high = number(factors.low, 3), number(factors.high, 3)
         found.append(f"all values have a factor between {low} and {high}")
-    if 1.0 in accepted_factors(sides, sign=-1.0):
+    if 1.0 in accepted_factors(sides, sign=-1.0) and _agrees(sides, -1.0):
         found.append("the sign has changed")
     return found
+
+
+def _agrees(sides: NumberSides, factor: float) -> bool:
+    """Whether the counts agree with a factor; whole numbers are not compared that finely."""
+    return sides.is_whole or converted_goodness(sides, factor, 0.0) >= FITS

@@ -30,8 +30,8 @@ def swapped_columns(pair: Pair, drifting: Sequence[int]) -> dict[int, Cause]:
     """``swapped_columns`` for drifting features whose window has another one's baseline.
 
     Features form a cycle in which each has the values of the next: two that are swapped, or more
-    that moved on, as where a column is missing in a file. A feature that fits more than one other
-    is left out: columns of the same distribution cannot be told apart. Work grows with the number
+    that moved on, as where a column is missing in a file. A feature that fits more than one, or its
+    own baseline too, is left out: columns of the same distribution cannot be told apart. Work grows with the number
     of drifting features, and at most 400 pairs are compared in full.
     """
     numbers = [i for i in drifting if pair.layout.features[i].numeric]
@@ -81,7 +81,7 @@ def _numbers_like(pair: Pair, numbers: Sequence[int]) -> list[tuple[int, int]]:
 def _distances(usable: list[int], sides: dict[int, NumberSides]) -> Floats:
     """The difference of each mean from each baseline's, in standard errors; ``inf`` for no match.
 
-    Rows are windows, columns baselines; a feature does not match itself.
+    Rows are windows, columns baselines. A feature that matches itself too is not swapped.
     """
     mean, std = (np.array([getattr(sides[i].window, name) for i in usable]) for name in _MOMENTS)
     means, stds = (
@@ -91,7 +91,6 @@ def _distances(usable: list[int], sides: dict[int, NumberSides]) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         off = np.abs(mean[:, None] - means) / (stds * np.sqrt(per_row)[:, None])
         alike = np.abs(np.log(std[:, None] / stds)) <= SPREAD
-    alike &= ~np.eye(len(usable), dtype=bool)
     return np.where(alike & np.isfinite(off), off, np.inf)
 
 

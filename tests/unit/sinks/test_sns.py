@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from detectors.report import Signal
+from detectors.violation import SharedCause
 from sinks.sns import Sns, SnsDelivery, body, worst_first
 from stream.testing.quality_reports import quality_signal
 from stream.testing.reports import signal, signalled, violation
@@ -66,6 +67,20 @@ def test_the_attributes_serve_filter_policies() -> None:
         "check": "baseline_drift_check",
         "action": "look",
     }
+
+
+def test_people_read_the_causes_and_what_to_do_first() -> None:
+    null = SharedCause(
+        name="null_burst",
+        words="2 columns: all values are null: a, b",
+        action="repair_pipeline",
+        count=2,
+        features=("a", "b"),
+    )
+    text = message(signal(causes=(null,), action="repair_pipeline"))["Message"]
+    told = "2 columns: all values are null: a, b. What to do: repair the pipeline."
+    assert text.startswith(json.dumps({"text": told}, separators=(",", ":"))[:-1])
+    assert "text" not in json.loads(message(signal())["Message"])
 
 
 def test_the_worst_reason_names_feature_and_check() -> None:
