@@ -30,9 +30,9 @@ def swapped_columns(pair: Pair, drifting: Sequence[int]) -> dict[int, Cause]:
     """``swapped_columns`` for drifting features whose window has another one's baseline.
 
     Features form a cycle in which each has the values of the next: two that are swapped, or more
-    that moved on, as where a column is missing in a file. A feature that fits more than one, or its
-    own baseline too, is left out: columns of the same distribution cannot be told apart. Work grows with the number
-    of drifting features, and at most 400 pairs are compared in full.
+    that moved on, as where a column is missing in a file. A feature that fits more than one, or
+    its own baseline too, is left out: columns of the same distribution cannot be told apart. Work
+    grows with the number of drifting features, and at most 400 pairs are compared in full.
     """
     numbers = [i for i in drifting if pair.layout.features[i].numeric]
     texts = [i for i in drifting if not pair.layout.features[i].numeric]
