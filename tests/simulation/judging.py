@@ -16,6 +16,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, State, WindowReport
 from detectors.schedule_report import ScheduleReport, Status
+from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
 from detectors.statistics.evidence.horizons import HORIZONS, History
 from detectors.statistics.evidence.tallies import tally_layout
@@ -121,7 +122,12 @@ class PlainJudge:
         return report.state in ("ok", "violations")
 
     def look(
-        self, span: WindowSpan, baseline: Baseline, tallies: Ints, starts: EarlyStarts
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        process: EProcess,
+        tallies: Ints,
+        starts: EarlyStarts,
     ) -> tuple[EarlyFinding, ...]:
         """Return a finding if the value 3 has the majority since any earlier look."""
         layout = tally_layout(baseline)
