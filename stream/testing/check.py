@@ -45,7 +45,7 @@ def checked(
 ) -> CheckedWindow:
     """A window as checks see it; without ``data`` it has no rows."""
     profile = window(BASE.layout, data) if data else Profile(BASE.layout)
-    measures, rules = measure(BASE, profile), Rules()
+    measures, rules = measure(BASE, profile), Rules(mode="threshold")
     return CheckedWindow(
         baseline=BASE,
         measures=measures,
@@ -106,7 +106,7 @@ class CheckContract:
 
     def test_too_few_rows_are_no_verdict(self, check: Check) -> None:
         few: dict[str, Values] = {
-            name: column[: Rules().min_n - 10] for name, column in faulty(7).items()
+            name: column[: Rules(mode="threshold").min_n - 10] for name, column in faulty(7).items()
         }
         assert violations(check, checked(few, wrong_width=1)) == []
 
@@ -126,7 +126,7 @@ class CheckContract:
             assert violation.feature in (COLUMNS, *BASE.layout.index)
             assert isfinite(violation.value)
             assert isfinite(violation.limit)
-            assert violation.n >= Rules().min_n
+            assert violation.n >= Rules(mode="threshold").min_n
             assert violation.description
             assert violation.summary
             assert "\n" not in violation.summary

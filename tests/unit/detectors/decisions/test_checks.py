@@ -37,7 +37,7 @@ def checked(
     expose_values: bool = False,
 ) -> CheckedWindow:
     measures = measure(base, counted)
-    in_force = rules or Rules()
+    in_force = rules or Rules(mode="threshold")
     return CheckedWindow(
         baseline=base,
         measures=measures,

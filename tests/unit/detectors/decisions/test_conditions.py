@@ -40,7 +40,9 @@ def judged(
     start_ms: int = 0,
     expose_values: bool = True,
 ) -> WindowReport:
-    judge = Judge("job", Rules(conditions=conditions), expose_values=expose_values)
+    judge = Judge(
+        "job", Rules(mode="threshold", conditions=conditions), expose_values=expose_values
+    )
     span = WindowSpan(
         model="m",
         variant="v",
@@ -259,7 +261,7 @@ def test_the_smallest_number_of_a_feature_is_told_only_where_values_may_be() -> 
 
 
 def test_a_condition_is_confirmed_by_k_of_m_windows_as_other_violations() -> None:
-    rules = Rules(conditions=("n(area) > 150",), k=2, of=3)
+    rules = Rules(mode="threshold", conditions=("n(area) > 150",), k=2, of=3)
     judge = Judge("job", rules)
     calm: dict[str, Values] = {
         "area": [float(k % 10) for k in range(200)],

@@ -11,7 +11,7 @@ from detectors.report import Signal, State, WindowReport
 from detectors.violation import Violation
 
 MINUTE = 60_000
-RULES = Rules(k=2, of=3, cooldown="10m")
+RULES = Rules(mode="threshold", k=2, of=3, cooldown="10m")
 
 
 def violation(
@@ -108,7 +108,7 @@ def test_an_episode_opens_with_two_of_three_windows_or_one_overwhelming(
 
 @pytest.mark.parametrize(("k", "of", "expected"), [(1, 1, 0), (2, 2, 3), (3, 4, 3), (3, 3, None)])
 def test_the_policy_is_k_of_the_last_of_windows(k: int, of: int, expected: int | None) -> None:
-    signals = kinds(["a", "", "a", "a", ""], Rules(k=k, of=of))
+    signals = kinds(["a", "", "a", "a", ""], Rules(mode="threshold", k=k, of=of))
     opened = [window for window, kind in signals if kind == "opened"]
     assert (opened[0] if opened else None) == expected
 
@@ -359,7 +359,7 @@ def test_a_long_window_that_slides_in_small_steps_still_confirms_and_recovers() 
             report(0, bad), start_ms=step * 5_000, end_ms=step * 5_000 + 60 * MINUTE
         )
 
-    three = Rules(k=3, of=3)
+    three = Rules(mode="threshold", k=3, of=3)
     state, signals = run(
         [window(step, "a" if step <= 1_440 else "") for step in range(3_601)], three
     )

@@ -219,4 +219,4 @@ def test_revisions_and_incomplete_windows_are_not_remembered() -> None:
         span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=HOUR, **change)
         report = judge(EVIDENCE).report(span, BASE, profile, EpisodeState())
         assert judge(EVIDENCE).remembers(report) is remembered
-        assert judge(Rules()).remembers(report) is False
+        assert judge(Rules(mode="threshold")).remembers(report) is False

@@ -33,7 +33,7 @@ BASE = baseline(
         "atom": [*[17.5] * 600, *np.random.default_rng(1).lognormal(3, 1, 9_400).tolist()],
     }
 )
-JUDGE = Judge("flights", Rules())
+JUDGE = Judge("flights", Rules(mode="threshold"))
 SPAN = {"model": "delay", "variant": "A", "start_ms": 0, "end_ms": 60_000}
 
 
@@ -173,7 +173,7 @@ def test_the_beginning_and_the_end_of_a_silence_are_reported_under_two_ids() -> 
 
 
 def test_limits_and_switches_apply_to_their_model_only() -> None:
-    judge = Judge("flights", Rules(), {"delay": {"x": FeatureRules(enabled=False)}})
+    judge = Judge("flights", Rules(mode="threshold"), {"delay": {"x": FeatureRules(enabled=False)}})
     other = WindowSpan(model="other", variant="A", start_ms=0, end_ms=60_000)
     assert judged(rows(1_000, mean=3.0), judge=judge).state == "ok"
     assert judged(rows(1_000, mean=3.0), other, judge).state == "violations"
@@ -227,7 +227,7 @@ def test_a_signal_names_no_value_unless_values_may_be_exposed() -> None:
     )
     data["atom"] = np.random.default_rng(6).uniform(16.5, 18.5, 2_000)
     closed = signal_of(data)
-    exposed = signal_of(data, Judge("flights", Rules(), expose_values=True))
+    exposed = signal_of(data, Judge("flights", Rules(mode="threshold"), expose_values=True))
     assert {reason.feature for reason in closed.reasons} == {"code", "name", "atom"}
     sent = msgspec.json.encode(closed).decode()
     for value in (*SECRETS, "a secret that is new"):
@@ -250,7 +250,7 @@ def test_a_report_names_new_values_and_a_signal_only_if_it_may() -> None:
     (violation,) = (v for v in report.violations if v.check == "baseline_drift_check")
     named = {shift.label: shift.after_count for shift in violation.moved}
     assert (named["new: 'Mr \\x07 Winter'"], named["new: 'b'"]) == (700, 300)
-    exposed = signal_of(data, Judge("flights", Rules(), expose_values=True))
+    exposed = signal_of(data, Judge("flights", Rules(mode="threshold"), expose_values=True))
     assert moved_labels(exposed, "name") == [shift.label for shift in violation.moved]
     closed = signal_of(data)
     counts = {s.label: s.after_count for reason in closed.reasons for s in reason.moved}
@@ -260,7 +260,7 @@ def test_a_report_names_new_values_and_a_signal_only_if_it_may() -> None:
 
 
 def test_a_signal_masks_the_new_values_that_a_report_was_allowed_to_name() -> None:
-    exposing = Judge("flights", Rules(), expose_values=True)
+    exposing = Judge("flights", Rules(mode="threshold"), expose_values=True)
     data = {**rows(2_000), "name": texts({"[private]": 500, "b": 1_000, "a": 500})}
     report = judged(data, judge=exposing)
     (drift,) = (v for v in report.violations if v.check == "baseline_drift_check")
@@ -335,7 +335,7 @@ def test_a_report_has_the_numbers_of_the_baseline_beside_those_of_the_window() -
 def test_a_signal_has_the_numbers_of_its_features_but_no_extreme_value(
     expose_values: bool,
 ) -> None:
-    judge = Judge("flights", Rules(), expose_values=expose_values)
+    judge = Judge("flights", Rules(mode="threshold"), expose_values=expose_values)
     report = judged({**rows(2_000), "x": normal(3, 2_000, 4.0)}, judge=judge)
     signal = signal_of({**rows(2_000), "x": normal(3, 2_000, 4.0)}, judge)
     assert [figures.name for figures in signal.figures] == ["x"]
@@ -416,7 +416,7 @@ def test_a_signal_about_a_vanished_atom_does_not_name_it() -> None:
 def test_a_feature_whose_series_has_changed_has_the_verdict_violation() -> None:
     judge = Judge(
         "flights",
-        Rules(),
+        Rules(mode="threshold"),
         changes={
             "delay": [PageHinkley(feature="x", series="mean", min_instances=2, threshold=1.0)]
         },
@@ -448,7 +448,7 @@ def test_summaries_of_report_and_signal_name_values_only_if_they_may_be_exposed(
     data = rows(2_000)
     data["code"] = [42.0] * 2_000
     data["name"] = texts({"[private]": 1_500, "other diagnosis": 500})
-    judge = Judge("flights", Rules(), expose_values=expose_values)
+    judge = Judge("flights", Rules(mode="threshold"), expose_values=expose_values)
     report = judged(data, judge=judge)
     signal = signal_of(data, judge)
     summaries = {
@@ -466,7 +466,7 @@ def test_summaries_of_report_and_signal_name_values_only_if_they_may_be_exposed(
 
 
 def test_a_signal_masks_the_values_that_a_report_was_allowed_to_name() -> None:
-    exposing = Judge("flights", Rules(), expose_values=True)
+    exposing = Judge("flights", Rules(mode="threshold"), expose_values=True)
     report = judged({**rows(2_000), "name": texts({"[private]": 2_000})}, judge=exposing)
     assert "'[private]'" in report.violations[0].summary
     _, (signal,) = JUDGE.advance(EpisodeState(), report, BASE)

@@ -29,7 +29,7 @@ CODES: Mapping[str, Values] = {"x": np.repeat([1.0, 2.0, 3.0], [500, 300, 200])}
 
 def checked(base: Baseline, data: Mapping[str, Values | Column]) -> CheckedWindow:
     counted = window(base.layout, data)
-    measures, rules = measure(base, counted), Rules()
+    measures, rules = measure(base, counted), Rules(mode="threshold")
     return CheckedWindow(
         baseline=base,
         measures=measures,

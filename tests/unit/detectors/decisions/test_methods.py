@@ -33,7 +33,7 @@ def judged(
     rules: Rules | None = None,
     own: dict[str, FeatureRules] | None = None,
 ) -> WindowReport:
-    judge = Judge("j", rules or Rules(), {"m": own or {}})
+    judge = Judge("j", rules or Rules(mode="threshold"), {"m": own or {}})
     return judge.report(SPAN, base, window(base.layout, data), EpisodeState())
 
 
@@ -156,11 +156,16 @@ def test_one_window_is_enough_only_far_beyond_chance_and_with_five_hundred_rows(
 @pytest.mark.parametrize(
     ("rules", "own", "deciding", "limit"),
     [
-        (Rules(), {}, "chi_squared", 0.05),
-        (Rules(limit=0.3), {}, "psi", 0.3),
-        (Rules(statistic="hellinger"), {}, "hellinger", DISTANCES["hellinger"].equivalent(0.05)),
-        (Rules(), {"t": FeatureRules(limit=0.3)}, "psi", 0.3),
-        (Rules(), {"t": FeatureRules(statistic="l_infinity")}, "l_infinity", 0.05),
+        (Rules(mode="threshold"), {}, "chi_squared", 0.05),
+        (Rules(mode="threshold", limit=0.3), {}, "psi", 0.3),
+        (
+            Rules(mode="threshold", statistic="hellinger"),
+            {},
+            "hellinger",
+            DISTANCES["hellinger"].equivalent(0.05),
+        ),
+        (Rules(mode="threshold"), {"t": FeatureRules(limit=0.3)}, "psi", 0.3),
+        (Rules(mode="threshold"), {"t": FeatureRules(statistic="l_infinity")}, "l_infinity", 0.05),
     ],
 )
 def test_a_limit_or_a_statistic_of_the_configuration_goes_first(

@@ -35,7 +35,7 @@ def rulings(
     words = np.random.default_rng(3).choice(["a", "b"], rows, p=[0.6, 0.4]).tolist()
     counted = window(BASE.layout, {"x": normal(2, rows, mean=mean), "t": words})
     return rule(
-        rules or Rules(),
+        rules or Rules(mode="threshold"),
         feature_rules or {},
         constraints or BASE.constraints,
         Measures(BASE.profile, counted),
@@ -76,7 +76,7 @@ def test_a_shift_by_a_third_of_a_deviation_is_detected_and_no_shift_is_not(
             for k in range(20)
         }
         measures = Measures(base.profile, window(base.layout, data))
-        verdicts = rule(Rules(), {}, base.constraints, measures, 1_000)
+        verdicts = rule(Rules(mode="threshold"), {}, base.constraints, measures, 1_000)
         alarms += any(ruling.verdict == "violation" for ruling in verdicts)
     assert lowest <= alarms / 100 <= highest
 
@@ -85,8 +85,10 @@ def test_alpha_is_divided_among_the_judged_features() -> None:
     measures = Measures(
         BASE.profile, window(BASE.layout, {"x": normal(2, 500), "t": texts({"a": 300, "b": 200})})
     )
-    both = rule(Rules(), {}, BASE.constraints, measures, 500)
-    alone = rule(Rules(), {"t": FeatureRules(enabled=False)}, BASE.constraints, measures, 500)
+    both = rule(Rules(mode="threshold"), {}, BASE.constraints, measures, 500)
+    alone = rule(
+        Rules(mode="threshold"), {"t": FeatureRules(enabled=False)}, BASE.constraints, measures, 500
+    )
     assert both[0].noise == pytest.approx(float(DISTANCES["psi"].noise(measures.pair, 0.0005)[0]))
     assert alone[0].noise == pytest.approx(float(DISTANCES["psi"].noise(measures.pair, 0.001)[0]))
     assert alone[1].verdict == "disabled"
@@ -95,7 +97,10 @@ def test_alpha_is_divided_among_the_judged_features() -> None:
 def test_below_min_n_rows_there_is_no_verdict_however_large_the_drift() -> None:
     assert {ruling.verdict for ruling in rulings(99, mean=9.0)} == {"insufficient"}
     assert rulings(100, mean=9.0)[0].verdict == "violation"
-    assert rulings(100, mean=9.0, rules=Rules(min_n=101))[0].verdict == "insufficient"
+    assert (
+        rulings(100, mean=9.0, rules=Rules(mode="threshold", min_n=101))[0].verdict
+        == "insufficient"
+    )
 
 
 def test_overwhelming_evidence_needs_twice_the_limit_and_five_hundred_rows() -> None:
@@ -117,13 +122,19 @@ def test_the_most_specific_limit_applies() -> None:
         DISTANCES["psi"].equivalent(0.4),
     ]
     assert [
-        ruling.limit for ruling in rulings(50_000, rules=Rules(limit=0.2), constraints=thresholds)
+        ruling.limit
+        for ruling in rulings(
+            50_000, rules=Rules(mode="threshold", limit=0.2), constraints=thresholds
+        )
     ] == [0.2, 0.2]
     own = {"x": FeatureRules(limit=0.5)}
     assert [
         ruling.limit
         for ruling in rulings(
-            50_000, rules=Rules(limit=0.2), feature_rules=own, constraints=thresholds
+            50_000,
+            rules=Rules(mode="threshold", limit=0.2),
+            feature_rules=own,
+            constraints=thresholds,
         )
     ] == [0.5, 0.2]
     assert (
@@ -133,15 +144,23 @@ def test_the_most_specific_limit_applies() -> None:
 
 
 def test_each_kind_of_feature_has_a_statistic_that_is_defined_for_it() -> None:
-    assert [ruling.statistic for ruling in rulings(500, rules=Rules(statistic="ks"))] == [
+    assert [
+        ruling.statistic for ruling in rulings(500, rules=Rules(mode="threshold", statistic="ks"))
+    ] == [
         "ks",
         "psi",
     ]
-    assert [ruling.statistic for ruling in rulings(500, rules=Rules(statistic="l_infinity"))] == [
+    assert [
+        ruling.statistic
+        for ruling in rulings(500, rules=Rules(mode="threshold", statistic="l_infinity"))
+    ] == [
         "psi",
         "l_infinity",
     ]
-    assert [ruling.statistic for ruling in rulings(500, rules=Rules(statistic="hellinger"))] == [
+    assert [
+        ruling.statistic
+        for ruling in rulings(500, rules=Rules(mode="threshold", statistic="hellinger"))
+    ] == [
         "hellinger",
         "hellinger",
     ]
@@ -189,7 +208,7 @@ def test_the_binomial_bound_is_rarely_exceeded_by_chance(share: float) -> None:
 
 
 def test_a_report_names_the_rules_in_force_and_omits_unset_ones() -> None:
-    named = rule_values(Rules(k=1))
+    named = rule_values(Rules(mode="threshold", k=1))
     assert named["k"] == 1
     assert "limit" not in named
     of_evidence = {"false_alarms", "effect", "early"}
@@ -214,7 +233,7 @@ def test_rules_out_of_range_are_refused(text: str) -> None:
 
 
 def test_without_a_floor_a_limit_applies_as_it_stands() -> None:
-    plain = rulings(120, rules=Rules(limit=0.1, floor="none", min_n=1))[0]
+    plain = rulings(120, rules=Rules(mode="threshold", limit=0.1, floor="none", min_n=1))[0]
     assert (plain.limit, plain.noise > 0.1) == (0.1, True)
 
 

@@ -46,7 +46,7 @@ class Job:
     periods: MemoryPeriods = field(default_factory=MemoryPeriods)
     histories: MemoryHistories = field(default_factory=MemoryHistories)
     assigned: dict[str, Assign] = field(default_factory=dict)
-    rules: Rules = field(default_factory=lambda: Rules(min_n=1))
+    rules: Rules = field(default_factory=lambda: Rules(mode="threshold", min_n=1))
 
     def __post_init__(self) -> None:
         self.aggregator = Aggregator(

@@ -10,7 +10,7 @@ from stream.events import DiscoveredPartition, Output, Tick
 from tests.support.records import job_settings
 from tests.unit.stream.aggregation.job import Job
 
-RULES = Rules(min_n=1, conditions=("rows < 0.5 * expected_rows",))
+RULES = Rules(mode="threshold", min_n=1, conditions=("rows < 0.5 * expected_rows",))
 
 
 def started(rules: Rules = RULES) -> Job:

@@ -30,7 +30,7 @@ SIMPLE = baseline(drawn(1, 20_000)).constrained(
 
 @pytest.mark.parametrize("statistic", ["psi", "hellinger", "ks"])
 def test_windows_violate_by_chance_at_most_as_often_as_stated(statistic: str) -> None:
-    rules = Rules(statistic=statistic)
+    rules = Rules(mode="threshold", statistic=statistic)
 
     violations = np.zeros(2)
     for seed in range(WINDOWS):

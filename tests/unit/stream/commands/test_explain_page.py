@@ -47,7 +47,7 @@ def report() -> WindowReport:
         start_ms=1_795_590_000_000,
         end_ms=1_795_590_060_000,
     )
-    return Judge("a-job-with-a-long-name", Rules()).report(
+    return Judge("a-job-with-a-long-name", Rules(mode="threshold")).report(
         span, BASE, window(BASE.layout, data), EpisodeState()
     )
 
