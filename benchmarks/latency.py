@@ -72,7 +72,7 @@ def _config(
         client,
         window=f"{WINDOW_S}s",
         grace=f"{GRACE_S}s",
-        rules={"k": 1, "of": 1, "cooldown": "0s"},
+        rules={"mode": "threshold", "k": 1, "of": 1, "cooldown": "0s"},
         sinks=[*SINKS, sns],
     )
 

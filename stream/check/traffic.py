@@ -36,14 +36,14 @@ def traffic_findings(
 ) -> Iterator[Finding]:
     """Yield a warning for each model whose windows would hold fewer than ``min_n`` rows.
 
-    Such windows stay ``insufficient``, except by the checks of SageMaker. ``times_ms`` are the
-    event times of each partition, and ``models`` counts the events by model. The estimate takes one
-    row for an event.
+    Such windows stay ``insufficient``, except by evidence and by the checks of SageMaker.
+    ``times_ms`` are the event times of each partition, and ``models`` counts the events by model.
+    The estimate takes one row for an event.
     """
-    if context.config.rules.is_sagemaker:
+    least = context.config.rules.least_rows
+    if least == 1:
         return
     window_ms = context.times.window_ms
-    least = context.config.rules.min_n
     rate = events_per_ms(times_ms)
     if sum(map(len, times_ms)) < FEWEST or not rate:
         return

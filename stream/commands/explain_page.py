@@ -151,7 +151,8 @@ class ExplainPage:
             table.add_row(*map(escaped, cells), *mark, style=style)
         self._console.print(table)
         self._formulas([metric.name for metric in shown])
-        if _noise_decides({metric.name: metric.recomputed for metric in shown}):
+        by_evidence = any(metric.name == "budget" for metric in shown)
+        if not by_evidence and _noise_decides({metric.name: metric.recomputed for metric in shown}):
             self._line(NOISE_DECIDES)
 
     def violation(self, published: Violation, recomputed: Violation | None, matches: bool) -> None:

@@ -103,7 +103,7 @@ from stream.testing.baselines import baseline, normal, texts, window
 base = baseline({"x": normal(1, 5_000), "t": texts({"a": 3_000, "b": 2_000})})
 
 
-def judged(data, rules=Rules()):
+def judged(data, rules=Rules(mode="threshold")):
     span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000)
     return Judge("j", rules).report(span, base, window(base.layout, data), EpisodeState())
 

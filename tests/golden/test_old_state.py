@@ -64,7 +64,7 @@ def config() -> dict[str, Any]:
         "idle": "1h",
         "dedupe": {"by": "event_id", "horizon": "5m"},
         "learn": {"events": 400},
-        "rules": {"k": 2, "of": 3, "min_n": 50, "cooldown": "60s"},
+        "rules": {"mode": "threshold", "k": 2, "of": 3, "min_n": 50, "cooldown": "60s"},
         "sinks": [{"type": "jsonl", "path": "reports"}, SNS],
         "state": {"path": "state.sqlite"},
         "http": {"port": 0},

@@ -148,11 +148,11 @@ def test_too_few_events_to_judge_have_a_code_of_their_own(baseline: Path, tmp_pa
 def test_hanging_up_reloads_limits_and_keeps_counting(baseline: Path, tmp_path: Path) -> None:
     lines = lines_of(6)
     follow = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl", "c.jsonl"], "follow": True}
-    config = settings(baseline, source=follow, rules={"min_n": 100}, idle="1h")
+    config = settings(baseline, source=follow, rules={"mode": "threshold", "min_n": 100}, idle="1h")
     with RunningService(tmp_path, config) as service:
         jobs.append(tmp_path, lines[: 2 * PER_WINDOW])
         service.until(lambda: "window_closed" in service.log)
-        stricter = {**config, "rules": {"min_n": 100, "limit": 0.0123}}
+        stricter = {**config, "rules": {"mode": "threshold", "min_n": 100, "limit": 0.0123}}
         service.config.write_text(yaml.safe_dump(stricter))
         service.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
         service.until(lambda: "limits_changed" in service.log)
@@ -176,7 +176,7 @@ def test_watched_files_apply_edited_limits_and_refuse_nonsense_without_a_pause(
     folder = Path(shutil.copytree(baseline, tmp_path / "baseline"))
     constraints = folder / "constraints.json"
     follow = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl", "c.jsonl"], "follow": True}
-    config = settings(folder, source=follow, rules={"min_n": 100}, idle="1h")
+    config = settings(folder, source=follow, rules={"mode": "threshold", "min_n": 100}, idle="1h")
     lines = lines_of(6)
     with RunningService(tmp_path, config) as service:
 

@@ -52,7 +52,7 @@ def config(folder: Path, moto: MotoServer) -> dict[str, Any]:
         format={"type": "json"},
         time={"unit": "ms"},
         window="60s",
-        rules={"min_n": 30},
+        rules={"mode": "threshold", "min_n": 30},
         sinks=[aws, {**aws, "layout": "sagemaker", "schedule": "1h", "endpoint": "prices"}],
     )
 

@@ -61,7 +61,7 @@ def test_edited_constraints_judge_the_open_window_and_old_reports_stay_explainab
         assert service.stop() == 0
     edit(baseline, "country", string_constraints={"domains": ["DE", "FR"]})
     append(tmp_path, lines[PER_WINDOW + HALF :], PER_WINDOW + HALF)
-    changed = config(baseline, idle="1h", rules={"min_n": 50})
+    changed = config(baseline, idle="1h", rules={"mode": "threshold", "min_n": 50})
     with RunningService(tmp_path, changed) as service:
         service.until(lambda: len(rows(service)) == 3)
         assert service.stop() == 0
@@ -109,7 +109,7 @@ def test_the_memory_of_violations_and_an_open_episode_outlive_changed_limits(
     lines = events.capture_lines(
         {**values, "amount": cents}, start_ms=START_MS, events_a_second=PER_S
     )
-    policy = {"k": 2, "of": 3, "overwhelming_n": 1_000_000}
+    policy = {"mode": "threshold", "k": 2, "of": 3, "overwhelming_n": 1_000_000}
     kinds = []
     for first, last, min_n in ((0, 3, 100), (3, 4, 90), (4, 6, 80)):
         append(tmp_path, lines[first * PER_WINDOW : last * PER_WINDOW], first * PER_WINDOW)

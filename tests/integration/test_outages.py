@@ -60,7 +60,14 @@ def config(folder: Path, sinks: list[dict[str, Any]]) -> dict[str, Any]:
         window="1s",
         grace="1s",
         lateness="5s",
-        rules={"min_n": ROWS, "overwhelming_n": ROWS, "k": 1, "of": 1, "cooldown": "0s"},
+        rules={
+            "mode": "threshold",
+            "min_n": ROWS,
+            "overwhelming_n": ROWS,
+            "k": 1,
+            "of": 1,
+            "cooldown": "0s",
+        },
         sinks=sinks,
     )
 

@@ -83,7 +83,7 @@ def config(folder: Path) -> dict[str, Any]:
         job="month",
         format={"type": "json"},
         time={"unit": "ms"},
-        rules={"min_n": 5},
+        rules={"mode": "threshold", "min_n": 5},
         grace=None,
         sinks=[{"type": "jsonl", "path": "reports", "compress": False}, {"type": "prometheus"}],
     )

@@ -46,7 +46,7 @@ class BaselineDriftCheck(Check):
         title = DISTANCES[ruling.statistic].title
         value, limit = distinguishable(ruling.value, ruling.limit)
         relation = "below the limit" if is_p_value(ruling.statistic) else "limit"
-        shift = _shift(window, i)
+        shift = moved_in_bins(window, i)
         return self.violation(
             window,
             i,
@@ -72,7 +72,7 @@ def _description(ruling: Ruling) -> str:
     return f"Baseline drift distance: {ruling.value!r} exceeds threshold: {ruling.limit!r}"
 
 
-def _shift(window: CheckedWindow, i: int) -> str:
+def moved_in_bins(window: CheckedWindow, i: int) -> str:
     """The bins between which most values moved, in words; empty if no share moved noticeably."""
     cells, gaps = _share_gaps(window, i)
     lost, gained = int(np.argmin(gaps)), int(np.argmax(gaps))

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from detectors.decisions.checks.base import CheckedWindow
-from detectors.decisions.checks.baseline_drift_check import BaselineDriftCheck
+from detectors.decisions.checks.baseline_drift_check import BaselineDriftCheck, moved_in_bins
 from detectors.decisions.checks.categorical_values_check import (
     CategoricalValuesCheck,
     inside_domain,
@@ -111,7 +111,10 @@ def _unseen(
         return _with(finding, violation)
     m = int(window.pair.m[i])
     before = m - inside_domain(window.pair.baseline, i, domain)
-    p_value = beta_binomial_tail(outside, present, before + 1.0, max(m - before, 1.0))
+    if before:  # the domain was made narrower than the baseline
+        p_value = binomial_tail(outside, present, 1.0 - required)
+    else:
+        p_value = beta_binomial_tail(outside, present, 1.0, float(max(m, 1)))
     return violation if p_value <= evidence.constraint_alpha[i] else None
 
 
@@ -167,7 +170,7 @@ def _drift(
                 f"Baseline drift distance: {finding.effect!r} exceeds threshold:"
                 f" {finding.effect_limit!r}"
             ),
-            summary=moved_in_words(finding),
+            summary="; ".join(filter(None, (moved_in_words(finding), moved_in_bins(window, i)))),
         ),
     )
 

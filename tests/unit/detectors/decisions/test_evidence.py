@@ -220,3 +220,12 @@ def test_revisions_and_incomplete_windows_are_not_remembered() -> None:
         report = judge(EVIDENCE).report(span, BASE, profile, EpisodeState())
         assert judge(EVIDENCE).remembers(report) is remembered
         assert judge(Rules(mode="threshold")).remembers(report) is False
+
+
+def test_a_domain_that_is_narrower_than_the_baseline_is_violated() -> None:
+    narrow = Constraints(features={"c": Constraint(domains=("a", "b", "c"))})
+    wide = Constraints(features={"c": Constraint(domains=("a", "b", "c", "d"))})
+    frame = rows(np.random.default_rng(25), 500)
+    (violation,) = run([frame], base=BASE.constrained(narrow))[0].report.violations
+    assert (violation.feature, violation.check) == ("c", "categorical_values_check")
+    assert run([frame], base=BASE.constrained(wide))[0].report.violations == ()

@@ -169,7 +169,14 @@ def test_a_moment_that_the_window_outweighs_has_recovered_with_it() -> None:
     assert kinds == [("opened", True), ("recovered", False)]
 
 
-@pytest.mark.parametrize("rules", [Rules(), Rules(early=True), Rules(mode="evidence", early=False)])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(mode="threshold"),
+        Rules(mode="threshold", early=True),
+        Rules(mode="evidence", early=False),
+    ],
+)
 def test_without_the_mode_or_the_key_no_window_is_looked_into(rules: Rules) -> None:
     job = Job(rules)
     told, _ = broken_at(job, 0, 58)

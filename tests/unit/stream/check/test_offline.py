@@ -27,7 +27,8 @@ def warned(folder: Path, outputs: tuple[str, ...] = ("price",), **changes: Any) 
     }
     kept = cells if outputs else {name: cells[name] for name in ("area", "rooms")}
     model = {"baseline": str(learn_from(kept, outputs, folder)), **changes.pop("model", {})}
-    data = config("", models={"m": model}, **changes)
+    rules = {"mode": "threshold", **changes.pop("rules", {})}
+    data = config("", models={"m": model}, rules=rules, **changes)
     return warnings(parse(data, folder), Environment())
 
 

@@ -66,7 +66,7 @@ class Runs:
             "lateness": "5m",
             "models": {"a": {"baseline": "base"}},
             "model": {"from": "const", "name": "a"},
-            "rules": {"min_n": 1},
+            "rules": {"mode": "threshold", "min_n": 1},
             "sinks": [{"type": "jsonl", "path": "reports", "schedule": schedule}],
         }
         return open_job(parse({**defaults, **changes}, self._folder), accept)
