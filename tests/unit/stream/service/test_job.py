@@ -152,7 +152,7 @@ def test_a_model_added_with_another_window_length_is_learned(folder: Path) -> No
     assert [(report.start_ms, report.state) for report in reports] == [
         (60_000, "incomplete"),
         (90_000, "incomplete"),
-        (120_000, "ok"),
+        (120_000, "insufficient"),
     ]
     job.store.close()
 
