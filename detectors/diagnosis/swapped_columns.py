@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.diagnosis.accepted import accepts_other
-from detectors.diagnosis.goodness import FITS, goodness
+from detectors.diagnosis.goodness import FITS_ROUGHLY, goodness
 from detectors.diagnosis.new_values import new_values
 from detectors.diagnosis.number_sides import NumberSides, number_side
 from detectors.statistics.distances.base import Pair
@@ -105,7 +105,7 @@ def _has_baseline(pair: Pair, sides: NumberSides, j: int) -> bool:
         return True
     below = np.interp(sides.edges, other.at, other.below, left=0.0, right=1.0)
     shares = np.diff(below, prepend=0.0, append=1.0)
-    return goodness(shares, sides.after.astype(float), sides.per_row) >= FITS
+    return goodness(shares, sides.after.astype(float), sides.per_row) >= FITS_ROUGHLY
 
 
 def _texts_like(pair: Pair, texts: Sequence[int]) -> list[tuple[int, int]]:
