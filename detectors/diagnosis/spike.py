@@ -17,6 +17,9 @@ FEWEST_OTHERS: Final = 5
 """The least number of other bins with counts that show whether the others are as before."""
 MOMENT_ERRORS: Final = 3.5
 """The difference of a moment that chance explains, in standard errors."""
+WIDE: Final = 0.25
+"""Half the width of a bin that is too wide for a value that is not known, in half widths of the
+baseline's middle."""
 FEWEST_ROWS: Final = 30
 """The least number of other rows that show it."""
 
@@ -75,6 +78,9 @@ def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
         return None
     middle = (inside_low + inside_high) / 2.0
     width = (inside_high - inside_low) / 2.0
+    # In a wide bin the moments hardly tell one value from many: it must be one that is likely.
+    if not ends and width > WIDE * sides.half_width:
+        return None
     if not _explains(sides, share, usual, middle, width):
         return None
     at = 0.0 if low <= 0.0 < high else ends[0] if ends else middle
