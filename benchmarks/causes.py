@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from detectors.diagnosis.cause import likely_cause
-from stream.testing.cause_faults import FAULTS, MORE, Fault, baseline_of, outcome, window_of
+from tests.support.cause_faults import FAULTS, MORE, Fault, baseline_of, outcome, window_of
 
 WINDOWS: Final = 4
 """The number of windows that are compared with one baseline."""

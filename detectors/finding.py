@@ -16,7 +16,7 @@ SMALLEST: Final = 1e-300
 """A p-value below this one counts as this."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class EvidenceFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One test of one feature over some windows."""
 
     subject: Subject
@@ -67,7 +67,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The smallest p-value of ``findings`` as a share of what its test was allowed: up to 1 is
     evidence, provided that the effect is large enough. Null if nothing was tested.
     """
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[EvidenceFinding, ...] = ()
     """The strongest finding on the distribution of the values, also if it is no evidence; and on
     other subjects those that hold.
     """

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from detectors.finding import Finding
+from detectors.finding import EvidenceFinding
 
 Action = Literal["repair_pipeline", "retrain", "look"]
 """What to do about a cause: repair the data pipeline, retrain the model, or look at the data."""
@@ -113,7 +113,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """The likely cause in words; empty if none is known."""
     moved: tuple[BinShift, ...] = ()
     """The bins or values that moved most."""
-    finding: Finding | None = None
+    finding: EvidenceFinding | None = None
     """The test that is the evidence; null unless ``rules.mode`` is ``evidence``."""
     cause: Cause | None = None
     """The likely cause with its numbers and an action; null for a check that names none."""

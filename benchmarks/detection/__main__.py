@@ -40,7 +40,7 @@ CALM_WINDOWS: Final = {"evidence": 130_000, "threshold": 20_000}
 """Windows without drift in a full run."""
 
 
-class Job(NamedTuple):
+class RowCall(NamedTuple):
     """A call of a worker process, for one row of figures."""
 
     row: str
@@ -48,7 +48,7 @@ class Job(NamedTuple):
     task: Any
 
 
-def jobs(rows: tuple[str, ...], scale: float) -> list[Job]:
+def jobs(rows: tuple[str, ...], scale: float) -> list[RowCall]:
     """The jobs of the rows; those of the longest streams first."""
     out = []
     for mode in MODES:
@@ -58,30 +58,33 @@ def jobs(rows: tuple[str, ...], scale: float) -> list[Job]:
             "dependent": lambda mode=mode: calm.dependent(mode, scale),
         }
         out += [
-            Job(row, calm.listen, task) for row in streams if row in rows for task in streams[row]()
+            RowCall(row, calm.listen, task)
+            for row in streams
+            if row in rows
+            for task in streams[row]()
         ]
     if "power" in rows:
         methods = [f"driftline {mode}" for mode in MODES]
-        out += [Job("power", power.delays, task) for task in power.trials(methods, scale)]
+        out += [RowCall("power", power.delays, task) for task in power.trials(methods, scale)]
     if "early" in rows:
         looks = [*early.faults(scale), *early.quiet(scale)]
-        out += [Job("early", early.run, task) for task in looks]
+        out += [RowCall("early", early.run, task) for task in looks]
     if "causes" in rows:
-        out += [Job("causes", causes.name_causes, task) for task in causes.trials(scale)]
+        out += [RowCall("causes", causes.name_causes, task) for task in causes.trials(scale)]
     if "peers-calm" in rows:
-        out += [Job("peers-calm", peer_runs.run, batch) for batch in peer_runs.calm(scale)]
+        out += [RowCall("peers-calm", peer_runs.run, batch) for batch in peer_runs.calm(scale)]
     if "peers-power" in rows:
-        out += [Job("peers-power", peer_runs.run, batch) for batch in peer_runs.power(scale)]
+        out += [RowCall("peers-power", peer_runs.run, batch) for batch in peer_runs.power(scale)]
     return sorted(out, key=_cells, reverse=True)
 
 
-def _cells(job: Job) -> float:
+def _cells(job: RowCall) -> float:
     if isinstance(job.task, calm.CalmStream):
         return float(job.task.n * job.task.windows * (10 if "200" in job.task.stream else 1))
-    return np.inf if isinstance(job.task, peer_runs.Batch) else 0.0
+    return np.inf if isinstance(job.task, peer_runs.PeerBatch) else 0.0
 
 
-def run(jobs: list[Job], seed: int, workers: int, console: Console) -> dict[str, list[Any]]:
+def run(jobs: list[RowCall], seed: int, workers: int, console: Console) -> dict[str, list[Any]]:
     """The results of all jobs, by row."""
     results: dict[str, list[Any]] = {}
     columns = (

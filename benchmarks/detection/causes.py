@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from detectors.diagnosis.cause import likely_cause
-from stream.testing.cause_faults import FAULTS, MORE, outcome, pair_of
+from tests.support.cause_faults import FAULTS, MORE, outcome, pair_of
 
 KNOWN: Final = {fault.name: fault for fault in (*FAULTS, *MORE)}
 ROWS: Final = 1_000

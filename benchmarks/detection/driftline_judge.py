@@ -31,7 +31,7 @@ def rules(mode: Mode, of_features: int = 1) -> Rules:
     )
 
 
-class JudgedWindow(NamedTuple):
+class WindowVerdict(NamedTuple):
     """What driftline says of one window: its violations, and the signals that are sent."""
 
     violations: tuple[Violation, ...]
@@ -48,7 +48,7 @@ class Stream:
         self._history = History()
         self._windows = 0
 
-    def judge(self, profile: Profile) -> JudgedWindow:
+    def judge(self, profile: Profile) -> WindowVerdict:
         """Judge the next window."""
         start_ms = self._windows * MINUTE_MS
         self._windows += 1
@@ -58,8 +58,8 @@ class Stream:
             tallies = tally_layout(self._baseline).tallies(profile.counts)
             self._history.add(PastWindow(span.start_ms, span.end_ms, tallies))
         self._state, signals = self._judge.advance(self._state, report, self._baseline)
-        return JudgedWindow(report.violations, tuple(signals))
+        return WindowVerdict(report.violations, tuple(signals))
 
-    def judged(self, profiles: Iterable[Profile]) -> Iterator[JudgedWindow]:
+    def judged(self, profiles: Iterable[Profile]) -> Iterator[WindowVerdict]:
         """The verdicts on windows, in their order."""
         return map(self.judge, profiles)

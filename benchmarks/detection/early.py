@@ -33,7 +33,7 @@ FAULTS: Final[dict[str, tuple[str, Change]]] = {
 """The kind of the feature, and what a fault makes of its values."""
 
 
-class Fault(NamedTuple):
+class EarlyFault(NamedTuple):
     """Trials of a fault at random moments of a window."""
 
     name: str
@@ -72,7 +72,7 @@ class OpenWindows:
         return found
 
 
-def seconds_to_signal(task: Fault, seed: int) -> list[float]:
+def seconds_to_signal(task: EarlyFault, seed: int) -> list[float]:
     """From the fault to the look that signals it, of each trial; infinite after two minutes."""
     kind, change = FAULTS[task.name]
     (name,) = names_of([kind])
@@ -110,16 +110,18 @@ def false_looks(task: QuietLooks, seed: int) -> tuple[int, int]:
     return task.windows, signalled
 
 
-def run(task: Fault | QuietLooks, seed: int) -> tuple[Fault | QuietLooks, Any]:
+def run(task: EarlyFault | QuietLooks, seed: int) -> tuple[EarlyFault | QuietLooks, Any]:
     """A task with its result."""
-    if isinstance(task, Fault):
+    if isinstance(task, EarlyFault):
         return task, seconds_to_signal(task, seed)
     return task, false_looks(task, seed)
 
 
-def faults(scale: float) -> list[Fault]:
+def faults(scale: float) -> list[EarlyFault]:
     """Forty trials of each fault over four baselines at a scale of 1."""
-    return [Fault(name, base, max(2, round(10 * scale))) for name in FAULTS for base in range(4)]
+    return [
+        EarlyFault(name, base, max(2, round(10 * scale))) for name in FAULTS for base in range(4)
+    ]
 
 
 def quiet(scale: float) -> list[QuietLooks]:
@@ -127,7 +129,7 @@ def quiet(scale: float) -> list[QuietLooks]:
     return [QuietLooks(base, max(2, round(50 * scale))) for base in range(8)]
 
 
-def figures(results: Sequence[tuple[Fault | QuietLooks, Any]]) -> dict[str, Any]:
+def figures(results: Sequence[tuple[EarlyFault | QuietLooks, Any]]) -> dict[str, Any]:
     """Seconds to the signal by fault, and false signals.
 
     ``before``: the trials with a signal before the fault. ``p95_s``: that of 95 of 100 trials.
@@ -135,7 +137,7 @@ def figures(results: Sequence[tuple[Fault | QuietLooks, Any]]) -> dict[str, Any]
     together: dict[str, list[float]] = {}
     looks = [result for task, result in results if isinstance(task, QuietLooks)]
     for task, waits in results:
-        if isinstance(task, Fault):
+        if isinstance(task, EarlyFault):
             together.setdefault(task.name, []).extend(waits)
     return {
         "faults": [

@@ -26,7 +26,7 @@ class Kind(NamedTuple):
     integral: bool = False
 
 
-class Drift(NamedTuple):
+class PlantedDrift(NamedTuple):
     """A drift of one kind: ``change(random, values, window)`` gives what the values become.
 
     ``window`` is the number of windows since the drift began, of each value. ``written_as`` is the
@@ -139,12 +139,12 @@ def _mix(distance: float) -> Values:
     return shares
 
 
-def _shift(size: float) -> Drift:
-    return Drift(f"shift {size}", "normal", lambda r, x, _: x + size)
+def _shift(size: float) -> PlantedDrift:
+    return PlantedDrift(f"shift {size}", "normal", lambda r, x, _: x + size)
 
 
-def _scale(factor: float) -> Drift:
-    return Drift(f"scale x{factor}", "normal", lambda r, x, _: x * factor)
+def _scale(factor: float) -> PlantedDrift:
+    return PlantedDrift(f"scale x{factor}", "normal", lambda r, x, _: x * factor)
 
 
 DRIFTS: Final = {
@@ -152,25 +152,25 @@ DRIFTS: Final = {
     for drift in (
         *map(_shift, (0.1, 0.25, 0.5, 1.0)),
         *map(_scale, (1.2, 1.5, 2.0)),
-        Drift(
+        PlantedDrift(
             "top 1 % doubled", "lognormal", lambda r, x, _: np.where(x > Q99_LOGNORMAL, 2 * x, x)
         ),
-        *(Drift(f"nulls {k} %", "normal", _some(k / 100, np.nan)) for k in (1, 2, 5)),
-        Drift("sentinel -999 in 2 %", "fahrenheit", _some(0.02, -999.0)),
-        Drift(
+        *(PlantedDrift(f"nulls {k} %", "normal", _some(k / 100, np.nan)) for k in (1, 2, 5)),
+        PlantedDrift("sentinel -999 in 2 %", "fahrenheit", _some(0.02, -999.0)),
+        PlantedDrift(
             "x 1000 in 2 %",
             "fahrenheit",
             lambda r, x, _: np.where(r.random(len(x)) < 0.02, 1000.0 * x, x),
         ),
-        *(Drift(f"new value {k} %", "text5", _some(k / 100, 5)) for k in (1, 5)),
-        Drift("5 % value gone", "text5", _drawn(FIVE * [1, 1, 1, 0, 1])),
-        Drift("2 % value gone", "text5", _drawn(FIVE * [1, 1, 1, 1, 0])),
-        *(Drift(f"mix TV {tv}", "text5", _drawn(_mix(tv))) for tv in (0.05, 0.1, 0.2)),
-        Drift("unit F to C", "fahrenheit", lambda r, x, _: (x - 32.0) / 1.8),
-        Drift("unit s to ms", "seconds", lambda r, x, _: 1000.0 * x),
-        Drift("frozen at the mean", "normal", lambda r, x, _: np.zeros(len(x))),
-        Drift("integers as floats", "codes", lambda r, x, _: x, "float"),
-        Drift("ramp .02 a window", "normal", lambda r, x, window: x + 0.02 * (window + 1)),
+        *(PlantedDrift(f"new value {k} %", "text5", _some(k / 100, 5)) for k in (1, 5)),
+        PlantedDrift("5 % value gone", "text5", _drawn(FIVE * [1, 1, 1, 0, 1])),
+        PlantedDrift("2 % value gone", "text5", _drawn(FIVE * [1, 1, 1, 1, 0])),
+        *(PlantedDrift(f"mix TV {tv}", "text5", _drawn(_mix(tv))) for tv in (0.05, 0.1, 0.2)),
+        PlantedDrift("unit F to C", "fahrenheit", lambda r, x, _: (x - 32.0) / 1.8),
+        PlantedDrift("unit s to ms", "seconds", lambda r, x, _: 1000.0 * x),
+        PlantedDrift("frozen at the mean", "normal", lambda r, x, _: np.zeros(len(x))),
+        PlantedDrift("integers as floats", "codes", lambda r, x, _: x, "float"),
+        PlantedDrift("ramp .02 a window", "normal", lambda r, x, window: x + 0.02 * (window + 1)),
     )
 }
 
@@ -185,7 +185,7 @@ def present(kind: str, values: Values) -> Values:
     return values[values >= 0] if is_text(kind) else values[~np.isnan(values)]
 
 
-class Trial(NamedTuple):
+class DriftTrial(NamedTuple):
     """One trial of a drift: its seed and numbers, from which every method draws the same."""
 
     drift: str

@@ -20,7 +20,7 @@ PEERS: Final = ("fixed", "evidently", "nannyml", "river")
 SIZES: Final = (100, 1_000, 10_000)
 
 
-class Batch(NamedTuple):
+class PeerBatch(NamedTuple):
     """Tasks of one peer, for one process."""
 
     peer: str
@@ -48,10 +48,10 @@ def _python(peer: str) -> str | Path:
     return sys.executable if peer == "fixed" else environment(peer)
 
 
-def calm(scale: float) -> list[Batch]:
+def calm(scale: float) -> list[PeerBatch]:
     """The everyday features without drift."""
     return [
-        Batch(
+        PeerBatch(
             peer,
             tuple(
                 {"kinds": EVERYDAY, "m": REFERENCE_ROWS, "n": n, "repeat": repeat}
@@ -68,7 +68,7 @@ _WINDOWS: Final = {"fixed": 300, "evidently": 150, "nannyml": 300, "river": 100}
 _TRIALS: Final = {"fixed": 8, "evidently": 6, "nannyml": 6, "river": 4}
 
 
-def power(scale: float, drifts: Sequence[str] = ()) -> list[Batch]:
+def power(scale: float, drifts: Sequence[str] = ()) -> list[PeerBatch]:
     """The drifts; of trials that driftline has too, the first ones."""
     batches = []
     for peer in PEERS:
@@ -82,11 +82,11 @@ def power(scale: float, drifts: Sequence[str] = ()) -> list[Batch]:
             for base in range(max(2, round(3 * scale)))
         ]
         parts = min(len(tasks), 8)
-        batches += [Batch(peer, tuple(tasks[k::parts])) for k in range(parts)]
+        batches += [PeerBatch(peer, tuple(tasks[k::parts])) for k in range(parts)]
     return batches
 
 
-def run(batch: Batch, seed: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def run(batch: PeerBatch, seed: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each task with its answer, see :mod:`benchmarks.detection.peers.leg`."""
     result = subprocess.run(
         [_python(batch.peer), "-m", "benchmarks.detection.peers.leg", batch.peer],

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from benchmarks.detection.driftline_judge import Mode, Stream, rules
-from benchmarks.detection.kinds import DRIFTS, Trial, names_of
+from benchmarks.detection.kinds import DRIFTS, DriftTrial, names_of
 from benchmarks.detection.streams import baseline_of, fold
 
 FEATURES: Final = 20
@@ -26,10 +26,10 @@ class Trials(NamedTuple):
     repeats: int
     most: int
 
-    def trials(self) -> list[Trial]:
+    def trials(self) -> list[DriftTrial]:
         """The trials; every method has the same."""
         return [
-            Trial(self.drift, self.n, REFERENCE_ROWS, self.base, repeat, self.most)
+            DriftTrial(self.drift, self.n, REFERENCE_ROWS, self.base, repeat, self.most)
             for repeat in range(self.repeats)
         ]
 
@@ -56,7 +56,9 @@ def delays(task: Trials, seed: int) -> Delays:
     return Delays(task, tuple(found), reasons)
 
 
-def _first_signal(stream: Stream, baseline: Any, trial: Trial, seed: int) -> tuple[int | None, str]:
+def _first_signal(
+    stream: Stream, baseline: Any, trial: DriftTrial, seed: int
+) -> tuple[int | None, str]:
     drift = DRIFTS[trial.drift]
     name = names_of([drift.kind])[0]
     for first, values in trial.windows(seed):

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.detection import bound, calm, causes, early, power
 from benchmarks.detection.dependent import autoregressive, correlated, daily_cycle
-from benchmarks.detection.kinds import DRIFTS, KINDS, Trial, Values
+from benchmarks.detection.kinds import DRIFTS, KINDS, DriftTrial, Values
 from benchmarks.detection.peers.fixed import Fixed
 from benchmarks.detection.streams import baseline_of, fold
 
@@ -106,7 +106,7 @@ def test_drifts_of_all_rows_change_each_value_as_they_are_named() -> None:
 
 
 def test_every_method_sees_the_same_values_of_a_trial() -> None:
-    trial = Trial("mix TV 0.2", 100, 500, base=1, repeat=2, most=20)
+    trial = DriftTrial("mix TV 0.2", 100, 500, base=1, repeat=2, most=20)
     first, again = (np.concatenate([v for _, v in trial.windows(7)]) for _ in range(2))
     assert len(first) == 20 * 100
     np.testing.assert_array_equal(first, again)
@@ -129,7 +129,7 @@ def test_a_planted_drift_is_signalled_and_a_calm_stream_is_not() -> None:
 
 
 def test_a_frozen_feature_is_seen_within_a_look_and_quiet_windows_are_not() -> None:
-    (wait,) = early.seconds_to_signal(early.Fault("frozen at the mean", 0, 1), seed=10)
+    (wait,) = early.seconds_to_signal(early.EarlyFault("frozen at the mean", 0, 1), seed=10)
     assert 0.0 < wait <= 2.0
     assert early.false_looks(early.QuietLooks(0, 1), seed=10) == (1, 0)
 
@@ -142,7 +142,7 @@ def test_a_unit_change_is_named_and_counted_as_right() -> None:
 
 
 def test_the_waits_of_a_fault_never_found_have_no_largest() -> None:
-    results = [(early.Fault("shift 0.5", 0, 4), [0.5, 1.0, 2.0, float("inf")])]
+    results = [(early.EarlyFault("shift 0.5", 0, 4), [0.5, 1.0, 2.0, float("inf")])]
     (row,) = early.figures(results)["faults"]
     assert (row["median_s"], row["p95_s"], row["before"]) == (1.0, None, 0)
 

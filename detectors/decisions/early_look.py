@@ -13,13 +13,13 @@ from detectors.decisions.budget import feature_alphas, looks_alpha
 from detectors.decisions.evidence.window_evidence import effect_limits, weights_of
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.early_finding import EarlyFinding
-from detectors.finding import Finding
+from detectors.finding import EvidenceFinding
 from detectors.profiles.baseline import Baseline
 from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.early import EarlyEvidence, EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
-from detectors.statistics.evidence.findings import Judged, findings
+from detectors.statistics.evidence.findings import Allowance, findings
 from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout, tally_layout
 
 LEAST_ROWS: Final = 10
@@ -79,9 +79,9 @@ def look(
     return tuple(found)
 
 
-def _judged(effect_limit: Floats) -> Judged:
+def _judged(effect_limit: Floats) -> Allowance:
     """How the tests name what has changed, when it is known that something has."""
-    return Judged(
+    return Allowance(
         alpha=np.full(len(effect_limit), ANY_P_VALUE),
         effect_limit=effect_limit,
         windows=np.ones(len(effect_limit), np.int64),
@@ -92,7 +92,7 @@ def _early(
     process: EProcess,
     evidence: EarlyEvidence,
     i: int,
-    finding: Finding,
+    finding: EvidenceFinding,
     needed: float,
     since_ms: int,
 ) -> EarlyFinding:

@@ -22,7 +22,7 @@ LEAST: Final = 2
 Rates = NDArray[np.float32]
 
 
-class Traffic(msgspec.Struct, frozen=True, array_like=True):
+class TrafficMemory(msgspec.Struct, frozen=True, array_like=True):
     """What is remembered of the traffic of one model and variant: at most 2.2 kB.
 
     ``hours``: rows an hour in each hour of the week (``float32[168, 3]``, the newest week first;
@@ -40,7 +40,7 @@ class Traffic(msgspec.Struct, frozen=True, array_like=True):
     end_ms: int | None = None
 
 
-def observed(traffic: Traffic, start_ms: int, end_ms: int, rows: int) -> Traffic:
+def observed(traffic: TrafficMemory, start_ms: int, end_ms: int, rows: int) -> TrafficMemory:
     """The memory after a window ``[start_ms, end_ms)`` of so many rows.
 
     Windows come in order of time; one that ends before the newest one is left out. Hours without
@@ -63,7 +63,7 @@ def observed(traffic: Traffic, start_ms: int, end_ms: int, rows: int) -> Traffic
     )
 
 
-def _next_hour(traffic: Traffic, hour: int) -> Traffic:
+def _next_hour(traffic: TrafficMemory, hour: int) -> TrafficMemory:
     """The memory once the hour of the newest window is over, and the next window is in ``hour``."""
     hours = _hours(traffic).copy()
     _put(hours, traffic.hour, traffic.total / traffic.windows)
@@ -79,13 +79,13 @@ def _put(hours: Rates, hour: int, rate: float) -> None:
     of_hour[0] = rate
 
 
-def _hours(traffic: Traffic) -> Rates:
+def _hours(traffic: TrafficMemory) -> Rates:
     if not traffic.hours:
         return np.full((WEEK, WEEKS), np.nan, np.float32)
     return np.frombuffer(traffic.hours, np.float32).reshape(WEEK, WEEKS)
 
 
-def expected_rows(traffic: Traffic, start_ms: int, end_ms: int) -> float | None:
+def expected_rows(traffic: TrafficMemory, start_ms: int, end_ms: int) -> float | None:
     """The rows that are expected in the window ``[start_ms, end_ms)``, ``None`` if not known.
 
     The median of the same hour of the last three weeks; in the first week of the same hour of the
@@ -93,7 +93,7 @@ def expected_rows(traffic: Traffic, start_ms: int, end_ms: int) -> float | None:
     hour: longer ones would compare day and night. Hours are those of UTC. A median is moved by no
     single outage or rush.
 
-    >>> traffic = Traffic()
+    >>> traffic = TrafficMemory()
     >>> for k, rows in enumerate([100, 102, 98, 0, 101]):
     ...     traffic = observed(traffic, k * 60_000, (k + 1) * 60_000, rows)
     >>> expected_rows(traffic, 300_000, 360_000)
@@ -115,7 +115,7 @@ def expected_rows(traffic: Traffic, start_ms: int, end_ms: int) -> float | None:
     return None
 
 
-def _last_hour(traffic: Traffic, start_ms: int, length_ms: int) -> Rates:
+def _last_hour(traffic: TrafficMemory, start_ms: int, length_ms: int) -> Rates:
     """The rates of the windows in the hour before ``start_ms``."""
     count = HOUR_MS // length_ms
     is_recent = traffic.end_ms is not None and start_ms - traffic.end_ms < HOUR_MS

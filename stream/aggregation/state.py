@@ -9,7 +9,7 @@ import msgspec
 from detectors.decisions.early_episodes import EarlyState
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.evidence.window_evidence import Memory
-from detectors.decisions.traffic import Traffic
+from detectors.decisions.traffic import TrafficMemory
 from detectors.quality.error_change import ErrorChange
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Ledger
@@ -91,7 +91,7 @@ class KeyState(msgspec.Struct):
     early: EarlyState = EarlyState()
     periods: dict[tuple[int, int], PeriodState] = {}
     newest_periods: dict[int, int] = {}
-    traffic: Traffic = Traffic()
+    traffic: TrafficMemory = TrafficMemory()
     expected_rows: dict[tuple[int, int], float] = {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from detectors.finding import Finding
+from detectors.finding import EvidenceFinding
 from detectors.report import FeatureReport, WindowReport
 
 NUMBERS: Final = ("n", "p_value", "allowed", "effect", "effect_limit", "direction")
@@ -34,7 +34,7 @@ def evidence_numbers(
             yield f"{finding.subject}: {name}", value, getattr(finding, name)
 
 
-def _has_counts(report: WindowReport, feature: FeatureReport, finding: Finding) -> bool:
+def _has_counts(report: WindowReport, feature: FeatureReport, finding: EvidenceFinding) -> bool:
     """Whether the report has the counts of a finding: of the window alone, or of a violation."""
     return finding.horizon == 1 or any(
         each.feature == feature.name
@@ -44,6 +44,6 @@ def _has_counts(report: WindowReport, feature: FeatureReport, finding: Finding) 
     )
 
 
-def _name(finding: Finding) -> str:
+def _name(finding: EvidenceFinding) -> str:
     windows = "this window" if finding.horizon == 1 else f"{finding.horizon} windows"
     return f"{finding.test}, {windows}"

@@ -13,7 +13,7 @@ Flags = dict[str, npt.NDArray[np.bool_]]
 """By method, ``bool[windows, features]``."""
 
 
-class Watch(Protocol):
+class PeerWatch(Protocol):
     """A peer that has learned a reference, and sees the windows in their order."""
 
     def flags(self, columns: Columns) -> Flags:
@@ -29,6 +29,6 @@ class Peer(Protocol):
 
     remembers_windows: bool
 
-    def watch(self, kinds: Sequence[str], reference: Columns, n: int) -> Watch:
+    def watch(self, kinds: Sequence[str], reference: Columns, n: int) -> PeerWatch:
         """Learn the reference, for windows of n rows."""
         ...

@@ -18,7 +18,7 @@ LEVEL, PSI_LIMIT, GAP_LIMIT, FEATURES = 0.05, 0.1, 0.1, 20
 LEAST_SHARE = 1e-4
 
 
-class Texts:
+class TextReference:
     """The reference of a text feature."""
 
     def __init__(self, kind, values):
@@ -42,7 +42,7 @@ class Texts:
         return stats.chi2_contingency(table, correction=False)[1]
 
 
-class Numbers:
+class NumberReference:
     """The reference of a numeric feature."""
 
     def __init__(self, kind, values):
@@ -91,7 +91,9 @@ class Fixed:
         return PerWindow(
             kinds,
             n,
-            lambda kind, values: (Texts if is_text(kind) else Numbers)(kind, values),
+            lambda kind, values: (TextReference if is_text(kind) else NumberReference)(
+                kind, values
+            ),
             reference,
         )
 

@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from benchmarks.detection.kinds import DRIFTS, KINDS, Trial, names_of
+from benchmarks.detection.kinds import DRIFTS, KINDS, DriftTrial, names_of
 
 CELLS_AT_ONCE = 500_000
 
@@ -56,7 +56,7 @@ def power(peer, task):
     out = {}
     watch = None
     for repeat in range(task["repeats"]):
-        trial = Trial(task["drift"], task["n"], task["m"], task["base"], repeat, task["most"])
+        trial = DriftTrial(task["drift"], task["n"], task["m"], task["base"], repeat, task["most"])
         if watch is None or peer.remembers_windows:
             watch = peer.watch([kind], {name: trial.reference(task["seed"])}, task["n"])
         found = {}

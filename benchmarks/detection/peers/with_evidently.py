@@ -18,7 +18,7 @@ def frame_column(kind, values):
     return pd.Series([words[code] for code in values] if words else values)
 
 
-class Column:
+class PeerColumn:
     """The reference of a column; the window's values decide which test Evidently takes."""
 
     def __init__(self, kind, values):
@@ -46,4 +46,4 @@ class Evidently:
     remembers_windows = False
 
     def watch(self, kinds, reference, n):
-        return PerWindow(kinds, n, Column, reference)
+        return PerWindow(kinds, n, PeerColumn, reference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from detectors.finding import Finding
+from detectors.finding import EvidenceFinding
 from detectors.phrases import counted, distinguishable, number
 
 MOVED: Final = {
@@ -22,7 +22,7 @@ MOVED: Final = {
 OTHERWISE: Final = "the distribution has changed"
 
 
-def moved_in_words(finding: Finding) -> str:
+def moved_in_words(finding: EvidenceFinding) -> str:
     """What a finding on the distribution says of the values."""
     if finding.test.startswith("low_tail"):
         return "more values lie in the lower tail"
@@ -31,10 +31,10 @@ def moved_in_words(finding: Finding) -> str:
     return MOVED.get((finding.test, finding.direction), OTHERWISE)
 
 
-def finding_in_words(finding: Finding) -> str:
+def finding_in_words(finding: EvidenceFinding) -> str:
     """A finding with its numbers.
 
-    >>> finding = Finding(
+    >>> finding = EvidenceFinding(
     ...     subject="drift", test="location", horizon=4, n=4_000, p_value=3e-12, allowed=6e-10,
     ...     effect=0.05, effect_limit=0.02, direction=1,
     ... )

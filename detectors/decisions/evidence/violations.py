@@ -28,7 +28,7 @@ from detectors.decisions.checks.negative_values import explain_drift
 from detectors.decisions.checks.non_negative_check import NonNegativeCheck
 from detectors.decisions.evidence.sentences import finding_in_words, moved_in_words
 from detectors.decisions.evidence.window_evidence import WindowEvidence
-from detectors.finding import Finding
+from detectors.finding import EvidenceFinding
 from detectors.phrases import percent
 from detectors.statistics.laws import beta_binomial_tail, binomial_tail
 from detectors.violation import Violation
@@ -64,7 +64,7 @@ def evidence_violations(window: CheckedWindow, evidence: WindowEvidence, i: int)
 
 
 def _missing(
-    window: CheckedWindow, evidence: WindowEvidence, i: int, finding: Finding | None
+    window: CheckedWindow, evidence: WindowEvidence, i: int, finding: EvidenceFinding | None
 ) -> Violation | None:
     required = window.constraints[i].completeness
     if finding is None or required is None:
@@ -78,7 +78,7 @@ def _missing(
 
 
 def _type(
-    window: CheckedWindow, evidence: WindowEvidence, i: int, finding: Finding | None
+    window: CheckedWindow, evidence: WindowEvidence, i: int, finding: EvidenceFinding | None
 ) -> Violation | None:
     required = required_type_share(window, i)
     if required_type(window, i) != window.layout.features[i].type:
@@ -96,7 +96,7 @@ def _type(
 
 
 def _unseen(
-    window: CheckedWindow, evidence: WindowEvidence, i: int, finding: Finding | None
+    window: CheckedWindow, evidence: WindowEvidence, i: int, finding: EvidenceFinding | None
 ) -> Violation | None:
     domain = window.constraints[i].domains
     if domain is None:
@@ -118,7 +118,9 @@ def _unseen(
     return violation if p_value <= evidence.constraint_alpha[i] else None
 
 
-def _new(window: CheckedWindow, evidence: WindowEvidence, i: int, finding: Finding) -> Violation:
+def _new(
+    window: CheckedWindow, evidence: WindowEvidence, i: int, finding: EvidenceFinding
+) -> Violation:
     """The violation of a feature without a domain that has values which the baseline has not."""
     share, before = evidence.share(i, "unseen", finding.horizon)
     names = new_values(window, i)
@@ -150,7 +152,7 @@ def _filled(window: CheckedWindow, evidence: WindowEvidence, i: int) -> Violatio
 
 
 def _drift(
-    window: CheckedWindow, i: int, finding: Finding | None, unseen: Finding | None
+    window: CheckedWindow, i: int, finding: EvidenceFinding | None, unseen: EvidenceFinding | None
 ) -> Violation | None:
     """The violation of a distribution; none where new values alone have changed it."""
     thresholds = window.baseline.constraints.thresholds
@@ -175,7 +177,7 @@ def _drift(
     )
 
 
-def _explained(drift: Finding, unseen: Finding | None) -> bool:
+def _explained(drift: EvidenceFinding, unseen: EvidenceFinding | None) -> bool:
     """Whether what remains of a drift beside new values is small: squared effects add up."""
     if unseen is None:
         return False
@@ -183,7 +185,7 @@ def _explained(drift: Finding, unseen: Finding | None) -> bool:
     return rest < max(drift.effect_limit, unseen.effect / 2.0)
 
 
-def _with(finding: Finding, violation: Violation) -> Violation:
+def _with(finding: EvidenceFinding, violation: Violation) -> Violation:
     return msgspec.structs.replace(
         violation,
         finding=finding,

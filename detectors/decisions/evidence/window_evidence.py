@@ -11,12 +11,12 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.decisions.budget import CONSTRAINT_PART, WIDTH_PART, feature_alphas, window_alpha
 from detectors.decisions.rules import FeatureRules, Rules
-from detectors.finding import Evidence, Finding
+from detectors.finding import Evidence, EvidenceFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.dependence import factor_of
-from detectors.statistics.evidence.findings import Judged, findings
+from detectors.statistics.evidence.findings import Allowance, findings
 from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 
@@ -71,7 +71,7 @@ class WindowEvidence:
         pooled: Pooled,
         budget: Floats,
         width_alpha: float,
-        found: Sequence[Mapping[str, Finding]],
+        found: Sequence[Mapping[str, EvidenceFinding]],
         lingering: frozenset[int],
     ) -> None:
         self.pooled = pooled
@@ -81,7 +81,7 @@ class WindowEvidence:
         self.findings = found
         self.lingering = lingering
 
-    def holding(self, i: int) -> dict[str, Finding]:
+    def holding(self, i: int) -> dict[str, EvidenceFinding]:
         """The findings of feature ``i`` that hold, by subject; none where it has no budget."""
         if not self.budget[i]:
             return {}
@@ -135,7 +135,7 @@ def window_evidence(
     of_tests = np.where(budget > 0.0, budget, alpha / max(layout.features, 1)) * (
         1.0 - CONSTRAINT_PART
     )
-    judged = Judged(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
+    judged = Allowance(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
     found = findings(pooled, judged)
     lingering = _lingering(baseline, pooled, judged, memory)
     return WindowEvidence(pooled, budget, alpha * WIDTH_PART / 2.0, found, lingering)
@@ -181,7 +181,7 @@ def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory)
 
 
 def _lingering(
-    baseline: Baseline, pooled: Pooled, judged: Judged, memory: Memory
+    baseline: Baseline, pooled: Pooled, judged: Allowance, memory: Memory
 ) -> frozenset[int]:
     """The features of the open episode whose drift is still there.
 
@@ -192,7 +192,7 @@ def _lingering(
     inside = {index[name] for name in memory.horizons if name in index}
     if not inside:
         return frozenset()
-    looser = Judged(
+    looser = Allowance(
         alpha=np.full(pooled.layout.features, LINGERING_ALPHA),
         effect_limit=judged.effect_limit * LINGERING_EFFECT,
         windows=judged.windows,

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.finding import Finding, Subject
+from detectors.finding import EvidenceFinding, Subject
 from detectors.statistics.evidence.base import Pooled, Tests
 from detectors.statistics.evidence.horizons import HORIZONS
 from detectors.statistics.evidence.likelihood_ratio import LikelihoodRatio
@@ -60,7 +60,7 @@ def horizons_of(test: str) -> int:
     return 1 if test in SpikeTest.names else len(HORIZONS)
 
 
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     """How each feature is judged, in arrays of one entry a feature.
 
     ``alpha``: the chance of false evidence that it may spend in this window. ``effect_limit``: the
@@ -73,14 +73,14 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     windows: Ints
 
 
-def findings(pooled: Pooled, judged: Judged) -> list[dict[str, Finding]]:
+def findings(pooled: Pooled, judged: Allowance) -> list[dict[str, EvidenceFinding]]:
     """The strongest finding of each feature on its drift, and on other subjects that hold.
 
     By subject, see :data:`SUBJECTS`. A finding that is large enough comes before one that is not,
     then the one that spent the smallest share of what it was allowed.
     """
     results = _Results(pooled, judged)
-    found: list[dict[str, Finding]] = [{} for _ in range(pooled.layout.features)]
+    found: list[dict[str, EvidenceFinding]] = [{} for _ in range(pooled.layout.features)]
     for subject in SUBJECTS:
         for i, finding in results.strongest(subject, always=subject == "drift"):
             found[i][subject] = finding
@@ -90,7 +90,7 @@ def findings(pooled: Pooled, judged: Judged) -> list[dict[str, Finding]]:
 class _Results:
     """The outcomes of all tests, in arrays ``[tests, horizons, features]``."""
 
-    def __init__(self, pooled: Pooled, judged: Judged) -> None:
+    def __init__(self, pooled: Pooled, judged: Allowance) -> None:
         outcomes = [kind.outcome(pooled) for kind in KINDS]
         parts = allowed_p_values(1.0)
         self._rows = pooled.after("rows")
@@ -107,7 +107,7 @@ class _Results:
         self._holds = (spent <= 1.0) & ~small & ~unjudged
         self._rank = np.where(unjudged, np.inf, np.where(self._holds, spent - 1.0, spent))
 
-    def strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, Finding]]:
+    def strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, EvidenceFinding]]:
         """The strongest finding of each feature on a subject; ``always``: also if it fails."""
         tests = [k for k, test in enumerate(TESTS) if subject_of(test) == subject]
         rank = np.concatenate(self._rank[tests])
@@ -117,8 +117,8 @@ class _Results:
             k, h = divmod(int(best[i]), len(self._horizons))
             yield i, self._finding(tests[k], h, i)
 
-    def _finding(self, k: int, h: int, i: int) -> Finding:
-        return Finding(
+    def _finding(self, k: int, h: int, i: int) -> EvidenceFinding:
+        return EvidenceFinding(
             subject=subject_of(TESTS[k]),
             test=TESTS[k],
             horizon=int(self._horizons[h]),

@@ -15,7 +15,7 @@ SIDE_SHARE: Final = 1.0 / 16.0
 """The share of the baseline's values that a side holds at least, if there are as many."""
 
 
-class Side(NamedTuple):
+class BinSide(NamedTuple):
     """What lies on one side of each bin.
 
     The bins ``[start, stop)``, the baseline's values in them, and their width (infinite with an
@@ -31,9 +31,9 @@ class Side(NamedTuple):
         """The values of a window, from the running sums of its bins, which begin with 0."""
         return (running[self.stop] - running[self.start]).astype(np.float64)
 
-    def of(self, bins: Ints) -> Side:
+    def of(self, bins: Ints) -> BinSide:
         """The sides of some of the bins."""
-        return Side(self.start[bins], self.stop[bins], self.before[bins], self.width[bins])
+        return BinSide(self.start[bins], self.stop[bins], self.before[bins], self.width[bins])
 
 
 class Neighbourhoods(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -49,7 +49,7 @@ class Neighbourhoods(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     feature: Ints
     before: Floats
     width: Floats
-    sides: tuple[Side, Side]
+    sides: tuple[BinSide, BinSide]
     bins: Ints
 
 
@@ -80,7 +80,7 @@ def _ends(edges: Floats) -> Floats:
     return np.concatenate(([-np.inf], edges, [np.inf]))
 
 
-def _sides(counts: Ints, ends: Floats, first: int) -> tuple[Side, Side]:
+def _sides(counts: Ints, ends: Floats, first: int) -> tuple[BinSide, BinSide]:
     """The sides of the bins of one feature, of which ``first`` come before it."""
     running = np.concatenate(([0], np.cumsum(counts)))
     need = running[-1] * SIDE_SHARE
@@ -88,21 +88,21 @@ def _sides(counts: Ints, ends: Floats, first: int) -> tuple[Side, Side]:
     low = np.searchsorted(running, running[:-1] - need, side="right") - 1
     high = np.searchsorted(running, running[1:] + need, side="left")
 
-    def side(start: Ints, stop: Ints) -> Side:
+    def side(start: Ints, stop: Ints) -> BinSide:
         with np.errstate(invalid="ignore"):
             width = np.where(start < stop, ends[stop] - ends[start], np.inf)
         before = (running[stop] - running[start]).astype(np.float64)
-        return Side(first + start, first + stop, before, width)
+        return BinSide(first + start, first + stop, before, width)
 
     below = side(np.clip(low, 0, bins), bins)
     above = side(bins + 1, np.clip(high, bins + 1, len(counts)))
     return below, above
 
 
-def _joined(sides: Sequence[Side]) -> Side:
+def _joined(sides: Sequence[BinSide]) -> BinSide:
     """The sides of several features as one; none without a feature."""
     none = np.empty(0, np.int64)
-    return Side(
+    return BinSide(
         start=np.concatenate([none, *(side.start for side in sides)]),
         stop=np.concatenate([none, *(side.stop for side in sides)]),
         before=np.concatenate([np.empty(0), *(side.before for side in sides)]),

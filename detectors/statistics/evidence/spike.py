@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.statistics.evidence.base import Outcome, Pooled
-from detectors.statistics.evidence.neighbourhoods import Neighbourhoods, Side
+from detectors.statistics.evidence.neighbourhoods import BinSide, Neighbourhoods
 from detectors.statistics.evidence.share_tests import rise_is_suspect, risen
 
 SCREEN: Final = 16.0
@@ -80,7 +80,7 @@ def _suspects(pooled: Pooled, fine: Neighbourhoods, after: Floats, running: Ints
 
 
 def _exceeds(
-    pooled: Pooled, fine: Neighbourhoods, after: Floats, running: Ints, side: Side, bins: Ints
+    pooled: Pooled, fine: Neighbourhoods, after: Floats, running: Ints, side: BinSide, bins: Ints
 ) -> Ints:
     """Which of the bins, by position, may hold more than a side explains."""
     k, j, beside = after[bins], fine.before[bins], side.after(running)

@@ -68,9 +68,9 @@ def backtest(
       2  reports, incidents or configuration cannot be used
     130  interrupted: nothing is shown
     """
-    from stream.commands.backtest.run import Request, show_backtest
+    from stream.commands.backtest.run import BacktestRequest, show_backtest
 
-    request = Request(
+    request = BacktestRequest(
         reports=reports,
         incidents=incidents,
         tune=tune,

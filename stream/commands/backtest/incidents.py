@@ -22,7 +22,7 @@ REQUIRED: Final = ("model", "from", "to")
 WEEK_MS: Final = 7 * 86_400_000
 
 
-class Incident(msgspec.Struct, frozen=True, kw_only=True):
+class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
     """A time ``[from_ms, to_ms)`` in which something was wrong with the data of a model."""
 
     model: str
@@ -39,7 +39,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 class FoundIncident(msgspec.Struct, frozen=True, kw_only=True):
     """An incident and its first signal; ``None`` if it was not found."""
 
-    incident: Incident
+    incident: ListedIncident
     signal: Signal | None
 
     @property
@@ -72,7 +72,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         return median(delays) if delays else None
 
 
-def findings_of(backtest: Backtest, incidents: Sequence[Incident]) -> Findings:
+def findings_of(backtest: Backtest, incidents: Sequence[ListedIncident]) -> Findings:
     """Return which incidents the signals find.
 
     A signal is the opening or the worsening of an episode: a reminder tells nothing new. One whose
@@ -92,7 +92,7 @@ def findings_of(backtest: Backtest, incidents: Sequence[Incident]) -> Findings:
     )
 
 
-def read_incidents(path: Path, models: Sequence[str]) -> list[Incident]:
+def read_incidents(path: Path, models: Sequence[str]) -> list[ListedIncident]:
     """Return the incidents in a YAML or CSV file, in order of time.
 
     Raises :class:`~stream.errors.ConfigError` with all faults of the file. Times without a zone
@@ -144,8 +144,8 @@ def _faults(path: str, entry: Mapping[str, Any], models: Sequence[str]) -> list[
     return faults
 
 
-def _incident(entry: Mapping[str, Any]) -> Incident:
-    return Incident(
+def _incident(entry: Mapping[str, Any]) -> ListedIncident:
+    return ListedIncident(
         model=str(entry["model"]),
         from_ms=_ms(entry["from"]) or 0,
         to_ms=_end_ms(entry["to"]) or 0,

@@ -9,7 +9,7 @@ import msgspec
 
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
-from detectors.decisions.traffic import Traffic, expected_rows, observed
+from detectors.decisions.traffic import TrafficMemory, expected_rows, observed
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
@@ -64,7 +64,7 @@ class _Series:
         self._judge = judge
         self._state = EpisodeState()
         self._history = History()
-        self._traffic = Traffic()
+        self._traffic = TrafficMemory()
         self._baseline = ""
 
     def judge(

@@ -22,7 +22,7 @@ COLUMNS = 1_000
 WORST = {"violations": 3, "no inputs": 3, "ok": 2, "insufficient": 1}
 
 
-class Heading(msgspec.Struct, frozen=True, kw_only=True):
+class BacktestHeading(msgspec.Struct, frozen=True, kw_only=True):
     """What was judged again, and by which rules."""
 
     reports: str
@@ -48,7 +48,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[tuple[float, float, FoundIncident], ...]
 
 
-def write_page(path: Path, heading: Heading, result: Result) -> None:
+def write_page(path: Path, heading: BacktestHeading, result: Result) -> None:
     """Write the page; a file that exists is replaced as a whole.
 
     Raises :class:`~stream.errors.DataError` if it cannot be written.
@@ -56,7 +56,7 @@ def write_page(path: Path, heading: Heading, result: Result) -> None:
     replace_file(path, page(heading, result))
 
 
-def page(heading: Heading, result: Result) -> str:
+def page(heading: BacktestHeading, result: Result) -> str:
     """Return the page as text; all names and sentences are escaped."""
     environment = Environment(
         loader=PackageLoader("stream.commands.backtest", "."), autoescape=True, trim_blocks=True

@@ -20,9 +20,9 @@ from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import load_baseline
 from stream.baselining.configured import configured_baselines
-from stream.commands.backtest.incidents import Incident, findings_of, read_incidents
+from stream.commands.backtest.incidents import ListedIncident, findings_of, read_incidents
 from stream.commands.backtest.judging import Advance, judged_again
-from stream.commands.backtest.page import Heading, write_page
+from stream.commands.backtest.page import BacktestHeading, write_page
 from stream.commands.backtest.past_windows import KnownBaselines, PastWindows, told
 from stream.commands.backtest.result import Result
 from stream.commands.backtest.text import as_json, print_backtest
@@ -41,7 +41,7 @@ WIDTH = 160
 """The width of tables where the output is not a terminal."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The arguments of ``driftline backtest``."""
 
     reports: Path
@@ -53,7 +53,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     baselines: tuple[Path, ...] = ()
 
 
-def show_backtest(config: Config, request: Request) -> int:
+def show_backtest(config: Config, request: BacktestRequest) -> int:
     """Run the backtest, print its result and write the page; returns the exit code.
 
     Raises ``click.UsageError`` for wrong options, and :class:`~stream.errors.DataError` where no
@@ -85,10 +85,10 @@ def _nothing(windows: PastWindows, files: ReportFiles) -> str:
 
 def _judged(
     config: Config,
-    request: Request,
+    request: BacktestRequest,
     windows: PastWindows,
     files: ReportFiles,
-    incidents: Sequence[Incident],
+    incidents: Sequence[ListedIncident],
     most_a_week: float | None,
 ) -> Result:
     baselines = _baselines(config, request)
@@ -125,7 +125,7 @@ def _with(config: Config, rules: Rules) -> Config:
     return structs.replace(config, rules=rules)
 
 
-def _baselines(config: Config, request: Request) -> KnownBaselines:
+def _baselines(config: Config, request: BacktestRequest) -> KnownBaselines:
     of_models = {
         name: baseline
         for name, baseline in configured_baselines(config).items()
@@ -156,7 +156,7 @@ def _judging_bar(total: int) -> Iterator[Advance]:
         yield partial(bar.advance, task)
 
 
-def _show(config: Config, request: Request, result: Result) -> None:
+def _show(config: Config, request: BacktestRequest, result: Result) -> None:
     for note in result.notes:
         complain(note, "note")
     if request.json:
@@ -165,7 +165,7 @@ def _show(config: Config, request: Request, result: Result) -> None:
         console = Console()
         print_backtest(result, console if console.is_terminal else Console(width=WIDTH))
     if request.html is not None:
-        heading = Heading(
+        heading = BacktestHeading(
             reports=str(request.reports),
             mode=config.rules.mode,
             incidents=str(request.incidents or ""),

@@ -7,39 +7,39 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from detectors.decisions.traffic import HOUR_MS, WEEK, Traffic, expected_rows, observed
+from detectors.decisions.traffic import HOUR_MS, WEEK, TrafficMemory, expected_rows, observed
 
 MINUTE_MS = 60_000
 
 
 def after_hours(
-    rows: Sequence[int | None], traffic: Traffic | None = None, first: int = 0
-) -> Traffic:
+    rows: Sequence[int | None], traffic: TrafficMemory | None = None, first: int = 0
+) -> TrafficMemory:
     """The memory after windows of an hour with these rows; ``None``: no window."""
-    traffic = traffic or Traffic()
+    traffic = traffic or TrafficMemory()
     for hour, count in enumerate(rows, first):
         if count is not None:
             traffic = observed(traffic, hour * HOUR_MS, (hour + 1) * HOUR_MS, count)
     return traffic
 
 
-def expected(traffic: Traffic, hour: int) -> float | None:
+def expected(traffic: TrafficMemory, hour: int) -> float | None:
     return expected_rows(traffic, hour * HOUR_MS, (hour + 1) * HOUR_MS)
 
 
-def after_minutes(rows: Sequence[int]) -> Traffic:
-    traffic = Traffic()
+def after_minutes(rows: Sequence[int]) -> TrafficMemory:
+    traffic = TrafficMemory()
     for minute, count in enumerate(rows):
         traffic = observed(traffic, minute * MINUTE_MS, (minute + 1) * MINUTE_MS, count)
     return traffic
 
 
-def of_minute(traffic: Traffic, minute: int) -> float | None:
+def of_minute(traffic: TrafficMemory, minute: int) -> float | None:
     return expected_rows(traffic, minute * MINUTE_MS, (minute + 1) * MINUTE_MS)
 
 
 def test_nothing_is_expected_before_the_second_window() -> None:
-    assert of_minute(Traffic(), 0) is None
+    assert of_minute(TrafficMemory(), 0) is None
     assert of_minute(after_minutes([7]), 1) is None
     assert of_minute(after_minutes([7, 9]), 2) == 8.0
 
@@ -107,7 +107,7 @@ def test_a_long_silence_costs_no_more_than_the_memory_holds() -> None:
 
 
 def test_windows_of_minutes_are_averaged_over_their_hour() -> None:
-    traffic = Traffic()
+    traffic = TrafficMemory()
     for minute in range(3 * 24 * 60):
         rows = 10 * (minute // 60 % 24) + minute % 2
         start_ms = minute * MINUTE_MS
@@ -119,7 +119,7 @@ def test_windows_of_minutes_are_averaged_over_their_hour() -> None:
 
 def test_windows_of_days_have_the_days_of_the_week() -> None:
     day_ms = 24 * HOUR_MS
-    traffic = Traffic()
+    traffic = TrafficMemory()
     for day in range(15):
         traffic = observed(traffic, day * day_ms, (day + 1) * day_ms, 100 * (day % 7 + 1))
     for day in range(15, 21):
@@ -139,7 +139,7 @@ def test_half_of_what_is_usual_is_told_and_a_calm_season_is_not() -> None:
     hours = np.arange(8 * WEEK)
     level = 2_000 * (1.2 + np.sin(2 * np.pi * hours / 24)) * np.where(hours % WEEK >= 120, 0.4, 1)
     rows = rng.negative_binomial(50, 50 / (50 + level))
-    traffic = Traffic()
+    traffic = TrafficMemory()
     told = []
     for hour, count in enumerate(rows.tolist()):
         usual = expected(traffic, hour)

@@ -7,7 +7,7 @@ import pytest
 
 from detectors.diagnosis.cause import likely_cause
 from detectors.diagnosis.swapped_columns import swapped_columns
-from stream.testing.cause_faults import FAULTS, MORE, SWAPS, Fault, outcome, pair_of, swapped_pair
+from tests.support.cause_faults import FAULTS, MORE, SWAPS, Fault, outcome, pair_of, swapped_pair
 
 AMBIGUOUS = ("clipped at 99 %", "sign changed, N(1, 1)")
 """Ten rows beyond a limit do not show it; a symmetric law on the other side of 0 may have moved."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.finding import Finding
+from detectors.finding import EvidenceFinding
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
@@ -13,7 +13,7 @@ from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.findings import (
     SUBJECTS,
     TESTS,
-    Judged,
+    Allowance,
     allowed_p_values,
     findings,
     horizons_of,
@@ -28,20 +28,22 @@ BASELINE = known()
 SPIKED = np.where(np.arange(500) < 50, 50.0, np.asarray(drawn(2, 500)["number"], float))
 
 
-def judged(features: int, alpha: float = 1e-6, effect: float = 0.0, windows: int = 64) -> Judged:
-    return Judged(
+def judged(features: int, alpha: float = 1e-6, effect: float = 0.0, windows: int = 64) -> Allowance:
+    return Allowance(
         alpha=np.full(features, alpha),
         effect_limit=np.full(features, effect),
         windows=np.full(features, windows),
     )
 
 
-def found(known: Baseline, data: dict[str, Values], **how: float) -> list[dict[str, Finding]]:
+def found(
+    known: Baseline, data: dict[str, Values], **how: float
+) -> list[dict[str, EvidenceFinding]]:
     pooled = pooled_of(known, counts_of(known, data))
     return findings(pooled, judged(pooled.layout.features, **how))  # type: ignore[arg-type]
 
 
-def holding(results: list[dict[str, Finding]]) -> list[tuple[int, str, str]]:
+def holding(results: list[dict[str, EvidenceFinding]]) -> list[tuple[int, str, str]]:
     return [
         (i, subject, finding.test)
         for i, by_subject in enumerate(results)
@@ -111,7 +113,7 @@ def test_a_finding_states_its_horizon_rows_and_what_it_was_allowed() -> None:
 
 def test_budgets_differ_by_feature() -> None:
     pooled = pooled_of(BASELINE, counts_of(BASELINE, drawn(2, 300)))
-    each = Judged(
+    each = Allowance(
         alpha=np.array([1e-3, 1e-6, 1e-9, 1e-2]), effect_limit=np.zeros(4), windows=np.full(4, 64)
     )
     for by_subject, alpha in zip(findings(pooled, each), (1e-3, 1e-6, 1e-9, 1e-2), strict=True):

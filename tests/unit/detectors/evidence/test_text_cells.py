@@ -11,7 +11,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from detectors.finding import Finding
+from detectors.finding import EvidenceFinding
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.binning import text_feature
 from detectors.profiles.columns import Texts
@@ -19,7 +19,7 @@ from detectors.profiles.fold import fold
 from detectors.profiles.layout import HASHED_BINS, Feature, Layout
 from detectors.profiles.rare_values import RareValues
 from detectors.statistics.evidence.base import Pooled
-from detectors.statistics.evidence.findings import Judged, findings
+from detectors.statistics.evidence.findings import Allowance, findings
 from detectors.statistics.evidence.tallies import SHARES, TallyLayout
 from detectors.statistics.evidence.text_cells import text_cells, unseen_rows
 from tests.oracle import hash_of
@@ -34,12 +34,14 @@ def baseline_of(values: Sequence[str]) -> Baseline:
     return Baseline(layout, profile, Constraints(), ("t",))
 
 
-def found(baseline: Baseline, values: Sequence[str]) -> dict[str, Finding]:
+def found(baseline: Baseline, values: Sequence[str]) -> dict[str, EvidenceFinding]:
     """What holds of a window of these values."""
     layout = TallyLayout(baseline)
     window = fold(baseline.layout, {"t": Texts(pa.array(values, pa.string()))})
     sums = layout.tallies(window.counts)[None]
-    judged = Judged(alpha=np.array([ALPHA]), effect_limit=np.array([0.02]), windows=np.array([1]))
+    judged = Allowance(
+        alpha=np.array([ALPHA]), effect_limit=np.array([0.02]), windows=np.array([1])
+    )
     result = findings(Pooled(layout, sums, np.ones(1)), judged)[0]
     return {subject: finding for subject, finding in result.items() if finding.holds}
 

@@ -14,7 +14,7 @@ from detectors.profiles.fold import fold
 from detectors.profiles.layout import MAX_EDGES, Feature, Layout
 from detectors.profiles.profile import Profile
 from detectors.statistics.evidence.base import Pooled
-from detectors.statistics.evidence.findings import Judged, findings
+from detectors.statistics.evidence.findings import Allowance, findings
 from detectors.statistics.evidence.horizons import History, PastWindow
 from detectors.statistics.evidence.tallies import TallyLayout
 
@@ -81,7 +81,7 @@ def test_a_doubled_hundredth_at_the_top_is_mostly_found_within_four_windows() ->
     layout = Layout((feature_of(values),))
     tallies = TallyLayout(Baseline(layout, counted(layout, values), Constraints(), ("x",)))
     edge = float(np.exp(3 + 2.3263478740408408))
-    judged = Judged(
+    judged = Allowance(
         alpha=np.array([1 / 43_200 / 20]), effect_limit=np.array([0.02]), windows=np.array([64])
     )
     waits = []

@@ -17,7 +17,7 @@ from detectors.profiles.columns import Column, Texts, numbers_from_text
 from detectors.profiles.fold import fold
 from detectors.profiles.layout import Feature
 from detectors.statistics.evidence.base import Pooled
-from detectors.statistics.evidence.findings import Judged, findings
+from detectors.statistics.evidence.findings import Allowance, findings
 from detectors.statistics.evidence.tallies import TallyLayout
 from detectors.statistics.measures import measure
 from stream.baselining.build import BuiltBaseline, make
@@ -119,7 +119,7 @@ def judged(baseline: Baseline, cells: Sequence[str | None]) -> tuple[set[str], b
     text, feature = pa.array(cells, pa.string()), baseline.layout.features[0]
     profile = fold(baseline.layout, {"x": _column(text, feature)})
     tallies = TallyLayout(baseline)
-    limits = Judged(alpha=np.array([1e-4]), effect_limit=np.array([0.02]), windows=np.array([1]))
+    limits = Allowance(alpha=np.array([1e-4]), effect_limit=np.array([0.02]), windows=np.array([1]))
     sums = tallies.tallies(profile.counts)[None]
     found = findings(Pooled(tallies, sums, np.ones(1)), limits)[0]
     (ruling,) = rule(Rules(), {}, baseline.constraints, measure(baseline, profile), len(cells))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.commands.backtest.incidents import Incident, read_incidents
+from stream.commands.backtest.incidents import ListedIncident, read_incidents
 from stream.commands.backtest.tuning import rate_a_week
 from stream.errors import ConfigError
 from stream.testing.reports import signal
@@ -14,7 +14,7 @@ from stream.testing.reports import signal
 DAY_MS = 86_400_000
 
 
-def read(tmp_path: Path, text: str, name: str = "i.yaml") -> list[Incident]:
+def read(tmp_path: Path, text: str, name: str = "i.yaml") -> list[ListedIncident]:
     (tmp_path / name).write_text(text)
     return read_incidents(tmp_path / name, ["m", "other"])
 
@@ -34,7 +34,7 @@ def read(tmp_path: Path, text: str, name: str = "i.yaml") -> list[Incident]:
 def test_times_are_utc_and_an_end_that_is_a_date_includes_that_day(
     tmp_path: Path, name: str, text: str
 ) -> None:
-    wanted = Incident(model="m", name="n", from_ms=DAY_MS, to_ms=2 * DAY_MS)
+    wanted = ListedIncident(model="m", name="n", from_ms=DAY_MS, to_ms=2 * DAY_MS)
     assert read(tmp_path, text, name) == [wanted]
 
 
@@ -74,10 +74,10 @@ def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_signal_is_about_an_incident_if_its_window_overlaps_it() -> None:
     sent = signal()
-    incident = Incident(model=sent.model, from_ms=sent.start_ms, to_ms=sent.end_ms)
-    before = Incident(model=sent.model, from_ms=0, to_ms=sent.start_ms)
-    after = Incident(model=sent.model, from_ms=sent.end_ms, to_ms=sent.end_ms + 1)
-    other = Incident(model="another", from_ms=sent.start_ms, to_ms=sent.end_ms)
+    incident = ListedIncident(model=sent.model, from_ms=sent.start_ms, to_ms=sent.end_ms)
+    before = ListedIncident(model=sent.model, from_ms=0, to_ms=sent.start_ms)
+    after = ListedIncident(model=sent.model, from_ms=sent.end_ms, to_ms=sent.end_ms + 1)
+    other = ListedIncident(model="another", from_ms=sent.start_ms, to_ms=sent.end_ms)
     assert [each.covers(sent) for each in (incident, before, after, other)] == [True] + [False] * 3
 
 
