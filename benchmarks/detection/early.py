@@ -12,7 +12,8 @@ from benchmarks.detection.kinds import DRIFTS, EVERYDAY, KINDS, Random, Values, 
 from benchmarks.detection.power import FEATURES, REFERENCE_ROWS
 from benchmarks.detection.streams import baseline_of, fold, independent
 from detectors.decisions.early_look import process_of
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.judge import Judge
+from detectors.decisions.window_span import WindowSpan
 from detectors.early_finding import EarlyFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile

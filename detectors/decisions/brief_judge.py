@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.window_evidence import Past
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.judge import Judge
 from detectors.decisions.quiet import is_quiet
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, State, WindowReport

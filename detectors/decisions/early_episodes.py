@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.episodes import advance
 from detectors.decisions.rules import Rules
 from detectors.early_finding import EarlyFinding
 from detectors.finding import Subject

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
-from detectors.changes.level_change import LevelChange
 from detectors.decisions.catalogue import size_of
+from detectors.decisions.episode_state import Episode, EpisodeState, JudgedWindow
 from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.rules import Rules
-from detectors.diagnosis.shared_cause import action_of, shared_causes
+from detectors.decisions.signals import Judged, digest_of, end_of, signal_of, with_figures
 from detectors.report import (
-    SIGNAL_VERSION,
-    FeatureReport,
-    Figures,
     Signal,
     SignalKind,
-    SignalledFeature,
     WindowReport,
 )
 from detectors.statistics.evidence.horizons import LONGEST
@@ -32,89 +27,6 @@ Three windows of an hour that slide by five seconds span 1,441.
 """
 GROWTH: Final = 2.0
 """The factor by which a violation must have grown since it was signalled, to be signalled again."""
-
-
-class Judged(Protocol):
-    """What an episode needs of the report on a judged window, whatever was judged in it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def job(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def variant(self) -> str: ...
-    @property
-    def start_ms(self) -> int: ...
-    @property
-    def end_ms(self) -> int | None: ...
-    @property
-    def baseline(self) -> str: ...
-    @property
-    def violations(self) -> tuple[Violation, ...]: ...
-
-
-class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
-    """One judged window: its span, and the features that violated in it."""
-
-    start_ms: int
-    end_ms: int
-    features: tuple[str, ...]
-
-
-class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """An open drift: its start, its features, and its last signal.
-
-    ``features`` are those that still violate, ``ever`` all that did since it opened. ``sizes`` is
-    the size that each violation had when it was signalled, by feature and check. ``last_signal_ms``
-    is the end of the window of the last signal, ``reasons`` are the violations that it named, and
-    ``report`` is the id of its report (empty in states of 0.1.0). ``returned``: it had recovered
-    and came back within its cool-down. ``last_violation_ms`` is the end of the last window in which
-    one of its features violated (0 in states of 0.1.0). ``last_worsened_ms`` is the end of the
-    window of the last ``worsened``.
-    """
-
-    id: str
-    first_violation_ms: int
-    last_signal_ms: int
-    features: tuple[str, ...]
-    ever: tuple[str, ...]
-    reasons: tuple[Violation, ...]
-    sizes: dict[str, float]
-    report: str = ""
-    returned: bool = False
-    last_violation_ms: int = 0
-    last_worsened_ms: int | None = None
-
-    @property
-    def worst_first(self) -> list[str]:
-        """The features that still violate, the largest violation first."""
-        worst = dict.fromkeys(self.features, 0.0)
-        for key, size in self.sizes.items():
-            feature = key.partition("\x1f")[0]
-            if feature in worst:
-                worst[feature] = max(worst[feature], size)
-        return sorted(worst, key=lambda name: (-worst[name], name))
-
-
-class EpisodeState(msgspec.Struct, frozen=True):
-    """The memory of the episodes of one model and variant.
-
-    ``windows``: the recent ones. ``open``: the open episode. ``series``: the values of the change
-    detectors, by series, and ``changed``: the changes of series that last. ``signalled``: the end
-    of the window in which a feature was last signalled, by feature, while its cool-down lasts.
-    ``recovered``: the last episode that has recovered, while its cool-down lasts. ``memory``: what
-    evidence must know of the features.
-    """
-
-    windows: tuple[JudgedWindow, ...] = ()
-    open: Episode | None = None
-    series: dict[str, tuple[float, ...]] = {}
-    changed: dict[str, LevelChange] = {}
-    recovered: Episode | None = None
-    signalled: dict[str, int] = msgspec.field(name="told", default_factory=dict)
-    memory: Memory = Memory()
 
 
 def advance(
@@ -137,7 +49,7 @@ def advance(
     state, signals = after_window(state, report, rules, origin, lingering)
     if rules.by_evidence:
         state = msgspec.structs.replace(state, memory=_remembered(state, before, report, signals))
-    return state, [_with_figures(signal, report) for signal in signals]
+    return state, [with_figures(signal, report) for signal in signals]
 
 
 def _remembered(
@@ -158,7 +70,7 @@ def _remembered(
             horizon = min(found[violation.feature], violation.finding.horizon)
             found[violation.feature] = horizon
     since = {name: since for name, since in state.memory.since.items() if name not in inside}
-    return Memory(since=since | dict.fromkeys(left, _end_ms(report)), horizons=found)
+    return Memory(since=since | dict.fromkeys(left, end_of(report)), horizons=found)
 
 
 def after_window(
@@ -196,7 +108,7 @@ def after_window(
     episode sends one ``worsened`` a cool-down, however many features it spreads over.
     """
     violating = tuple(sorted({*lingering, *(violation.feature for violation in report.violations)}))
-    window = JudgedWindow(report.start_ms, _end_ms(report), violating)
+    window = JudgedWindow(report.start_ms, end_of(report), violating)
     windows = (*state.windows, window)[-MAX_WINDOWS:]
     needed = max(rules.of, rules.k)
     separate = _non_overlapping(windows, needed)
@@ -215,7 +127,7 @@ def after_window(
 
 def _forget_old(state: EpisodeState, report: Judged, rules: Rules) -> EpisodeState:
     """The state without the signals and the recovered episode whose cool-down has ended."""
-    since_ms = _end_ms(report) - _cooldown_ms(report, rules)
+    since_ms = end_of(report) - _cooldown_ms(report, rules)
     past = state.recovered
     return msgspec.structs.replace(
         state,
@@ -246,7 +158,7 @@ def _confirmed(
 
 def _cooldown_ms(report: Judged, rules: Rules) -> int:
     """The cool-down; of long windows ``of``, since a verdict of k of m takes as many."""
-    return max(rules.cooldown_ms, rules.of * (_end_ms(report) - report.start_ms))
+    return max(rules.cooldown_ms, rules.of * (end_of(report) - report.start_ms))
 
 
 def _continued_if_returned(
@@ -294,7 +206,7 @@ def _open(
 ) -> tuple[EpisodeState, list[Signal]]:
     first_ms = min(window.start_ms for window in separate if set(window.features) & set(confirmed))
     episode = Episode(
-        id=_hash(report.job, report.model, report.variant, *origin),
+        id=digest_of(report.job, report.model, report.variant, *origin),
         first_violation_ms=first_ms,
         last_signal_ms=0,
         features=(),
@@ -331,7 +243,7 @@ def _continue(
     worse = joined or _has_grown(episode, report, still_confirmed)
     if worse and _may_worsen(episode, report, rules):
         return _worsened(state, episode, report, features)
-    silent_ms = _end_ms(report) - episode.last_signal_ms
+    silent_ms = end_of(report) - episode.last_signal_ms
     if silent_ms >= _cooldown_ms(report, rules) and still_confirmed:
         return _signal(state, episode, "reminder", report, features)
     return msgspec.structs.replace(state, open=episode), []
@@ -344,13 +256,13 @@ def _may_worsen(episode: Episode, report: Judged, rules: Rules) -> bool:
     last_ms = episode.last_worsened_ms
     if not rules.by_evidence or last_ms is None:
         return True
-    return _end_ms(report) - last_ms >= _cooldown_ms(report, rules)
+    return end_of(report) - last_ms >= _cooldown_ms(report, rules)
 
 
 def _worsened(
     state: EpisodeState, episode: Episode, report: Judged, features: tuple[str, ...]
 ) -> tuple[EpisodeState, list[Signal]]:
-    episode = msgspec.structs.replace(episode, last_worsened_ms=_end_ms(report))
+    episode = msgspec.structs.replace(episode, last_worsened_ms=end_of(report))
     return _signal(state, episode, "worsened", report, features)
 
 
@@ -361,7 +273,7 @@ def _staying(
     staying = set(episode.features)
     if len(recent) == rules.k:
         staying &= {name for window in recent for name in window.features}
-    clean_ms = _end_ms(report) - _last_violation_ms(episode, report)
+    clean_ms = end_of(report) - _last_violation_ms(episode, report)
     if not staying and episode.returned and clean_ms < _cooldown_ms(report, rules):
         return set(episode.features)
     return staying
@@ -369,15 +281,15 @@ def _staying(
 
 def _last_violation_ms(episode: Episode, report: Judged) -> int:
     violates = any(violation.feature in episode.features for violation in report.violations)
-    return _end_ms(report) if violates else episode.last_violation_ms
+    return end_of(report) if violates else episode.last_violation_ms
 
 
 def _recover(
     state: EpisodeState, episode: Episode, report: Judged
 ) -> tuple[EpisodeState, list[Signal]]:
     """Close the episode; it is remembered for a cool-down, in case that it returns."""
-    signal = _signal_of("recovered", episode, report, episode.ever)
-    past = msgspec.structs.replace(episode, last_signal_ms=_end_ms(report), returned=False)
+    signal = signal_of("recovered", episode, report, episode.ever)
+    past = msgspec.structs.replace(episode, last_signal_ms=end_of(report), returned=False)
     return msgspec.structs.replace(state, open=None, recovered=past), [signal]
 
 
@@ -389,7 +301,7 @@ def _signal(
     features: tuple[str, ...],
 ) -> tuple[EpisodeState, list[Signal]]:
     """Signal the episode with ``features``, and note in the state what was signalled and when."""
-    end_ms = _end_ms(report)
+    end_ms = end_of(report)
     reasons = _reasons(report, features)
     episode = msgspec.structs.replace(
         episode,
@@ -402,7 +314,7 @@ def _signal(
     )
     signalled = {**state.signalled, **dict.fromkeys(features, end_ms)}
     state = msgspec.structs.replace(state, open=episode, signalled=signalled)
-    return state, [_signal_of(kind, episode, report, features)]
+    return state, [signal_of(kind, episode, report, features)]
 
 
 def _has_grown(episode: Episode, report: Judged, features: Iterable[str]) -> bool:
@@ -420,57 +332,3 @@ def _key(violation: Violation) -> str:
 def _reasons(report: Judged, features: Iterable[str]) -> tuple[Violation, ...]:
     wanted = set(features)
     return tuple(violation for violation in report.violations if violation.feature in wanted)
-
-
-def _signal_of(
-    kind: SignalKind, episode: Episode, report: Judged, features: tuple[str, ...]
-) -> Signal:
-    end_ms = _end_ms(report)
-    name = _hash(report.job, report.model, report.variant, episode.id, kind, end_ms)
-    return Signal(
-        version=SIGNAL_VERSION,
-        id=f"{report.job}/{report.model}/{report.variant}/{episode.id}/{kind}/{end_ms}",
-        dedupe_id=name,
-        kind=kind,
-        episode=episode.id,
-        job=report.job,
-        model=report.model,
-        variant=report.variant,
-        start_ms=report.start_ms,
-        end_ms=end_ms,
-        first_violation_ms=episode.first_violation_ms,
-        baseline=report.baseline,
-        report=report.id,
-        features=features,
-        reasons=episode.reasons,
-        causes=shared_causes(episode.reasons),
-        action=action_of(episode.reasons),
-    )
-
-
-def _with_figures(signal: Signal, report: WindowReport) -> Signal:
-    """The signal with the numbers of its features in the window and in the baseline."""
-    named = (feature for feature in report.features if feature.name in signal.features)
-    return msgspec.structs.replace(signal, figures=tuple(map(_signalled, named)))
-
-
-def _signalled(feature: FeatureReport) -> SignalledFeature:
-    shared = {name: getattr(feature, name) for name in Figures.__struct_fields__}
-    return SignalledFeature(
-        name=feature.name,
-        verdict=feature.verdict,
-        statistic=feature.deciding,
-        value=feature.value,
-        limit=feature.limit,
-        window=Figures(**shared),
-        baseline=feature.baseline,
-        evidence=feature.evidence,
-    )
-
-
-def _end_ms(report: Judged) -> int:
-    return report.end_ms or 0
-
-
-def _hash(*components: object) -> str:
-    return blake2b("\x1f".join(map(str, components)).encode(), digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from detectors.arrays import Floats
 from detectors.decisions.evidence.window_evidence import WindowEvidence
-from detectors.decisions.rules import Ruling
+from detectors.decisions.rulings import Ruling
 from detectors.finding import Evidence
 from detectors.profiles.baseline import Constraints
 from detectors.profiles.layout import Feature

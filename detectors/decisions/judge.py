@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from detectors.arrays import Ints
 from detectors.changes.base import Change
 from detectors.decisions.checks.base import CheckedWindow
@@ -14,16 +12,19 @@ from detectors.decisions.condition_numbers import WindowNumbers
 from detectors.decisions.conditions import Verdict, expects_rows, verdict
 from detectors.decisions.early_episodes import EarlyState, opened_early, tellable
 from detectors.decisions.early_look import budget_of, look
-from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.episodes import advance
 from detectors.decisions.evidence.embedded import embedded
 from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, window_evidence
 from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked, without_extremes
-from detectors.decisions.rules import FeatureRules, Rules, Ruling, rule, rule_values
+from detectors.decisions.rules import FeatureRules, Rules, rule_values
+from detectors.decisions.rulings import Ruling, rule
 from detectors.decisions.sagemaker.drift import not_compared
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
+from detectors.decisions.window_span import WindowSpan, status_of
 from detectors.early_finding import EarlyFinding
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline, Constraints
@@ -31,7 +32,7 @@ from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, WindowReport
 from detectors.sagemaker.distances import figures, keeps_all_values
 from detectors.sagemaker.statistics import statistics
-from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport, Status
+from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport
 from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
 from detectors.statistics.measures import measure
@@ -40,28 +41,6 @@ from detectors.violation import Violation
 MOST_VALUE_BYTES: Final = 1 << 20
 """A report holds the distinct values of its window up to this size, as those of 20 features of
 2,048 numbers have it. Those of 200 features would make reports of 4 MB, one each window."""
-
-
-class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
-    """The window ``[start_ms, end_ms)`` of a model, its revision, and facts other than counts.
-
-    ``incomplete``: a gap or a change of layout lies in it. ``learning``: the model has no full
-    baseline yet. ``too_narrow`` and ``too_wide``: records with too few or too many columns.
-    ``expected_rows``: the rows that such a window usually has, ``None`` if that is not known.
-    ``notes`` are passed on to the report.
-    """
-
-    model: str
-    variant: str
-    start_ms: int
-    end_ms: int
-    revision: int = 0
-    incomplete: bool = False
-    learning: bool = False
-    too_narrow: int = 0
-    too_wide: int = 0
-    notes: tuple[str, ...] = ()
-    expected_rows: float | None = None
 
 
 class Judge:
@@ -185,7 +164,7 @@ class Judge:
             start_ms=span.start_ms,
             end_ms=span.end_ms,
             revision=span.revision,
-            status=_status(span, empty, violates=bool(violations)),
+            status=status_of(span, empty, violates=bool(violations)),
             rows=profile.rows,
             baseline=baseline.fingerprint,
             limits=self.limits(span.model, baseline.constraints).fingerprint,
@@ -418,17 +397,6 @@ class Judge:
         if too_few and not is_met:
             return "insufficient"
         return "violations" if violates else "ok"
-
-
-def _status(span: WindowSpan, empty: bool, *, violates: bool) -> Status:
-    """The status of a period; an ``empty`` one has no records."""
-    if span.incomplete:
-        return "Incomplete"
-    if empty:
-        return "NoData"
-    if span.learning:
-        return "Learning"
-    return "CompletedWithViolations" if violates else "Completed"
 
 
 def _features_of(violations: Sequence[Violation]) -> set[str]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from detectors.decisions.episodes import EpisodeState, JudgedWindow, after_window
+from detectors.decisions.episode_state import EpisodeState, JudgedWindow
+from detectors.decisions.episodes import after_window
 from detectors.decisions.metric_rulings import (
     change_violations,
     is_beyond,

@@ -12,7 +12,7 @@ from detectors.changes.base import MAX_VALUES, Change
 from detectors.changes.level_change import LevelChange, level_change
 from detectors.components import type_of
 from detectors.decisions.checks.change_check import NAME, ChangeCheck
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from detectors.profiles.baseline import Baseline
 from detectors.report import FeatureReport, WindowReport
 from detectors.violation import Violation

@@ -12,9 +12,10 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.decisions.early_episodes import follow
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.window_evidence import Memory
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.judge import Judge
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport

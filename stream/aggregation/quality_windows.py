@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.quality_judge import QualityJudge, QualitySpan
 from detectors.quality.counts import QualityCounts
 from detectors.quality.error_change import ErrorChange

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.judge import Judge
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.profile import Profile
 from detectors.sagemaker.distances import keeps_all_values
 from detectors.schedule_report import ScheduleReport

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.decisions.early_episodes import EarlyState
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.traffic import TrafficMemory
 from detectors.quality.error_change import ErrorChange

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats
-from detectors.decisions.rules import FeatureRules, Ruling, rule
+from detectors.decisions.rules import FeatureRules
+from detectors.decisions.rulings import Ruling, rule
 from detectors.p_values import is_p_value
 from detectors.phrases import counted, percent
 from detectors.profiles.baseline import Baseline

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from detectors.decisions.rules import FeatureRules, rule
+from detectors.decisions.rules import FeatureRules
+from detectors.decisions.rulings import rule
 from detectors.phrases import number
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile

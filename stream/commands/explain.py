@@ -12,11 +12,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.embedded import EmbeddedTallies
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile

@@ -9,7 +9,7 @@ import msgspec
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from detectors.decisions.episodes import Episode
+from detectors.decisions.episode_state import Episode
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, LabelLedger
 from stream.aggregation.state import LabelState, split
 from stream.event_time import PartitionState

@@ -11,7 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from detectors.decisions.episodes import Episode
+from detectors.decisions.episode_state import Episode
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.state import JobState, LabelState
 from stream.event_time import PartitionState

@@ -10,7 +10,8 @@ import pytest
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.checks.base import COLUMNS, Check, CheckedWindow, Reported, Stage
-from detectors.decisions.rules import Rules, rule
+from detectors.decisions.rules import Rules
+from detectors.decisions.rulings import rule
 from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
 from detectors.statistics.measures import measure

@@ -95,8 +95,9 @@ PREPARE = """
 import json
 import msgspec
 import numpy as np
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
+from detectors.decisions.window_span import WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from stream.testing.baselines import baseline, normal, texts, window
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from detectors.arrays import Ints
 from detectors.decisions.early_episodes import EarlyState, opened_early, tellable
-from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.episodes import advance
 from detectors.decisions.evidence.window_evidence import Memory
-from detectors.decisions.judge import WindowSpan
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.early_finding import EarlyFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.quality_judge import QualityJudge, QualitySpan
 from detectors.quality.cells import CODE_BITS, CONFUSION, CellTable
 from detectors.quality.config import JudgeAt, MetricLimit, Problem, QualityConfig

@@ -7,7 +7,7 @@ import time
 from prometheus_client import CollectorRegistry
 
 from detectors.decisions.catalogue import CHECKS
-from detectors.decisions.episodes import Episode, EpisodeState
+from detectors.decisions.episode_state import Episode, EpisodeState
 from detectors.quality_report import EstimateReport, EstimateSection
 from sinks.base import Published
 from sinks.courier import CourierCounts

@@ -12,7 +12,8 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.decisions.evidence.window_evidence import WindowEvidence
 from detectors.decisions.masking import is_value, public_label
-from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess, rule
+from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.rulings import Ruling, binomial_excess, rule
 from detectors.diagnosis.moved_bins import top_contributors
 from detectors.diagnosis.new_values import new_values_in_words
 from detectors.profiles.baseline import Baseline, Constraint
@@ -169,7 +170,7 @@ class CheckedWindow:
         """Return whether ``bad`` of ``n`` values are more than the share ``allowed`` explains.
 
         At the feature's level :attr:`alpha`, with that share estimated from the baseline's rows;
-        see :func:`~detectors.decisions.rules.binomial_excess`.
+        see :func:`~detectors.decisions.rulings.binomial_excess`.
         """
         return binomial_excess(bad, n, allowed, float(self.measures.baseline_rows[i]), self.alpha)
 

@@ -9,7 +9,7 @@ import numpy as np
 from detectors.arrays import Floats
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.decisions.checks.negative_values import explain_drift
-from detectors.decisions.rules import Ruling
+from detectors.decisions.rulings import Ruling
 from detectors.p_values import evidence_a_row, is_p_value
 from detectors.phrases import distinguishable
 from detectors.statistics.catalogue import DISTANCES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
-from detectors.decisions.rules import required_share
+from detectors.decisions.rulings import required_share
 from detectors.phrases import percent
 from detectors.profiles.domains import allowed_bins
 from detectors.profiles.profile import Profile

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
-from detectors.decisions.rules import required_share
+from detectors.decisions.rulings import required_share
 from detectors.phrases import percent
 from detectors.profiles.layout import InferredType
 from detectors.statistics.measures import FITTING

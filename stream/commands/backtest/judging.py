@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.traffic import TrafficMemory, expected_rows, observed
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport

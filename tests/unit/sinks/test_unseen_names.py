@@ -7,9 +7,10 @@ import json
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.report import Signal, WindowReport
 from sinks.prometheus import Prometheus
 from sinks.sns import SnsDelivery

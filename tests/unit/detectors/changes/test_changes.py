@@ -12,10 +12,12 @@ from detectors.arrays import Floats
 from detectors.changes.adwin import Adwin
 from detectors.changes.base import MAX_VALUES, Change
 from detectors.changes.page_hinkley import PageHinkley
-from detectors.decisions.episodes import EpisodeState, advance
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.episodes import advance
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.decisions.series import SeriesWatch
+from detectors.decisions.window_span import WindowSpan
 from detectors.report import Signal, WindowReport
 from stream.testing.baselines import Values, baseline, window
 

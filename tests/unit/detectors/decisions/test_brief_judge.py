@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from detectors.decisions.brief_judge import BriefJudge
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Constraint
 from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence.horizons import History, PastWindow

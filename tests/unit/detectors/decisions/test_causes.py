@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.columns import Column
 from detectors.report import Signal, WindowReport
 from stream.testing.baselines import Values, baseline, normal, texts, window

@@ -12,7 +12,8 @@ import pytest
 
 from detectors.decisions.catalogue import CHECKS, size_of
 from detectors.decisions.checks.base import COLUMNS, Check, CheckedWindow
-from detectors.decisions.rules import FeatureRules, Rules, rule
+from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.rulings import rule
 from detectors.decisions.violations import ORDERED, violations_of
 from detectors.profiles.baseline import Baseline, Constraint, Thresholds
 from detectors.profiles.columns import Column, Numbers, Texts

@@ -14,9 +14,10 @@ from detectors.decisions.condition_numbers import (
     of_features,
 )
 from detectors.decisions.conditions import Verdict, condition, expects_rows, verdict
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.errors import ConditionInvalid
 from detectors.report import Signal, WindowReport
 from stream.testing.baselines import Values, baseline, texts, window

@@ -11,7 +11,8 @@ from detectors.decisions.early_episodes import (
     opened_early,
     tellable,
 )
-from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.episodes import advance
 from detectors.decisions.rules import Rules
 from detectors.early_finding import EarlyFinding
 from detectors.report import Signal

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.episodes import advance
 from detectors.decisions.rules import Rules
 from detectors.report import Signal, State, WindowReport
 from detectors.violation import Violation

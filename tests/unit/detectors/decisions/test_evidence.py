@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import WindowSpan
+from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport

@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.changes.page_hinkley import PageHinkley
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from detectors.changes.page_hinkley import PageHinkley
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline, Constraint, Constraints, Thresholds
 from stream.testing.baselines import baseline, normal, window

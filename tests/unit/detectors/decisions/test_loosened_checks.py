@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from detectors.decisions.checks.base import CheckedWindow
-from detectors.decisions.rules import Rules, rule
+from detectors.decisions.rules import Rules
+from detectors.decisions.rulings import rule
 from detectors.decisions.violations import violations_of
 from detectors.profiles.baseline import Baseline, Constraint, Thresholds
 from detectors.profiles.columns import Column, Numbers

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from detectors.decisions.catalogue import size_of
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.p_values import nearness
 from detectors.profiles.baseline import Baseline, Constraints, Thresholds
 from detectors.report import FeatureReport, WindowReport

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from detectors.decisions.episodes import EpisodeState, after_window
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.episodes import after_window
 from detectors.decisions.metric_rulings import metric_report, metric_violation
 from detectors.decisions.quality_judge import QualityJudge, QualitySpan
 from detectors.decisions.rules import Rules

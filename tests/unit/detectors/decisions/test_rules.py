@@ -8,14 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.decisions.rules import (
-    FeatureRules,
-    Rules,
-    Ruling,
-    binomial_excess,
-    rule,
-    rule_values,
-)
+from detectors.decisions.rules import FeatureRules, Rules, rule_values
+from detectors.decisions.rulings import Ruling, binomial_excess, rule
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import Measures

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.report import FeatureReport
 from detectors.statistics.measures import measure
 from stream.baselining.build import make

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from detectors.arrays import Floats
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.layout import Layout
 from detectors.report import Signal
 from detectors.statistics.catalogue import DISTANCES

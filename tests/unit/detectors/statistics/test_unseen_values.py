@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from detectors.decisions.rules import Rules, rule
+from detectors.decisions.rules import Rules
+from detectors.decisions.rulings import rule
 from detectors.profiles.baseline import Constraints
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from detectors.statistics.distances.base import of_counts

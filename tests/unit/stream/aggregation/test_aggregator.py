@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from detectors.decisions.episodes import EpisodeState, JudgedWindow
+from detectors.decisions.episode_state import EpisodeState, JudgedWindow
 from detectors.report import WindowReport
 from stream.aggregation.state import JobState
 from stream.aggregation.variants import NamedVariants

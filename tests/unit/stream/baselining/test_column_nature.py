@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from msgspec import UNSET, msgpack
 
-from detectors.decisions.rules import Rules, rule
+from detectors.decisions.rules import Rules
+from detectors.decisions.rulings import rule
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.columns import Column, Texts, numbers_from_text
 from detectors.profiles.fold import fold

@@ -14,7 +14,8 @@ import pytest
 
 from detectors.arrays import Floats
 from detectors.decisions.checks.base import CheckedWindow
-from detectors.decisions.rules import Rules, rule
+from detectors.decisions.rules import Rules
+from detectors.decisions.rulings import rule
 from detectors.decisions.violations import violations_of
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.fold import fold

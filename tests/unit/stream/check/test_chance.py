@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.decisions.rules import Rules, rule
+from detectors.decisions.rules import Rules
+from detectors.decisions.rulings import rule
 from detectors.profiles.baseline import Constraints, Thresholds
 from detectors.statistics.measures import Measures
 from stream.check.chance import chances

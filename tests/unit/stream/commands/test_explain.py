@@ -15,9 +15,10 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Constraint
 from detectors.report import FeatureReport, Figures, SignalKind, WindowReport
 from stream.baselining.build import BuiltBaseline, write

@@ -11,9 +11,10 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.reference import Reference
 from detectors.report import SagemakerFigures, WindowReport
 from stream.baselining.build import BuiltBaseline, write

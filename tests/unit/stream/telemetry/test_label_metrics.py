@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.state import JobState, LabelState, LogState
 from stream.event_time import PartitionState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.episode_state import EpisodeState
 from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import PartitionState

@@ -1,0 +1,40 @@
+"""A window of a model: its span, facts other than its counts, and the state that they give it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from detectors.schedule_report import Status
+
+
+class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """The window ``[start_ms, end_ms)`` of a model, its revision, and facts other than counts.
+
+    ``incomplete``: a gap or a change of layout lies in it. ``learning``: the model has no full
+    baseline yet. ``too_narrow`` and ``too_wide``: records with too few or too many columns.
+    ``expected_rows``: the rows that such a window usually has, ``None`` if that is not known.
+    ``notes`` are passed on to the report.
+    """
+
+    model: str
+    variant: str
+    start_ms: int
+    end_ms: int
+    revision: int = 0
+    incomplete: bool = False
+    learning: bool = False
+    too_narrow: int = 0
+    too_wide: int = 0
+    notes: tuple[str, ...] = ()
+    expected_rows: float | None = None
+
+
+def status_of(span: WindowSpan, empty: bool, *, violates: bool) -> Status:
+    """The status of a period; an ``empty`` one has no records."""
+    if span.incomplete:
+        return "Incomplete"
+    if empty:
+        return "NoData"
+    if span.learning:
+        return "Learning"
+    return "CompletedWithViolations" if violates else "Completed"
