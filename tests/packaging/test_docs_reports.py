@@ -10,6 +10,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from detectors.early_finding import EarlyFinding
+from detectors.finding import Evidence, EvidenceFinding
 from detectors.quality_report import (
     EstimateReport,
     EstimateSection,
@@ -40,6 +42,8 @@ PAGE = ROOT / "docs" / "reports.md"
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Window report": WindowReport,
     "Feature report": FeatureReport,
+    "Evidence": Evidence,
+    "Finding": EvidenceFinding,
     "Numbers of one side": Figures,
     "SageMaker's distance": SagemakerFigures,
     "Violation": Violation,
@@ -49,6 +53,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Worst violation": Worst,
     "Signal": Signal,
     "Signalled feature": SignalledFeature,
+    "Early finding": EarlyFinding,
     "Quality report": QualityReport,
     "Metric": MetricReport,
     "Estimates": EstimateSection,
