@@ -72,6 +72,7 @@ RUN_BY_OTHER_TESTS: Final = frozenset(
     {
         "README.md",
         "CONTRIBUTING.md",
+        "docs/backtest.md",
         "docs/example-component/README.md",
         "docs/churn-example.md",
         "docs/migration.md",
