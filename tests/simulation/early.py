@@ -24,11 +24,13 @@ def wrong_signals(world: World) -> str:
 def _wrong_order(world: World) -> str:
     """The signals of a model in the order of the outbox: no episode opens inside another, or twice.
 
-    One that has recovered may return without a signal, and recover again.
+    One that has recovered may return without a signal, and recover again. Episodes of the quality
+    of a model, which are of its labelled windows, are others.
     """
     now_open: dict[ModelKey, str] = {}
     closed: set[str] = set()
-    for signal in _committed(world, Signal):
+    about_data = (each for each in _committed(world, Signal) if each.quality is None)
+    for signal in about_data:
         key = ModelKey(signal.model, signal.variant)
         episode = now_open.get(key)
         if signal.kind == "opened":
