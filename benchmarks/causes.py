@@ -14,7 +14,9 @@ from typing import Final
 import numpy as np
 
 from detectors.diagnosis.cause import likely_cause
-from tests.support.cause_faults import FAULTS, MORE, Fault, baseline_of, outcome, window_of
+from tests.support.cause_faults import Fault, baseline_of, outcome, window_of
+from tests.support.known_faults import FAULTS
+from tests.support.more_faults import MORE
 
 WINDOWS: Final = 4
 """The number of windows that are compared with one baseline."""

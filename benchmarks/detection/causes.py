@@ -9,7 +9,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from detectors.diagnosis.cause import likely_cause
-from tests.support.cause_faults import FAULTS, MORE, outcome, pair_of
+from tests.support.cause_faults import outcome, pair_of
+from tests.support.known_faults import FAULTS
+from tests.support.more_faults import MORE
 
 KNOWN: Final = {fault.name: fault for fault in (*FAULTS, *MORE)}
 ROWS: Final = 1_000

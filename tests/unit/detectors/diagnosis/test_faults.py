@@ -7,7 +7,9 @@ import pytest
 
 from detectors.diagnosis.cause import likely_cause
 from detectors.diagnosis.swapped_columns import swapped_columns
-from tests.support.cause_faults import FAULTS, MORE, SWAPS, Fault, outcome, pair_of, swapped_pair
+from tests.support.cause_faults import Fault, outcome, pair_of
+from tests.support.known_faults import FAULTS, SWAPS, swapped_pair
+from tests.support.more_faults import MORE
 
 AMBIGUOUS = ("clipped at 99 %", "sign changed, N(1, 1)")
 """Ten rows beyond a limit do not show it; a symmetric law on the other side of 0 may have moved."""
