@@ -19,10 +19,10 @@ def percent(share: float) -> str:
 def number(value: float, digits: int = 2) -> str:
     """A number in ``digits`` significant digits, without an exponent where it is large.
 
-    >>> number(0.4127), number(12.3), number(3600.4), number(-17.78, 3)
-    ('0.41', '12', '3,600', '-17.8')
+    >>> number(0.4127), number(12.3), number(99.7), number(3600.4), number(-17.78, 3)
+    ('0.41', '12', '100', '3,600', '-17.8')
     """
-    if abs(value) >= 10**digits:
+    if abs(value) >= 10**digits - 0.5:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
 

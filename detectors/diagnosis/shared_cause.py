@@ -26,8 +26,8 @@ TELLING: Final = ("factor", "offset", "written_as", "kind", "step", "transform")
 def shared_causes(reasons: Sequence[Violation]) -> tuple[SharedCause, ...]:
     """The causes of these violations, each with its features, the one of most features first.
 
-    Two causes are the same if their names are, and the numbers that tell what happened: a factor,
-    an offset, a type. ``unknown`` causes are left out, as are violations without a cause.
+    Two causes are the same if their names and actions are, and the numbers that tell what happened:
+    a factor, an offset, a type. ``unknown`` causes are left out, as are violations without a cause.
 
     >>> null = Cause(name="null_burst", words="all values are null", numbers={"share": 1.0})
     >>> numbers = dict(check="missing_column_check", statistic="completeness", value=0.0, limit=1.0)
@@ -71,7 +71,7 @@ def _key(cause: Cause) -> tuple[str, ...]:
     """What two causes must have in common to be the same."""
     told = [_rounded(cause.numbers[name]) for name in TELLING if name in cause.numbers]
     whole = str(cause.numbers.get("share") == 1.0)
-    return cause.name, whole, *told
+    return cause.name, cause.action, whole, *told
 
 
 def _rounded(number: float | str) -> str:

@@ -11,7 +11,10 @@ from stream.config.model import Config
 UNUSED: Final = {
     "evidence": ("limit", "floor", "vanished_n"),
     "threshold": ("false_alarms", "effect", "early"),
-    "sagemaker": ("limit", "type_match", "domain_match", "false_alarms", "effect", "early"),
+    "sagemaker": (
+        *("limit", "type_match", "domain_match", "negative_share", "vanished_n"),
+        *("false_alarms", "effect", "early"),
+    ),
 }
 """Rules without an effect on the verdicts on data, by mode."""
 UNUSED_OF_FEATURES: Final = {
