@@ -96,7 +96,7 @@ def condition(text: str) -> Condition:
     ('area',)
     >>> condition("mean(area) > 1 and").uses
     Traceback (most recent call last):
-    detectors.errors.ConditionInvalid: condition: cannot be read at character 19 (invalid syntax)
+    detectors.errors.ConditionInvalid: condition: cannot be read at character 18 (invalid syntax)...
     """
     text = " ".join(text.split("\n")).strip()
     try:

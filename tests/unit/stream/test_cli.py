@@ -255,9 +255,10 @@ def test_a_baseline_reports_rows_and_features_and_no_progress_without_a_terminal
 ) -> None:
     result = driftline("baseline", folder / "train.csv", "--out", folder / "new")
     assert (result.exit_code, result.stderr) == (0, "")
-    heading, *rows, blank, last = result.stdout.splitlines()
+    heading, *rows, blank, note, last = result.stdout.splitlines()
     assert heading.split() == ["column", "type", "fits", "missing", "distinct", "values"]
     assert [row.split()[0] for row in rows] == ["a", "b"]
+    assert note.startswith("note: rows of 'a' depend on their neighbours"), "it counts to 49"
     assert (blank, last.partition(", fingerprint ")[0]) == ("", "500 rows, 2 features")
     (folder / "constant.csv").write_text("a\n" + "1\n" * 20_000)
     result = driftline("baseline", folder / "constant.csv", "--out", folder / "new")
