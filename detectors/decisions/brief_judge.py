@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from detectors.decisions.episode_state import EpisodeState
-from detectors.decisions.evidence.window_evidence import Past
+from detectors.decisions.evidence.window_evidence import Past, WindowEvidence
 from detectors.decisions.judge import Judge
 from detectors.decisions.quiet import is_quiet
-from detectors.decisions.window_span import WindowSpan
+from detectors.decisions.window_span import WindowSpan, state_of
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, State, WindowReport
@@ -27,9 +27,11 @@ class BriefJudge(Judge):
 
         State, violations and what follows for the episodes are those of :meth:`Judge.report`.
         """
-        quiet_state = self._quiet_state(span, baseline, profile, state, history)
+        every_ms = self._every_ms(span)
+        evidence = self._evidence(span, every_ms, baseline, profile, state, history)
+        quiet_state = self._quiet_state(span, baseline, profile, evidence)
         if not quiet_state:
-            return super().report(span, baseline, profile, state, history)
+            return self._reported(span, every_ms, baseline, profile, state, evidence)
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -52,18 +54,15 @@ class BriefJudge(Judge):
         span: WindowSpan,
         baseline: Baseline,
         profile: Profile,
-        state: EpisodeState,
-        history: Past | None,
+        evidence: WindowEvidence | None,
     ) -> State | None:
         """The state of a window in which nothing violates; ``None`` where something may."""
         rules = self.rules
         if rules.conditions or rules.is_sagemaker or self._series.detectors(span.model):
             return None
-        every_ms = self.every_ms or span.end_ms - span.start_ms
-        evidence = self._evidence(span, every_ms, baseline, profile, state, history)
         window = self._checked(
             span, baseline, profile, evidence, by_sagemaker=False, rules_on_all=evidence is None
         )
-        found = self._state(span, window, violates=False)
+        found = state_of(span, window, violates=False)
         is_judged = found in ("ok", "incomplete", "learning")
         return found if is_judged and is_quiet(window) else None

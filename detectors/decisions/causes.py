@@ -55,7 +55,8 @@ def _cause(violation: Violation, pair: Pair, i: int, of_values: Cause | None) ->
     words = violation.diagnosis
     match violation.check:
         case check if check in NULLS:
-            return msgspec.structs.replace(nulls(pair, i), words=words or nulls(pair, i).words)
+            missing = nulls(pair, i)
+            return msgspec.structs.replace(missing, words=words or missing.words)
         case "data_type_check":
             numbers: dict[str, float | str] = {"share": 1.0 - violation.value, "written_as": words}
             return Cause(name="type_change", words=words, action="repair_pipeline", numbers=numbers)

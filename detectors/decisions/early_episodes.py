@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from detectors.decisions.episode_state import EpisodeState
-from detectors.decisions.episodes import advance
+from detectors.decisions.episodes import advance, cooldown_of
 from detectors.decisions.rules import Rules
+from detectors.decisions.signals import digest_of, end_of, signal_ids
 from detectors.early_finding import EarlyFinding
 from detectors.finding import Subject
 from detectors.phrases import counted, number
@@ -102,7 +102,7 @@ def opened_early(
     signal = advance(EpisodeState(), so_far, rules)[1][0]
     signal = msgspec.structs.replace(signal, early=True, early_findings=tuple(found))
     # The window's own report may open an episode later, so that this one needs another id.
-    signal = _renamed(signal, _hash(signal.episode, "early", *sorted(names)), "opened")
+    signal = _renamed(signal, digest_of(signal.episode, "early", *sorted(names)), "opened")
     told = {**early.told, **dict.fromkeys(signal.features, signal.end_ms)}
     return EarlyState(EarlyEpisode(end_ms=signal.end_ms, signal=signal), told), [signal]
 
@@ -140,11 +140,10 @@ def follow(
 
 
 def _forget_old(early: EarlyState, report: WindowReport, rules: Rules) -> EarlyState:
-    end_ms = report.end_ms or 0
-    cooldown_ms = max(rules.cooldown_ms, rules.of * (end_ms - report.start_ms))
-    if not any(told <= end_ms - cooldown_ms for told in early.told.values()):
+    since_ms = end_of(report) - cooldown_of(report, rules)
+    if not any(told <= since_ms for told in early.told.values()):
         return early
-    told = {name: told for name, told in early.told.items() if told > end_ms - cooldown_ms}
+    told = {name: told for name, told in early.told.items() if told > since_ms}
     return msgspec.structs.replace(early, told=told)
 
 
@@ -192,9 +191,8 @@ def _continued(signal: Signal, episode: EarlyEpisode) -> Signal:
 
 def _renamed(signal: Signal, episode: str, kind: SignalKind) -> Signal:
     """A signal as one of another episode, or of another kind: with ids of its own."""
-    of = f"{signal.job}/{signal.model}/{signal.variant}/{episode}/{kind}/{signal.end_ms}"
-    dedupe_id = _hash(signal.job, signal.model, signal.variant, episode, kind, signal.end_ms)
-    return msgspec.structs.replace(signal, id=of, dedupe_id=dedupe_id, episode=episode, kind=kind)
+    id_, dedupe_id = signal_ids(signal, episode, kind, signal.end_ms)
+    return msgspec.structs.replace(signal, id=id_, dedupe_id=dedupe_id, episode=episode, kind=kind)
 
 
 def _reason(finding: EarlyFinding) -> Violation:
@@ -214,7 +212,3 @@ def _reason(finding: EarlyFinding) -> Violation:
             f" e-value e^{finding.log_e_value:.1f} (needed e^{finding.needed:.1f}), effect {effect}"
         ),
     )
-
-
-def _hash(*components: object) -> str:
-    return blake2b("\x1f".join(map(str, components)).encode(), digest_size=8).hexdigest()

@@ -127,7 +127,7 @@ def after_window(
 
 def _forget_old(state: EpisodeState, report: Judged, rules: Rules) -> EpisodeState:
     """The state without the signals and the recovered episode whose cool-down has ended."""
-    since_ms = end_of(report) - _cooldown_ms(report, rules)
+    since_ms = end_of(report) - cooldown_of(report, rules)
     past = state.recovered
     return msgspec.structs.replace(
         state,
@@ -156,7 +156,7 @@ def _confirmed(
     return tuple(sorted(confirmed))
 
 
-def _cooldown_ms(report: Judged, rules: Rules) -> int:
+def cooldown_of(report: Judged, rules: Rules) -> int:
     """The cool-down; of long windows ``of``, since a verdict of k of m takes as many."""
     return max(rules.cooldown_ms, rules.of * (end_of(report) - report.start_ms))
 
@@ -244,7 +244,7 @@ def _continue(
     if worse and _may_worsen(episode, report, rules):
         return _worsened(state, episode, report, features)
     silent_ms = end_of(report) - episode.last_signal_ms
-    if silent_ms >= _cooldown_ms(report, rules) and still_confirmed:
+    if silent_ms >= cooldown_of(report, rules) and still_confirmed:
         return _signal(state, episode, "reminder", report, features)
     return msgspec.structs.replace(state, open=episode), []
 
@@ -256,7 +256,7 @@ def _may_worsen(episode: Episode, report: Judged, rules: Rules) -> bool:
     last_ms = episode.last_worsened_ms
     if not rules.by_evidence or last_ms is None:
         return True
-    return end_of(report) - last_ms >= _cooldown_ms(report, rules)
+    return end_of(report) - last_ms >= cooldown_of(report, rules)
 
 
 def _worsened(
@@ -274,7 +274,7 @@ def _staying(
     if len(recent) == rules.k:
         staying &= {name for window in recent for name in window.features}
     clean_ms = end_of(report) - _last_violation_ms(episode, report)
-    if not staying and episode.returned and clean_ms < _cooldown_ms(report, rules):
+    if not staying and episode.returned and clean_ms < cooldown_of(report, rules):
         return set(episode.features)
     return staying
 

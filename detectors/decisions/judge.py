@@ -24,12 +24,12 @@ from detectors.decisions.rulings import Ruling, rule
 from detectors.decisions.sagemaker.drift import not_compared
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
-from detectors.decisions.window_span import WindowSpan, status_of
+from detectors.decisions.window_span import WindowSpan, state_of, status_of
 from detectors.early_finding import EarlyFinding
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
-from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, WindowReport
+from detectors.report import REPORT_VERSION, FeatureReport, Signal, WindowReport
 from detectors.sagemaker.distances import figures, keeps_all_values
 from detectors.sagemaker.statistics import statistics
 from detectors.schedule_report import SCHEDULE_REPORT_VERSION, ScheduleReport
@@ -95,8 +95,24 @@ class Judge:
         checks of SageMaker, any other window has a verdict. Only then the report has SageMaker's
         own distances, also if a schedule lets the profile keep values.
         """
-        every_ms = self.every_ms or span.end_ms - span.start_ms
+        every_ms = self._every_ms(span)
         evidence = self._evidence(span, every_ms, baseline, profile, state, history)
+        return self._reported(span, every_ms, baseline, profile, state, evidence)
+
+    def _every_ms(self, span: WindowSpan) -> int:
+        """The time from one window to the next."""
+        return self.every_ms or span.end_ms - span.start_ms
+
+    def _reported(
+        self,
+        span: WindowSpan,
+        every_ms: int,
+        baseline: Baseline,
+        profile: Profile,
+        state: EpisodeState,
+        evidence: WindowEvidence | None,
+    ) -> WindowReport:
+        """The report on a window with this evidence."""
         by_sagemaker = self.rules.is_sagemaker
         window = self._checked(span, baseline, profile, evidence, by_sagemaker=by_sagemaker)
         features, violations = self._judged(span, window, state)
@@ -112,7 +128,7 @@ class Judge:
             start_ms=span.start_ms,
             end_ms=span.end_ms,
             revision=span.revision,
-            state=self._state(
+            state=state_of(
                 span, window, violates=bool(violations), is_met=bool(conditions.violations)
             ),
             rows=profile.rows,
@@ -148,10 +164,10 @@ class Judge:
         """
         empty = not (profile.rows or span.too_narrow or span.too_wide)
         every_ms = span.end_ms - span.start_ms
-        evidence = self._evidence(span, every_ms, baseline, profile, EpisodeState(), None)
-        window = (
-            None if empty else self._checked(span, baseline, profile, evidence, by_sagemaker=True)
-        )
+        window = None
+        if not empty:
+            evidence = self._evidence(span, every_ms, baseline, profile, EpisodeState(), None)
+            window = self._checked(span, baseline, profile, evidence, by_sagemaker=True)
         features, violations = self._judged(span, window, None) if window else ((), [])
         period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
         return ScheduleReport(
@@ -346,7 +362,7 @@ class Judge:
             window.sagemaker,
             window.evidence,
         )
-        if state and span.revision == 0 and self._state(span, window, violates=False) == "ok":
+        if state and span.revision == 0 and state_of(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)
             features = mark_violating(features, _features_of(changed))
             violations += changed
@@ -374,29 +390,12 @@ class Judge:
         """What limits the verdict: how many rows the window lacks, or what was not compared."""
         if self.rules.is_sagemaker:
             return not_compared(window)
-        if self._state(span, window, violates=False) != "insufficient":
+        if state_of(span, window, violates=False) != "insufficient":
             return []
         rows = window.rows + span.too_narrow + span.too_wide
         if self.rules.by_evidence:
             return ["no rows"]
         return [f"{counted(rows, 'row')}, fewer than the {self.rules.min_n:,} of rules.min_n"]
-
-    def _state(
-        self, span: WindowSpan, window: CheckedWindow, *, violates: bool, is_met: bool = False
-    ) -> State:
-        """The state of a window; ``is_met``: one of the conditions, which ask for no least rows."""
-        if span.incomplete:
-            return "incomplete"
-        if span.learning:
-            return "learning"
-        own_reading = not self.rules.is_sagemaker
-        lost_inputs = window.pair.window.without_inputs and not window.pair.baseline.without_inputs
-        if lost_inputs and own_reading:
-            return "no inputs"
-        too_few = window.rows + span.too_narrow + span.too_wide < self.rules.least_rows
-        if too_few and not is_met:
-            return "insufficient"
-        return "violations" if violates else "ok"
 
 
 def _features_of(violations: Sequence[Violation]) -> set[str]:

@@ -42,16 +42,24 @@ class Judged(Protocol):
     def violations(self) -> tuple[Violation, ...]: ...
 
 
+def signal_ids(
+    source: Judged | Signal, episode: str, kind: SignalKind, end_ms: int
+) -> tuple[str, str]:
+    """Return the id and the ``dedupe_id`` of a signal of an episode, by the end of its window."""
+    parts = source.job, source.model, source.variant, episode, kind, end_ms
+    return "/".join(map(str, parts)), digest_of(*parts)
+
+
 def signal_of(
     kind: SignalKind, episode: Episode, report: Judged, features: tuple[str, ...]
 ) -> Signal:
     """Return the signal of an episode with these features; its reasons are those of the episode."""
     end_ms = end_of(report)
-    name = digest_of(report.job, report.model, report.variant, episode.id, kind, end_ms)
+    id_, dedupe_id = signal_ids(report, episode.id, kind, end_ms)
     return Signal(
         version=SIGNAL_VERSION,
-        id=f"{report.job}/{report.model}/{report.variant}/{episode.id}/{kind}/{end_ms}",
-        dedupe_id=name,
+        id=id_,
+        dedupe_id=dedupe_id,
         kind=kind,
         episode=episode.id,
         job=report.job,

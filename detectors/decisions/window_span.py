@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from detectors.decisions.checks.base import CheckedWindow
+from detectors.report import State
 from detectors.schedule_report import Status
 
 
@@ -27,6 +29,24 @@ class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
     too_wide: int = 0
     notes: tuple[str, ...] = ()
     expected_rows: float | None = None
+
+
+def state_of(
+    span: WindowSpan, window: CheckedWindow, *, violates: bool, is_met: bool = False
+) -> State:
+    """The state of a window; ``is_met``: one of the conditions, which ask for no least rows."""
+    if span.incomplete:
+        return "incomplete"
+    if span.learning:
+        return "learning"
+    own_reading = not window.rules.is_sagemaker
+    lost_inputs = window.pair.window.without_inputs and not window.pair.baseline.without_inputs
+    if lost_inputs and own_reading:
+        return "no inputs"
+    too_few = window.rows + span.too_narrow + span.too_wide < window.rules.least_rows
+    if too_few and not is_met:
+        return "insufficient"
+    return "violations" if violates else "ok"
 
 
 def status_of(span: WindowSpan, empty: bool, *, violates: bool) -> Status:

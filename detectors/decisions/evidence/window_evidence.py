@@ -14,9 +14,9 @@ from detectors.decisions.rules import FeatureRules, Rules
 from detectors.finding import Evidence, EvidenceFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.statistics.evidence.base import Pooled
+from detectors.statistics.evidence.base import Outcome, Pooled
 from detectors.statistics.evidence.dependence import factor_of
-from detectors.statistics.evidence.findings import Allowance, findings
+from detectors.statistics.evidence.findings import Allowance, findings, outcome_of
 from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 
@@ -136,8 +136,9 @@ def window_evidence(
         1.0 - CONSTRAINT_PART
     )
     judged = Allowance(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
-    found = findings(pooled, judged)
-    lingering = _lingering(baseline, pooled, judged, memory)
+    outcome = outcome_of(pooled)
+    found = findings(pooled, judged, outcome)
+    lingering = _lingering(baseline, pooled, judged, memory, outcome)
     return WindowEvidence(pooled, budget, alpha * WIDTH_PART / 2.0, found, lingering)
 
 
@@ -181,7 +182,7 @@ def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory)
 
 
 def _lingering(
-    baseline: Baseline, pooled: Pooled, judged: Allowance, memory: Memory
+    baseline: Baseline, pooled: Pooled, judged: Allowance, memory: Memory, outcome: Outcome
 ) -> frozenset[int]:
     """The features of the open episode whose drift is still there.
 
@@ -197,5 +198,5 @@ def _lingering(
         effect_limit=judged.effect_limit * LINGERING_EFFECT,
         windows=judged.windows,
     )
-    found = findings(pooled, looser)
+    found = findings(pooled, looser, outcome)
     return frozenset(i for i in inside if any(each.holds for each in found[i].values()))

@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.finding import EvidenceFinding, Subject
-from detectors.statistics.evidence.base import Pooled, Tests
+from detectors.statistics.evidence.base import Outcome, Pooled, Tests
 from detectors.statistics.evidence.horizons import HORIZONS
 from detectors.statistics.evidence.likelihood_ratio import LikelihoodRatio
 from detectors.statistics.evidence.score_tests import ScoreTests
@@ -73,13 +73,27 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     windows: Ints
 
 
-def findings(pooled: Pooled, judged: Allowance) -> list[dict[str, EvidenceFinding]]:
+def outcome_of(pooled: Pooled) -> Outcome:
+    """What all :data:`TESTS` say, in their order."""
+    outcomes = [kind.outcome(pooled) for kind in KINDS]
+    return Outcome(
+        p_value=np.concatenate([outcome.p_value for outcome in outcomes]),
+        effect=np.concatenate([outcome.effect for outcome in outcomes]),
+        direction=np.concatenate([outcome.direction for outcome in outcomes]),
+    )
+
+
+def findings(
+    pooled: Pooled, judged: Allowance, outcome: Outcome | None = None
+) -> list[dict[str, EvidenceFinding]]:
     """The strongest finding of each feature on its drift, and on other subjects that hold.
+
+    ``outcome`` is that of :func:`outcome_of`, for who judges it more than once.
 
     By subject, see :data:`SUBJECTS`. A finding that is large enough comes before one that is not,
     then the one that spent the smallest share of what it was allowed.
     """
-    results = _Results(pooled, judged)
+    results = _Results(pooled, judged, outcome or outcome_of(pooled))
     found: list[dict[str, EvidenceFinding]] = [{} for _ in range(pooled.layout.features)]
     for subject in SUBJECTS:
         for i, finding in results.strongest(subject, always=subject == "drift"):
@@ -90,14 +104,13 @@ def findings(pooled: Pooled, judged: Allowance) -> list[dict[str, EvidenceFindin
 class _Results:
     """The outcomes of all tests, in arrays ``[tests, horizons, features]``."""
 
-    def __init__(self, pooled: Pooled, judged: Allowance) -> None:
-        outcomes = [kind.outcome(pooled) for kind in KINDS]
+    def __init__(self, pooled: Pooled, judged: Allowance, outcome: Outcome) -> None:
         parts = allowed_p_values(1.0)
         self._rows = pooled.after("rows")
         self._limit = judged.effect_limit
-        self._p = np.concatenate([outcome.p_value for outcome in outcomes])
-        self._effect = np.concatenate([outcome.effect for outcome in outcomes])
-        self._direction = np.concatenate([outcome.direction for outcome in outcomes])
+        self._p = outcome.p_value
+        self._effect = outcome.effect
+        self._direction = outcome.direction
         self._allowed = np.array([parts[test] for test in TESTS])[:, None] * judged.alpha
         self._horizons = np.array(HORIZONS[: len(pooled.sums)])
         with np.errstate(divide="ignore", invalid="ignore"):

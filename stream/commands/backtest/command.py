@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from stream.commands.loaded_config import loaded_config
 from stream.commands.options import EXISTING_FOLDER, FILE, FILE_OR_FOLDER
-
-if TYPE_CHECKING:
-    from stream.config.model import Config
 
 
 @click.command(short_help="Judge past reports again, by other rules.")
@@ -79,15 +76,4 @@ def backtest(
         model=model,
         baselines=baselines,
     )
-    sys.exit(show_backtest(_loaded(config), request))
-
-
-def _loaded(path: Path) -> Config:
-    from stream.baselining.configured import baselines_check
-    from stream.commands.command_group import keep_secret
-    from stream.config.environment import Environment
-    from stream.config.load import load
-
-    environment = Environment(needed=False)
-    keep_secret(environment)
-    return load(path, environment, [baselines_check])
+    sys.exit(show_backtest(loaded_config(config), request))

@@ -13,7 +13,7 @@ import click
 import msgspec
 from msgspec import structs
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from detectors.decisions.brief_judge import BriefJudge
 from detectors.decisions.rules import Rules
@@ -28,7 +28,7 @@ from stream.commands.backtest.result import Result
 from stream.commands.backtest.text import as_json, print_backtest
 from stream.commands.backtest.tuning import Trial, grid, quietest, rate_a_week
 from stream.commands.command_group import complain
-from stream.commands.options import progress_bar
+from stream.commands.options import judging_bar, progress_bar
 from stream.commands.report_files import ReportFiles
 from stream.commands.usage import wrong_option
 from stream.config.model import Config
@@ -143,15 +143,7 @@ def _baselines(config: Config, request: BacktestRequest) -> KnownBaselines:
 
 @contextmanager
 def _judging_bar(total: int) -> Iterator[Advance]:
-    console = Console(stderr=True)
-    columns = TextColumn("judging windows"), BarColumn(), MofNCompleteColumn()
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
+    with judging_bar(TextColumn("judging windows"), BarColumn(), MofNCompleteColumn()) as bar:
         task = bar.add_task("", total=total)
         yield partial(bar.advance, task)
 

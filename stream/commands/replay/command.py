@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from stream.commands.loaded_config import loaded_config
 from stream.commands.options import FILE
-
-if TYPE_CHECKING:
-    from stream.config.model import Config
 
 
 @click.command(short_help="Judge past captures again, beside the verdicts of Model Monitor.")
@@ -80,15 +77,4 @@ def replay(
         region=region,
         endpoint_url=endpoint_url,
     )
-    sys.exit(show_replay(_loaded(config), request))
-
-
-def _loaded(path: Path) -> Config:
-    from stream.baselining.configured import baselines_check
-    from stream.commands.command_group import keep_secret
-    from stream.config.environment import Environment
-    from stream.config.load import load
-
-    environment = Environment(needed=False)
-    keep_secret(environment)
-    return load(path, environment, [baselines_check])
+    sys.exit(show_replay(loaded_config(config), request))

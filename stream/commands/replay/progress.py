@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from detectors.phrases import counted
 from detectors.schedule_report import ScheduleReport
+from stream.commands.options import judging_bar
 from stream.commands.replay import job
 from stream.commands.window_text import time_text
 
@@ -51,15 +51,8 @@ def progress_bar(span: Span | None) -> Iterator[job.Progress]:
 
     It shows the share of ``span`` that is judged; without it, that the replay goes on.
     """
-    console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
+    with judging_bar(*columns) as bar:
         first_ms, last_ms = span or (0, 0)
         task = bar.add_task("reading captures", total=last_ms - first_ms if span else None)
         rows = 0
