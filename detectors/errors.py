@@ -25,6 +25,16 @@ class LayoutMismatch(DetectorError):
         super().__init__(f"profiles of different layouts cannot be merged: {ours} and {theirs}")
 
 
+class SeasonsMismatch(DetectorError):
+    """Seasons of two calendars, which cannot be merged: ``ours`` and ``theirs`` are their parts."""
+
+    def __init__(self, ours: tuple[str, ...], theirs: tuple[str, ...]) -> None:
+        self.ours = ours
+        self.theirs = theirs
+        parts = " and ".join(", ".join(by) for by in (ours, theirs))
+        super().__init__(f"seasons of different calendars cannot be merged: {parts}")
+
+
 class ProfileInvalid(DetectorError):
     """An encoded profile that is damaged: the ``reason``."""
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from detectors.errors import BaselineInvalid, LayoutInvalid, LayoutMismatch, ProfileInvalid
+from detectors.profiles.calendar import Key
 from detectors.profiles.dependence import Dependence
 from detectors.profiles.layout import Feature, InferredType, Layout
 from detectors.profiles.profile import Profile
 from detectors.profiles.reference import Reference
+from detectors.profiles.seasons import Seasons
 
 BASELINE_VERSION = 1
 
 ComparisonMethod = Literal["Robust", "Simple"]
 CategoricalMethod = Literal["LInfinity", "ChiSquared"]
+_ARGUMENTS: Final = (
+    "layout", "profile", "constraints", "columns", "references", "dependence", "seasons",
+)  # fmt: skip
+"""The arguments of a baseline, each an attribute of it."""
 
 
 class Constraint(msgspec.Struct, frozen=True):
@@ -88,6 +94,8 @@ class _Wire(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]
     references: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     dependence: Dependence = Dependence()
+    seasons: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    seasons_checksum: str = ""
 
 
 class Baseline:
@@ -106,7 +114,8 @@ class Baseline:
 
     ``references`` holds, by feature, what SageMaker's own distance compares with; it is empty in a
     baseline of 0.1.0, and no part of the fingerprint. Nor is ``dependence``: how far the rows of
-    the training file depend on their neighbours.
+    the training file depend on their neighbours. Nor are ``seasons``, which have a fingerprint of
+    their own; without them a baseline keeps its bytes.
     """
 
     def __init__(
@@ -117,18 +126,23 @@ class Baseline:
         columns: tuple[str, ...],
         references: Mapping[str, Reference] | None = None,
         dependence: Dependence | None = None,
+        seasons: Seasons | None = None,
     ) -> None:
         if profile.layout.fingerprint != layout.fingerprint:
             raise BaselineInvalid("profile", "it was counted with another layout")
         unknown = sorted(set(layout.index) - set(columns))
         if unknown:
             raise BaselineInvalid("columns", f"features without a column: {', '.join(unknown)}")
+        if seasons and seasons.layout and seasons.layout.fingerprint != layout.fingerprint:
+            raise BaselineInvalid("seasons", "they were counted with another layout")
         self.layout = layout
         self.profile = profile
         self.constraints = constraints
         self.columns = columns
         self.references = dict(references or {})
         self.dependence = dependence or Dependence()
+        self.seasons = seasons
+        self._views: dict[tuple[Key, ...], Baseline] = {}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -160,23 +174,35 @@ class Baseline:
         """The same baseline with another dependence of its rows; its fingerprint stays."""
         return self._with(dependence=dependence)
 
-    def _with(
-        self,
-        constraints: Constraints | None = None,
-        references: Mapping[str, Reference] | None = None,
-        dependence: Dependence | None = None,
-    ) -> Baseline:
-        return Baseline(
-            self.layout,
-            self.profile,
-            self.constraints if constraints is None else constraints,
-            self.columns,
-            self.references if references is None else references,
-            self.dependence if dependence is None else dependence,
-        )
+    def seasonal(self, seasons: Seasons | None) -> Baseline:
+        """The same baseline with other seasons, or without any; its fingerprint stays."""
+        return self._with(seasons=seasons)
+
+    def in_season(self, start_ms: int) -> Baseline:
+        """What a window that begins then is compared with: this baseline, with the counts of that
+        season and without others.
+
+        Itself where it has no seasons, or too few rows of that one. Constraints, columns and
+        references stay; the fingerprint is one of the season's counts.
+        """
+        keys = self.seasons.pool(start_ms) if self.seasons else ()
+        if self.seasons is None or not keys:
+            return self
+        if keys not in self._views:
+            profile = self.seasons.sum(keys)
+            self._views[keys] = self._with(profile=profile, seasons=None)
+        return self._views[keys]
+
+    def _with(self, **changed: Any) -> Baseline:
+        """The same baseline with other arguments, by their names."""
+        kept = {name: getattr(self, name) for name in _ARGUMENTS}
+        return Baseline(**{**kept, **changed})
 
     def encode(self, with_references: bool = True) -> bytes:
-        """``baseline.msgpack``: a versioned struct. Readers count without the references."""
+        """``baseline.msgpack``: a versioned struct.
+
+        Readers count without the references, and without the seasons.
+        """
         content = {
             "version": BASELINE_VERSION,
             "fingerprint": self.checksum,
@@ -189,6 +215,9 @@ class Baseline:
             content["references"] = self.references
         if self.dependence != Dependence():
             content["dependence"] = self.dependence
+        if self.seasons is not None and with_references:
+            content["seasons"] = msgspec.Raw(self.seasons.encode())
+            content["seasons_checksum"] = self.seasons.fingerprint
         return msgspec.msgpack.encode(content)
 
     @classmethod
@@ -217,7 +246,20 @@ class Baseline:
             raise BaselineInvalid(
                 "checksum", f"expected {wire.checksum}, found {baseline.checksum}"
             )
-        return baseline
+        return baseline._with(seasons=_seasons(wire, layout))
+
+
+def _seasons(wire: _Wire, layout: Layout) -> Seasons | None:
+    if isinstance(wire.seasons, msgspec.UnsetType):
+        return None
+    try:
+        seasons = Seasons.decode(wire.seasons, layout)
+    except (msgspec.MsgspecError, UnicodeDecodeError, LayoutMismatch, ProfileInvalid) as error:
+        raise BaselineInvalid("seasons", f"damaged ({error})") from error
+    if seasons.fingerprint != wire.seasons_checksum:
+        reason = f"expected {wire.seasons_checksum}, found {seasons.fingerprint}"
+        raise BaselineInvalid("seasons", reason)
+    return seasons
 
 
 def _references(raw: msgspec.Raw | msgspec.UnsetType) -> dict[str, Reference]:
