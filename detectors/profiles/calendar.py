@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -29,6 +30,12 @@ WEEKDAYS: Final = (
 SATURDAY, SUNDAY = 5, 6
 QUARTER_MS: Final = 15 * 60 * 1000
 """The step that every offset of a time zone has been a multiple of since 1972."""
+_VALUES: Final[dict[SeasonPart, tuple[str, ...]]] = {
+    "hour_of_day": tuple(map(str, range(24))),
+    "weekday": WEEKDAYS,
+    "weekend": ("weekday", "weekend"),
+    "month": tuple(map(str, range(1, 13))),
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -71,6 +78,11 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
         place = {key: i for i, key in enumerate(distinct)}
         return np.array([place[key] for key in found], np.intp)[position], distinct
 
+    def possible(self) -> Iterator[Key]:
+        """All keys that moments may have, in the order of the calendar."""
+        values = [self._values(part) for part in self.by]
+        return product(*values)
+
     def check(self) -> list[Fault]:
         """Find what is wrong with the parts, the time zone and the holidays."""
         return [*self._part_faults(), *_zone_faults(self.timezone), *_place_faults(self.holidays)]
@@ -84,6 +96,10 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
             yield Fault("by", "weekday tells the days of the weekend already; leave out weekend")
         if self.holidays and not {"weekday", "weekend"} & set(self.by):
             yield Fault("holidays", "holidays need weekday or weekend among the parts of by")
+
+    def _values(self, part: SeasonPart) -> tuple[str, ...]:
+        more = (HOLIDAY,) if part == "weekday" and self.holidays else ()
+        return (*_VALUES[part], *more)
 
     def _value(self, part: SeasonPart, local: datetime) -> str:
         if part == "hour_of_day":

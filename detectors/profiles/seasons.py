@@ -64,7 +64,10 @@ class Seasons:
         parts: the most parts with which there are as many rows. Empty where there are not as many
         with the first part alone: the window is compared with the whole baseline.
         """
-        key = self.calendar.key(start_ms)
+        return self.pool_of(self.calendar.key(start_ms))
+
+    def pool_of(self, key: Key) -> tuple[Key, ...]:
+        """The keys whose counts a window of a season is compared with, see :meth:`pool`."""
         if key not in self._pools:
             self._pools[key] = self._pool(key)
         return self._pools[key]
@@ -98,10 +101,13 @@ class Seasons:
         >>> Seasons(calendar, {}).words(0)
         ''
         """
-        keys = self.pool(start_ms)
+        return self.words_of(self.calendar.key(start_ms))
+
+    def words_of(self, own: Key) -> str:
+        """The same by the key of the season."""
+        keys = self.pool_of(own)
         if not keys:
             return ""
-        own = self.calendar.key(start_ms)
         alike = [all(key[: k + 1] == own[: k + 1] for key in keys) for k in range(len(own))]
         return ", ".join(
             f"{part} {value}" if value.isdigit() else value

@@ -17,6 +17,9 @@ from stream.baselining.column_warnings import column_warnings
 from stream.baselining.row_order import dependence_lines
 from stream.baselining.training_data import TrainingData
 from stream.commands.baseline_page import print_columns, warning_lines
+from stream.commands.season_choice import SeasonOptions
+from stream.commands.season_page import print_seasons
+from stream.commands.seasonal_baseline import season_notes, training_seasons
 from stream.commands.usage import wrong_option
 from stream.errors import ColumnsUnknown
 
@@ -36,6 +39,7 @@ class BaselineOptions(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     header: bool = True
     force: bool = False
+    season: SeasonOptions = SeasonOptions()
 
 
 class MadeBaseline(msgspec.Struct, frozen=True):
@@ -56,9 +60,17 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
         advice = "choose another folder, or discard the edits with --force"
         message = f"{options.out / 'constraints.json'} was edited: {advice}"
         raise wrong_option("--out", message)
-    training = TrainingData(train, options.header, options.columns, options.exclude)
+    season = options.season
+    excluded = tuple(dict.fromkeys((*options.exclude, *season.excluded)))
+    training = TrainingData(train, options.header, options.columns, excluded)
+    found = None
     try:
         built = _built(training, options, progress, f"reading {train.name} twice")
+        if season.season:
+            timed = tuple(name for name in excluded if name not in season.excluded)
+            rows = TrainingData(train, options.header, options.columns, timed)
+            found = training_seasons(rows, season, built.baseline.layout, progress)
+            built = built._replace(baseline=built.baseline.seasonal(found.seasons))
     except ColumnsUnknown as error:
         raise wrong_option(f"--{error.purpose}", f"{error}{training.hint}") from error
     except BaselineInvalid as error:
@@ -69,7 +81,8 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
         write(built, options.out)
     except OSError as error:
         raise wrong_option("--out", f"cannot write to {options.out}: {error.strerror}") from error
-    return MadeBaseline(built, training.notes, options.out)
+    notes = (*training.notes, *(season_notes(found, season.time or "") if found else ()))
+    return MadeBaseline(built, notes, options.out)
 
 
 def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
@@ -82,6 +95,8 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
     baseline = made.built.baseline
     for line in dependence_lines(baseline.dependence):
         console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+    if baseline.seasons is not None:
+        print_seasons(baseline.seasons, console)
     rows = counted(baseline.profile.rows, "row")
     features = counted(len(baseline.layout.features), "feature")
     line = f"{rows}, {features}, fingerprint {baseline.fingerprint}: {made.out}"

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from detectors.quality.config import Problem
 from stream.commands.options import FOLDER, progress_bar
+from stream.commands.season_options import OF_SEASONS, season_options
 from stream.commands.usage import wrong_usage
 
 
@@ -92,6 +93,7 @@ TRAINING: Final = _Training(exists=True, path_type=Path)
     metavar="CLASS",
     help="With --quality binary: the positive class; 1, true or yes unless it is given.",
 )
+@season_options
 @click.option("--region", default="", help="Of s3://: the bucket's region.")
 @click.option(
     "--endpoint-url", default="", metavar="URL", help="Of s3://: the service, if it is not AWS."
@@ -110,7 +112,8 @@ def baseline(
     quality: Problem | None,
     region: str,
     endpoint_url: str,
-    **answers: Any,
+    from_reports: Path | None,
+    **others: Any,
 ) -> None:
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
 
@@ -130,6 +133,11 @@ def baseline(
     and each option may be repeated. An entry that holds a comma is given in double quotes:
     --exclude '"a,b",c d'.
 
+    With --season the baseline keeps the counts of each season too, such as of each hour of the day,
+    and a window is compared with those of its own; --time names the column of the time of a row,
+    which is then no feature. With --from-reports the seasons are those of past windows, and TRAIN
+    is the folder of the baseline that gets them, see docs/seasons.md.
+
     With --quality it makes the baseline of a model's quality instead, from rows with the model's
     answer and the true one, such as a validation set. It writes statistics.json and
     constraints.json in the format of SageMaker's model quality, and quality.msgpack. A column of a
@@ -139,9 +147,13 @@ def baseline(
     Examples:
       driftline baseline train.csv --out baseline/ --predictions prediction
       driftline baseline s3://b/baselining/results/ --out baseline/ --prediction y
+      driftline baseline train.csv --out baseline/ --season hour_of_day,weekend --time date
+      driftline baseline baseline/ --season hour_of_day --from-reports reports/
       driftline baseline test.csv --quality binary --label churn --probability p
       driftline baseline test.csv --quality regression --label y --prediction p
     """
+    season = {name: others[name] for name in OF_SEASONS}
+    answers = {name: value for name, value in others.items() if name not in OF_SEASONS}
     service = {"region": region, "endpoint_url": endpoint_url}
     names = {
         "exclude": _names("--exclude", exclude),
@@ -149,11 +161,17 @@ def baseline(
         "columns": _names("--columns", columns),
     }
     of_data = {"--predictions": predictions, "--text": text, "--number": number}
+    if from_reports is not None:
+        data = {**of_data, **{f"--{name}": value for name, value in (answers | names).items()}}
+        _refuse({**data, "--quality": quality}, "without --from-reports")
+        _make_of_reports(Path(train), from_reports, season, out)
+        return
+    of_season = {f"--{name.replace('_', '-')}": value for name, value in season.items()}
     if isinstance(train, str) or (quality is None and is_monitor_folder(train)):
         responses = (*predictions, *_responses(answers))
-        others = {f"--{name}": value for name, value in (answers | names).items()}
-        others |= {"--quality": quality, "--no-header": no_header or None, "--prediction": None}
-        _refuse({**of_data, **others, "--predictions": None}, "with training data")
+        data = {f"--{name}": value for name, value in (answers | names).items()}
+        data |= {"--quality": quality, "--no-header": no_header or None, "--prediction": None}
+        _refuse({**of_data, **data, **of_season, "--predictions": None}, "with training data")
         _make_of_monitor(str(train), out, responses, {"force": force, **service})
         return
     given_service = {f"--{name.replace('_', '-')}": text or None for name, text in service.items()}
@@ -161,9 +179,9 @@ def baseline(
     common = {**names, "header": not no_header, "force": force}
     if quality is None:
         _refuse({f"--{name}": value for name, value in answers.items()}, "with --quality")
-        _make_of_data(train, out, of_data, common)
+        _make_of_data(train, out, of_data, {**common, "season": season})
     else:
-        _refuse(of_data, "without --quality")
+        _refuse({**of_data, **of_season}, "without --quality")
         _make_of_quality(train, out, quality, answers | common)
 
 
@@ -199,15 +217,27 @@ def _make_of_data(
     train: Path, out: Path | None, names: dict[str, tuple[str, ...]], common: dict[str, Any]
 ) -> None:
     from stream.commands.baseline import BaselineOptions, make_baseline, print_made
+    from stream.commands.season_choice import read_season
 
     out = _required(out)
     predictions, text, numbers = (_names(option, given) for option, given in names.items())
+    common["season"] = read_season(common["season"], from_reports=False)
     options = BaselineOptions(
         out=out, predictions=predictions, text=text, numbers=numbers, **common
     )
     with progress_bar() as bar:
         made = make_baseline(train, options, bar)
     print_made(made, Console(), Console(stderr=True))
+
+
+def _make_of_reports(folder: Path, reports: Path, season: dict[str, Any], out: Path | None) -> None:
+    from stream.commands.season_choice import read_season
+    from stream.commands.seasonal_baseline import make_seasons_of_reports, print_found
+
+    options = read_season(season, from_reports=True)
+    with progress_bar() as bar:
+        found = make_seasons_of_reports(folder, reports, options, out, bar)
+    print_found(found, Console(), Console(stderr=True))
 
 
 def _make_of_quality(

@@ -105,6 +105,10 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The name itself, a header, a path or a regular expression, depending on ``from``."""
 
 
+TimeUnit = Literal["iso", "s", "ms", "us", "ns"]
+"""What a time is written in: ISO 8601 text, or the unit of a number since 1970."""
+
+
 class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The origin of the event time: a dotted ``path`` and its ``unit``."""
 
@@ -112,7 +116,7 @@ class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The dotted path of the event time; empty: that of the format (``time`` for json,
     ``eventMetadata.inferenceTime`` for sagemaker).
     """
-    unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
+    unit: TimeUnit = "iso"
     """``iso``: ISO 8601 text, UTC where it has no offset; otherwise the unit of a number since
     1970.
     """
