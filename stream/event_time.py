@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 BUSY_MS: Final = 2_000
 """The time that a busy reader may take between two reports."""
+
+
+class LearningRule(msgspec.Struct, frozen=True, kw_only=True):
+    """When a baseline is learned: after ``rows``, over ``at_least_ms`` of event time."""
+
+    rows: int = 5_000
+    at_least_ms: int = 0
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +25,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``window_ms``; a pane is ``every_ms`` long. ``grace_ms`` is the expected out-of-orderness;
     late events are accepted for ``lateness_ms`` more. A partition at the end of its log holds the
     watermark for ``idle_ms``. An event dated more than ``tolerance_ms`` after its arrival counts at
-    its arrival. ``learn_rows`` is the number of rows that a baseline is learned from.
+    its arrival. ``learn`` says when a baseline is learned, ``learn_of`` by model where it
+    differs.
     ``stop_on_gap``: a gap raises an error instead of being reported. ``most_variants`` is the
     number of variants of a model that are counted by name. ``schedules_ms`` are the lengths of
     the schedules whose periods are reported as a whole. ``keep_values``: profiles keep the distinct
@@ -31,11 +39,16 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     lateness_ms: int
     idle_ms: int
     tolerance_ms: int
-    learn_rows: int = 5_000
+    learn: LearningRule = LearningRule()
     stop_on_gap: bool = False
     most_variants: int = 1_000
     schedules_ms: tuple[int, ...] = ()
     keep_values: bool = False
+    learn_of: Mapping[str, LearningRule] = {}
+
+    def learn_rule(self, model: str) -> LearningRule:
+        """Return when the baseline of a model is learned."""
+        return self.learn_of.get(model, self.learn)
 
 
 class PartitionState(msgspec.Struct, frozen=True):

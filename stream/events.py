@@ -191,12 +191,13 @@ class CoveredRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(NamedTuple):
-    """Raw rows of a model whose layout is still being learned.
+    """Raw rows of one pane of a model whose layout is still being learned.
 
     ``data`` is an Arrow IPC stream with a text column for each feature.
     """
 
     key: ModelKey
+    pane_ms: int
     rows: int
     data: bytes
 

@@ -14,6 +14,7 @@ from stream.aggregation.closing import WindowCloser
 from stream.aggregation.early_looks import EarlyLooks
 from stream.aggregation.histories import HistoryStore, MemoryHistories
 from stream.aggregation.labels import LabelParts, Labels
+from stream.aggregation.learning import collect, is_due
 from stream.aggregation.panes import NoPeriods, PaneId, PaneStore, PeriodStore
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.schedules import Schedules
@@ -185,8 +186,10 @@ class Aggregator:
         if partial.dead_letters:
             outputs.append(DeadLetters(tuple(partial.dead_letters)))
         outputs += [*assigns, *self._advance_watermark()]
-        for sample in partial.samples:
-            outputs += self._take_sample(sample)
+        for name in dict.fromkeys(sample.key.model for sample in partial.samples):
+            outputs += self._take_samples(
+                name, [sample for sample in partial.samples if sample.key.model == name]
+            )
         return outputs
 
     def _is_acceptable(self, partial: Partial) -> bool:
@@ -328,15 +331,14 @@ class Aggregator:
         self.state.ledger.gap_records += gap.lost or 0
         return [assign]
 
-    def _take_sample(self, sample: Sample) -> list[Output]:
+    def _take_samples(self, name: str, samples: Sequence[Sample]) -> list[Output]:
         """Collect the samples of a model that is learning, and install its baseline when due."""
-        name = sample.key.model
         model = self.state.models[name]
         if not model.learning or self._learn is None:
             return []
-        model.samples.append(sample.data)
-        model.sampled_rows += sample.rows
-        if model.sampled_rows < self.settings.learn_rows:
+        rule = self.settings.learn_rule(name)
+        collect(model, samples, rule)
+        if not is_due(model, rule, self.state.watermark_ms):
             return []
         return self._install(name, self._learn(name, self.baselines[name], model.samples))
 

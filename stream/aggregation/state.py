@@ -99,7 +99,8 @@ class ModelState(msgspec.Struct):
     """The state of one model: the fingerprint of its baseline, and the samples to learn it from.
 
     ``samples`` are the raw rows (Arrow IPC streams) of a model that is ``learning``, and
-    ``sampled_rows`` is their number. Windows that begin before ``incomplete_before_ms`` are
+    ``sampled_rows`` is their number, ``sampled_slices`` that of each slice of the time to learn, and
+    ``sampled_since_ms`` the start of that time. Windows that begin before ``incomplete_before_ms`` are
     ``incomplete``, because the baseline or the window length changed in them.
     """
 
@@ -107,6 +108,8 @@ class ModelState(msgspec.Struct):
     learning: bool = False
     sampled_rows: int = 0
     samples: list[bytes] = []
+    sampled_slices: dict[int, int] = {}
+    sampled_since_ms: int | None = None
     incomplete_before_ms: int | None = msgspec.field(name="cut_ms", default=None)
 
 

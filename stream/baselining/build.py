@@ -230,16 +230,11 @@ def learn(
 def learn_from_samples(
     known: Baseline,
     samples: Sequence[bytes],
-    rows: int,
     outputs: Sequence[str],
     inputs: Sequence[str],
 ) -> Baseline:
-    """Learn as :func:`learn` does, from the first ``rows`` rows of the samples of partials."""
-    tables: list[pa.Table] = []
-    remaining = rows
-    for sample in samples:
-        tables.append(pa.ipc.open_stream(sample).read_all().slice(0, remaining))
-        remaining -= tables[-1].num_rows
+    """Learn as :func:`learn` does, from the samples of partials (Arrow IPC streams)."""
+    tables = [pa.ipc.open_stream(sample).read_all() for sample in samples]
     return learn(known if known.columns else None, tables, outputs, inputs)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from detectors.durations import duration_ms
 from detectors.profiles.baseline import Baseline
 from stream.baselining.columns import columns_by_model
-from stream.config.model import Config
+from stream.config.model import Config, LearnConfig
 from stream.formats.json import Json
 
 
@@ -17,8 +18,8 @@ def model_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterato
             unlearned = ", ".join(columns.unlearned)
             what = "the baseline" if config.models[name].learned else f"the baseline of {unlearned}"
             yield (
-                f"models.{name}: {what} is learned from the first"
-                f" {config.learn.events:,} rows; until then no window of the model is judged and no"
+                f"models.{name}: {what} is learned from"
+                f" {_rows(config.models[name].learn or config.learn)}; until then no window of the model is judged and no"
                 " signal is sent, so those rows should be normal traffic"
             )
         elif not columns.outputs and _states_predictions(config):
@@ -27,6 +28,12 @@ def model_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterato
                 f" no `outputs`; name them in `models.{name}.outputs`, or make the baseline with"
                 " --predictions"
             )
+
+
+def _rows(learn: LearnConfig) -> str:
+    if not duration_ms(learn.at_least):
+        return f"the first {learn.events:,} rows"
+    return f"{learn.events:,} rows over at least {learn.at_least}"
 
 
 def _states_predictions(config: Config) -> bool:

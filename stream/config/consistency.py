@@ -74,8 +74,13 @@ def baseline_faults(
 
 
 def _longest_durations(config: Config) -> Faults:
-    for key in ("window", "every", "grace", "lateness", "idle", "tolerance"):
-        text = getattr(config, key)
+    keys = ("window", "every", "grace", "lateness", "idle", "tolerance")
+    durations = {key: getattr(config, key) for key in keys}
+    durations["learn.at_least"] = config.learn.at_least
+    for name, model in config.models.items():
+        if model.learn is not None:
+            durations[f"models.{name}.learn.at_least"] = model.learn.at_least
+    for key, text in durations.items():
         if text is not None and duration_ms(text) > duration_ms(LONGEST):
             yield mismatch(key, f"at most {LONGEST}", text)
 

@@ -74,6 +74,17 @@ class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The object in S3; without it the state is the file alone."""
 
 
+class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a baseline is learned, where a model has none."""
+
+    events: Annotated[int, msgspec.Meta(ge=100)] = 5_000
+    """The number of rows that a baseline is learned from."""
+    at_least: Duration = "0s"
+    """The event time that the rows come from, at most ``366d``: with ``24h`` each hour of a day gives
+    the same number of them. Without it they are the first ones.
+    """
+
+
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: its baseline, its columns, and the rules that differ for it.
 
@@ -104,7 +115,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
     change_detectors: list[AnyChange] = []
     """Detectors of abrupt changes in a series with one number per window."""
-
+    learn: LearnConfig | None = None
+    """How the baseline of this model is learned; without it as ``learn`` of the job says."""
     quality: QualityConfig | None = None
     """How the quality of the model is measured once labels are there; it needs ``labels``."""
 
@@ -133,13 +145,6 @@ class LabelsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
     sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     """The share of the predictions that wait for a label, chosen by a hash of their ids."""
-
-
-class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a baseline is learned, where a model has none."""
-
-    events: Annotated[int, msgspec.Meta(ge=100)] = 5_000
-    """The number of rows that a baseline is learned from."""
 
 
 class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -260,7 +265,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     labels: LabelsConfig | None = None
     """Where the labels come from; the models that use them have ``quality``."""
     learn: LearnConfig = LearnConfig()
-    """How a baseline is learned."""
+    """How a baseline is learned, where a model has no ``learn`` of its own."""
     rules: Rules = Rules()
     """Limits and alarm policy."""
     sinks: list[AnySink] = []

@@ -84,22 +84,22 @@ def merge_by_pane(
 
 
 def samples_of(
-    plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, columns: Mapping[str, Column]
+    plan: ReadingPlan, keys: Sequence[ModelKey], groups: RowGroups, columns: Mapping[str, Column]
 ) -> list[Sample]:
-    """Return the raw text of columns without bins, for each model that is still learning them."""
-    tables: dict[ModelKey, list[pa.Table]] = {}
-    for g, key in enumerate(keys):
+    """Return the raw text of columns without bins, by pane of each model that still learns them."""
+    samples: list[Sample] = []
+    for g, (key, pane_ms) in enumerate(zip(keys, groups.pane_ms.tolist(), strict=True)):
         names = [name for name in plan.models[key.model].unlearned if name in columns]
         if names:
-            start, rows = int(bounds[g]), int(bounds[g + 1] - bounds[g])
+            start, rows = int(groups.bounds[g]), int(groups.bounds[g + 1] - groups.bounds[g])
             table = pa.table({name: columns[name].values for name in names}).slice(start, rows)
-            tables.setdefault(key, []).append(table)
-    return [_sample(key, pa.concat_tables(parts).combine_chunks()) for key, parts in tables.items()]
+            samples.append(_sample(key, pane_ms, table.combine_chunks()))
+    return samples
 
 
-def _sample(key: ModelKey, table: pa.Table) -> Sample:
+def _sample(key: ModelKey, pane_ms: int, table: pa.Table) -> Sample:
     stream = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_stream(stream, table.schema, options=options) as writer:
         writer.write_table(table)
-    return Sample(key, table.num_rows, stream.getvalue().to_pybytes())
+    return Sample(key, pane_ms, table.num_rows, stream.getvalue().to_pybytes())

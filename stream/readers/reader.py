@@ -309,7 +309,7 @@ def _fold(
         layouts = [plan.position[key.model] for key in keys]
         folded = plan.folds[batch.schema].fold(columns, layouts, groups.bounds)
         profiles += zip(keys, groups.pane_ms.tolist(), folded, strict=True)
-        samples += samples_of(plan, keys, groups.bounds, columns)
+        samples += samples_of(plan, keys, groups, columns)
     return profiles, samples
 
 

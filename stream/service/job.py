@@ -239,7 +239,6 @@ def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes])
     learned = learn_from_samples(
         known=known,
         samples=samples,
-        rows=config.learn.events,
         outputs=columns.outputs,
         inputs=columns.inputs,
     )

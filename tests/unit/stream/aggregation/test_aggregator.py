@@ -12,6 +12,7 @@ from detectors.decisions.episode_state import EpisodeState, JudgedWindow
 from detectors.report import WindowReport
 from stream.aggregation.state import JobState
 from stream.aggregation.variants import NamedVariants
+from stream.event_time import LearningRule
 from stream.events import (
     Assign,
     BaselineInstalled,
@@ -166,11 +167,11 @@ def test_a_removed_model_closes_as_incomplete_and_keeps_its_report_ids() -> None
 
 
 def test_a_learning_model_gets_its_baseline_once_enough_rows_are_sampled() -> None:
-    job = started(learning=("m",), lateness_ms=0, learn_rows=5)
-    too_few = job.step(replace(job.partial([1, 2, 3]), samples=[Sample(M, 3, b"")]))
+    job = started(learning=("m",), lateness_ms=0, learn=LearningRule(rows=5))
+    too_few = job.step(replace(job.partial([1, 2, 3]), samples=[Sample(M, 0, 3, b"")]))
     assert installed(too_few) == []
     assert reports(job.send([12]))[0].state == "learning"
-    enough = job.step(replace(job.partial([13, 14]), samples=[Sample(M, 2, b"")]))
+    enough = job.step(replace(job.partial([13, 14]), samples=[Sample(M, 10, 2, b"")]))
     assert [output.model for output in installed(enough)] == ["m"]
 
 
