@@ -205,7 +205,16 @@ def test_an_unknown_key_is_reported_with_the_nearest_and_all_valid_ones(file: Pa
             "baseline: baseline",
             "baseline: b, input: [a]",
             "models.delay.input",
-            ("baseline", "outputs", "inputs", "features", "weights", "change_detectors", "quality"),
+            (
+                "baseline",
+                "outputs",
+                "inputs",
+                "features",
+                "weights",
+                "change_detectors",
+                "learn",
+                "quality",
+            ),
         ),
     ],
 )
