@@ -99,9 +99,10 @@ class ModelState(msgspec.Struct):
     """The state of one model: the fingerprint of its baseline, and the samples to learn it from.
 
     ``samples`` are the raw rows (Arrow IPC streams) of a model that is ``learning``, and
-    ``sampled_rows`` is their number, ``sampled_slices`` that of each slice of the time to learn, and
-    ``sampled_since_ms`` the start of that time. Windows that begin before ``incomplete_before_ms`` are
-    ``incomplete``, because the baseline or the window length changed in them.
+    ``sampled_rows`` is their number, ``sampled_slices`` that of each slice of the time to learn,
+    and ``sampled_since_ms`` the start of that time. Windows that begin before
+    ``incomplete_before_ms`` are ``incomplete``, because the baseline or the window length changed
+    in them.
     """
 
     baseline: str

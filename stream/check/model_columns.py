@@ -17,10 +17,10 @@ def model_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterato
         if config.models[name].learned or columns.unlearned:
             unlearned = ", ".join(columns.unlearned)
             what = "the baseline" if config.models[name].learned else f"the baseline of {unlearned}"
+            rows = _rows(config.models[name].learn or config.learn)
             yield (
-                f"models.{name}: {what} is learned from"
-                f" {_rows(config.models[name].learn or config.learn)}; until then no window of the model is judged and no"
-                " signal is sent, so those rows should be normal traffic"
+                f"models.{name}: {what} is learned from {rows}; until then no window of the model"
+                " is judged and no signal is sent, so those rows should be normal traffic"
             )
         elif not columns.outputs and _states_predictions(config):
             yield (

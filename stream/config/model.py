@@ -80,8 +80,8 @@ class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     events: Annotated[int, msgspec.Meta(ge=100)] = 5_000
     """The number of rows that a baseline is learned from."""
     at_least: Duration = "0s"
-    """The event time that the rows come from, at most ``366d``: with ``24h`` each hour of a day gives
-    the same number of them. Without it they are the first ones.
+    """The event time that the rows come from, at most ``366d``: with ``24h`` each hour of a day
+    gives the same number of them. Without it they are the first ones.
     """
 
 

@@ -18,9 +18,7 @@ def settings_of(config: Config) -> JobSettings:
         idle_ms=duration_ms(config.idle),
         tolerance_ms=duration_ms(config.tolerance),
         learn=_rule(config.learn),
-        learn_of={
-            name: _rule(model.learn) for name, model in config.models.items() if model.learn
-        },
+        learn_of={name: _rule(model.learn) for name, model in config.models.items() if model.learn},
         stop_on_gap=config.on_gap == "stop",
         most_variants=config.most_variants,
         schedules_ms=tuple(schedules_ms),
