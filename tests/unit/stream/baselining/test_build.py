@@ -518,7 +518,8 @@ def test_learning_from_samples_equals_learning_from_their_rows() -> None:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, events(600).schema) as writer:
             writer.write_table(events(600).slice(start, size))
-        return sink.getvalue().to_pybytes()
+        data: bytes = sink.getvalue().to_pybytes()
+        return data
 
     learned = learn_from_samples(
         known=empty_baseline(),
