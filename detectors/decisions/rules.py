@@ -56,7 +56,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     * ``conditions``: expressions over the numbers of a window's report, in the user's own words.
     """
 
-    mode: Literal["evidence", "threshold", "sagemaker", "sagemaker-compat"] = "threshold"
+    mode: Literal["evidence", "threshold", "sagemaker", "sagemaker-compat"] = "evidence"
     """How violations are found: by ``evidence`` over the last windows, within a budget of false
     alarms; by a ``threshold`` for a distance; with ``sagemaker``, by the six checks of SageMaker
     Model Monitor and the limits of ``constraints.json`` as they stand, with driftline's distances

@@ -25,7 +25,7 @@ from stream.check.limit_effects import limit_warnings
 from stream.check.model_columns import model_warnings
 from stream.check.sagemaker_reading import sagemaker_warnings
 from stream.check.sink_names import name_warnings
-from stream.check.unused_rules import unused_rules
+from stream.check.unused_rules import unused_rules, unused_thresholds
 from stream.config.environment import Environment
 from stream.config.model import Config
 from stream.config.timing import settings_of
@@ -107,6 +107,7 @@ def _limit_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterat
         return
     yield from unused_rules(config)
     if config.rules.by_evidence:
+        yield from unused_thresholds(baselines)
         return
     yield from limit_warnings(config, baselines)
     yield from chance_warnings(config, baselines)

@@ -1,11 +1,12 @@
-"""Warnings about rules that have no effect in the mode of a job."""
+"""Warnings about rules and thresholds that have no effect in the mode of a job."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.profiles.baseline import Baseline, Thresholds
 from stream.config.model import Config
 
 UNUSED: Final = {
@@ -23,6 +24,14 @@ UNUSED_OF_FEATURES: Final = {
     "sagemaker": ("limit", "effect", "weight"),
 }
 """The same of the rules of single features."""
+
+OF_DISTANCES: Final = (
+    "comparison_threshold",
+    "categorical_comparison_threshold",
+    "comparison_method",
+    "categorical_drift_method",
+)
+"""Keys of ``constraints.json`` that say when a distance is too large."""
 
 
 def unused_rules(config: Config) -> Iterator[str]:
@@ -44,3 +53,19 @@ def unused_rules(config: Config) -> Iterator[str]:
         keys += [f"models.{name}.weights" for name, model in config.models.items() if model.weights]
     if keys:
         yield f"{', '.join(keys)}: no effect on verdicts; rules.mode is {mode}"
+
+
+def unused_thresholds(baselines: Mapping[str, Baseline]) -> Iterator[str]:
+    """Yield a line for each model whose ``constraints.json`` judges distances in a way of its own.
+
+    That has no effect by evidence, where no distance is compared with a threshold. What SageMaker
+    writes into every file is not named.
+    """
+    usual = Thresholds(categorical_comparison_threshold=Thresholds().comparison_threshold)
+    for name, baseline in baselines.items():
+        own = baseline.constraints.thresholds
+        defaults = (Thresholds(), usual)
+        keys = [k for k in OF_DISTANCES if getattr(own, k) not in [getattr(d, k) for d in defaults]]
+        if keys:
+            at = f"models.{name}.baseline: {', '.join(keys)} in constraints.json"
+            yield f"{at}: no effect on verdicts; rules.mode is evidence"

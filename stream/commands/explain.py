@@ -180,11 +180,13 @@ def _require_distances(report: WindowReport, limits: Limits) -> None:
 
 
 def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
-    """The constraints of the baseline, and the rules and limits that the report shows."""
+    """The constraints of the baseline, and the rules and limits that the report shows.
+
+    Reports of 0.1.0 name no mode; it judged by ``threshold``.
+    """
     known = {field.name for field in msgspec.structs.fields(Rules)}
-    shown: dict[str, object] = {
-        name: value for name, value in report.rules.items() if name in known
-    }
+    shown: dict[str, object] = {"mode": "threshold"}
+    shown |= {name: value for name, value in report.rules.items() if name in known}
     shown["conditions"] = str(report.rules.get("conditions", "")).splitlines()
     own = {
         feature.name: FeatureRules(

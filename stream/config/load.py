@@ -25,6 +25,7 @@ from stream.config.model import (
     TlsConfig,
     path_of_job,
 )
+from stream.config.unstated_mode import unstated_mode
 from stream.config.validation import type_faults
 from stream.config.weights import with_weights
 from stream.errors import ConfigError, ConfigFault
@@ -96,8 +97,10 @@ def parse(
     Raises :class:`~stream.errors.ConfigError` as :func:`load` does; the faults have no lines.
     """
     environment = environment or Environment()
-    config, faults = _converted(environment.resolve(data, folder), folder)
+    resolved: Any = environment.resolve(data, folder)
+    config, faults = _converted(resolved, folder)
     if config is not None:
+        faults += unstated_mode(resolved)
         faults += [fault for check in (key_faults, *checks) for fault in check(config)]
     faults = [*environment.faults, *environment.attributed(faults)]
     if config is not None:

@@ -144,7 +144,7 @@ def test_an_outside_distance_is_reported_and_decides_where_the_rules_name_it(
         distance,
         """
         data = {"x": normal(2, 2_000, mean=1.0), "t": texts({"a": 1_200, "b": 800})}
-        report = judged(data, Rules(statistic="total_variation"))
+        report = judged(data, Rules(mode="threshold", statistic="total_variation"))
         x, t = report.features
         (violation,) = report.violations
         assert x.distances["total_variation"] == x.value == violation.value > x.limit
@@ -228,7 +228,7 @@ def test_an_outside_check_returns_violations_for_a_feature_and_for_all_columns(
         from detectors.decisions.violations import ORDERED
 
         x = np.where(np.arange(2_000) % 5, normal(2, 2_000), 50.0)
-        rules = Rules(limit=100.0)
+        rules = Rules(mode="threshold", limit=100.0)
         of_x, of_columns = judged({"x": x, "t": texts({"a": 1_200, "b": 800})}, rules).violations
         assert (of_x.value, of_x.n, of_x.summary) == (0.2, 2_000, "outliers in x, 2000 rows")
         assert size_of(of_x) == size_of(of_columns) == 1.0

@@ -36,6 +36,15 @@ SCHEDULE_MS = 60_000
 KEYS = (("a", "blue"), ("a", "green"), ("b", "blue"), ("b", "green"))
 UNKNOWN = ("unknown", "blue")
 """The key of events whose model is not configured."""
+WIDE_FROM_S, WIDE_TO_S = 120, 140
+"""In these seconds half of the records have too many columns, elsewhere one of eighty: the latter
+is about what the rules allow, the former no chance.
+"""
+RULES: dict[str, dict[str, Any]] = {
+    "evidence": {"mode": "evidence"},
+    "threshold": {"mode": "threshold", "min_n": 60},
+}
+"""The rules of runs, by mode."""
 
 Window = tuple[str, str, int]
 """Model, variant, and the end of a window."""
@@ -66,6 +75,7 @@ def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
         for k, value in enumerate(columns["amount"])
     ]
     too_wide = set(random.sample(range(EVENTS), EVENTS // 80))
+    too_wide |= {*range(WIDE_FROM_S * EVENTS_PER_S, WIDE_TO_S * EVENTS_PER_S, 2)}
     columns["plan"] = [
         f"{value},surplus" if k in too_wide else value for k, value in enumerate(columns["plan"])
     ]
@@ -148,7 +158,7 @@ def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Co
         "grace": "3s",
         "lateness": "20s",
         "idle": "10m",
-        "rules": {"mode": "threshold", "min_n": 60},
+        "rules": RULES["evidence"],
         "sinks": [{"type": "jsonl", "path": "reports", "schedule": "1m"}],
         "http": {"port": 0},
     }

@@ -136,12 +136,13 @@ def test_a_state_of_0_1_0_continues_as_0_1_0_continued_it(
     assert kinds.count("opened") == 1, f"the signal that waited for SNS: {first}"
 
 
-def test_a_state_of_0_1_0_begins_with_an_empty_history(
+def test_a_state_of_0_1_0_without_a_mode_continues_by_evidence_with_an_empty_history(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "DRAIN_S", 0.3)
-    by_evidence = {**config(), "rules": {"mode": "evidence"}}
-    assert service.Service(parse(by_evidence, Path())).run() == 9
+    job = config()
+    del job["rules"]["mode"]
+    assert service.Service(parse(job, Path())).run() == 9
     written = [json.loads(line) for line in open_lines(folder, "reports-*.jsonl")]
     judged = [each for each in written if each["model"] == "prices" and each["state"] == "ok"]
     horizons = [
@@ -158,6 +159,11 @@ def test_a_state_of_0_1_0_begins_with_an_empty_history(
     kept = store._db.execute("SELECT DISTINCT model FROM histories ORDER BY model").fetchall()
     store.close()
     assert ("prices",) in kept
+    signals = [json.loads(line) for line in open_lines(folder, "signals.jsonl")]
+    assert {each["episode"] for each in signals} == {WRITTEN_BY_0_1_0["signals"][0]["episode"]}
+    kinds = [each["kind"] for each in signals]
+    assert kinds[-1] == "recovered", "the open episode goes on, and ends"
+    assert "opened" not in kinds, "and is not told anew"
 
 
 def open_lines(folder: Path, pattern: str) -> list[str]:

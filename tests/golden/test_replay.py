@@ -14,6 +14,7 @@ from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
 from tests.golden.replay import (
     KEYS,
+    RULES,
     Results,
     assert_equal_windows,
     config,
@@ -38,11 +39,12 @@ def baseline(folder: Path) -> Baseline:
     return load_baseline(folder / "baseline")
 
 
-def run_without_crashes(folder: Path, files: int) -> Results:
+def run_without_crashes(folder: Path, files: int, mode: str = "evidence") -> Results:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(readers, "MAX_RECORDS", 100)
         names = distribute(planted(), folder, files)
-        return run_service(config(folder / f"straight-{files}", folder / "baseline", names))
+        at = folder / f"straight-{files}-{mode}"
+        return run_service(config(at, folder / "baseline", names, rules=RULES[mode]))
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +54,22 @@ def straight(folder: Path) -> Results:
 
 
 @pytest.fixture(scope="module")
+def straight_by_threshold(folder: Path) -> Results:
+    """The same in the mode ``threshold``."""
+    return run_without_crashes(folder, 1, "threshold")
+
+
+@pytest.fixture(scope="module")
 def straight_of_six(folder: Path) -> Results:
     """The results of six files, without interruption."""
     return run_without_crashes(folder, 6)
 
 
+@pytest.mark.parametrize("run", ["straight", "straight_by_threshold"])
 def test_the_run_without_crashes_counts_every_event_and_has_results_of_every_kind(
-    straight: Results,
+    run: str, request: pytest.FixtureRequest
 ) -> None:
+    straight: Results = request.getfixturevalue(run)
     assert straight.rows == plain_rows(planted())
     periods = {period: report.rows for period, report in straight.newest_periods.items()}
     assert Counter(periods) == plain_periods(planted())
@@ -91,6 +101,21 @@ def test_crashes_do_not_change_the_results(
     ids = [report.id for report in results.reports] + [item.id for item in results.schedules]
     assert len(set(ids)) == len(ids), "each id is committed once"
     assert_equal_windows(results, straight, baseline)
+
+
+@pytest.mark.parametrize("turns", [2, 19])
+def test_crashes_do_not_change_the_results_by_threshold(
+    turns: int,
+    straight_by_threshold: Results,
+    folder: Path,
+    baseline: Baseline,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readers, "MAX_RECORDS", 100)
+    files = distribute(planted(), folder, 1)
+    job = config(tmp_path, folder / "baseline", files, rules=RULES["threshold"])
+    assert_equal_windows(run_with_crashes(job, turns)[0], straight_by_threshold, baseline)
 
 
 @pytest.mark.parametrize("max_records", [20, 97, 1_000])
@@ -126,8 +151,8 @@ def test_without_late_events_evidence_over_several_windows_is_the_same(
     how: str, folder: Path, baseline: Baseline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = distribute(planted(seed=6, very_late=False), tmp_path, 1)
-    runs = {"rules": {"mode": "evidence"}, "sinks": [{"type": "jsonl", "path": "reports"}]}
-    jobs = [config(tmp_path / name, folder / "baseline", files, **runs) for name in ("a", "b")]
+    sinks = [{"type": "jsonl", "path": "reports"}]
+    jobs = [config(tmp_path / name, folder / "baseline", files, sinks=sinks) for name in ("a", "b")]
     expected = run_service(jobs[0])
     monkeypatch.setattr(readers, "MAX_RECORDS", 100)
     actual = run_service(jobs[1]) if how == "in small batches" else run_with_crashes(jobs[1], 3)[0]

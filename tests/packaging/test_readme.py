@@ -116,18 +116,24 @@ def test_the_quickstart_runs_and_its_signal_is_the_one_described(tmp_path: Path)
     assert "all recomputed values match" in done.stdout
     quickstart = tmp_path / "driftline-quickstart"
     (line,) = (quickstart / "reports" / "signals.jsonl").read_text().splitlines()
-    reasons = json.loads(line)["reasons"]
+    signal = json.loads(line)
+    assert (signal["start_ms"], signal["action"]) == (1_795_590_060_000, "repair_pipeline")
+    reasons = signal["reasons"]
     failed = {(reason["feature"], reason["check"]): reason["value"] for reason in reasons}
     drifted = [feature for feature, check in failed if check == "baseline_drift_check"]
     assert sorted(drifted) == ["area", "price", "rooms"]
-    assert round(failed["area", "baseline_drift_check"], 4) == 0.5999, "as in docs/decisions.md"
     assert len(failed) == len(drifted) + 1
-    assert round(1 - failed["rooms", "completeness_check"], 2) == 0.21
+    assert round(1 - failed["rooms", "completeness_check"], 2) == 0.19
+    (file,) = (quickstart / "reports").glob("reports-*.jsonl")
+    window = json.loads(file.read_text().splitlines()[2])
+    (area,) = (feature for feature in window["features"] if feature["name"] == "area")
+    assert round(area["distances"]["psi"], 4) == 0.5999, "as in docs/decisions.md"
+    assert round(area["evidence"]["findings"][0]["effect"], 2) == 0.27, "as in docs/decisions.md"
 
 
 def test_the_picture_of_the_quickstart_shows_its_numbers() -> None:
     picture = (ROOT / "docs" / "explain.svg").read_text().replace("&#160;", " ")
-    assert "psi 0.599869, limit 0.125709" in picture
+    assert "distribution 0.269439, limit 0.02" in picture
     assert "all recomputed values match" in picture
 
 

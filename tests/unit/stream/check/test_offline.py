@@ -135,7 +135,7 @@ def test_a_limit_or_a_detector_of_the_error_is_enough(tmp_path: Path, keys: dict
     assert warned(tmp_path, **quality(**keys)) == []
 
 
-def edited(folder: Path, **drift: object) -> list[str]:
+def edited(folder: Path, mode: str = "threshold", **drift: object) -> list[str]:
     """The warnings of a baseline of a number and two texts with other distribution constraints."""
     rng = np.random.default_rng(1)
     cells = {
@@ -148,9 +148,8 @@ def edited(folder: Path, **drift: object) -> list[str]:
     data = json.loads(path.read_text())
     data["monitoring_config"]["distribution_constraints"].update(drift)
     path.write_text(json.dumps(data))
-    return warnings(
-        parse(config("", models={"m": {"baseline": str(baseline)}}), folder), Environment()
-    )
+    job = config("", models={"m": {"baseline": str(baseline)}}, rules={"mode": mode})
+    return warnings(parse(job, folder), Environment())
 
 
 def test_a_comparison_without_noise_says_how_often_chance_violates(tmp_path: Path) -> None:
@@ -178,6 +177,18 @@ def test_a_p_value_says_how_often_chance_violates(tmp_path: Path) -> None:
     (warning,) = edited(tmp_path, **chi, categorical_comparison_threshold=0.05)
     assert "a p-value below 0.05 is a violation" in warning
     assert "9.8 % of the windows have one among 2 features of text" in warning
+
+
+def test_thresholds_of_distances_that_evidence_does_not_read_are_named(tmp_path: Path) -> None:
+    own = {"comparison_threshold": 0.2, "categorical_drift_method": "ChiSquared"}
+    (warning,) = edited(tmp_path, mode="evidence", **own)
+    assert warning.startswith(
+        "models.m.baseline: comparison_threshold, categorical_drift_method in constraints.json: no"
+        " effect on verdicts"
+    )
+    written = {"comparison_threshold": 0.1, "categorical_comparison_threshold": 0.1}
+    methods = {"comparison_method": "Robust", "categorical_drift_method": "LInfinity"}
+    assert edited(tmp_path, mode="evidence", **written, **methods) == []
 
 
 def test_keys_that_are_not_read_are_named(tmp_path: Path) -> None:

@@ -39,14 +39,14 @@ BASE = baseline(
 OWN = {"m": {"x": FeatureRules(statistic="ks", limit=0.05)}}
 
 
-def report(rows: int = 1_000, mean: float = 0.4) -> WindowReport:
+def report(rows: int = 1_000, mean: float = 0.4, rules: Rules = Rules()) -> WindowReport:
     data: dict[str, Values] = {
         "x": np.append(normal(3, rows - 5, mean), [np.nan] * 5),
         "code": [1.0] * (rows // 2) + [2.0] * (rows - rows // 2),
         "[/red]": texts({"[bold]": rows // 2, "b": rows - rows // 2}),
         "off": normal(4, rows, 3.0),
     }
-    return Judge("j", Rules(), OWN).report(
+    return Judge("j", rules, OWN).report(
         WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000),
         BASE,
         window(BASE.layout, data),
@@ -134,7 +134,7 @@ def test_the_page_says_where_the_configured_limit_has_no_effect(
     folder: Path, rows: int, decides: bool
 ) -> None:
     """The chi-squared noise of two bins is about 15 / rows; the configured limit is 0.063."""
-    _, page = explained(folder, line(report(rows)), name="code")
+    _, page = explained(folder, line(report(rows, rules=Rules(mode="threshold"))), name="code")
     assert ("The noise floor decides" in page) == decides
 
 

@@ -149,7 +149,7 @@ models:
   delay: {baseline: nowhere}
   other:
     baseline: baseline
-    features: {colour: {limit: 1}}
+    features: {colour: {effect: 1}}
 window: 60s
 every: 7s
 sinks:
@@ -408,7 +408,7 @@ def test_a_model_that_is_learned_must_name_its_columns_once(
 @pytest.mark.parametrize(
     ("model", "columns", "path", "unknown"),
     [
-        ("features: {colour: {limit: 1}}", "", "models.delay.features.colour", "'colour'"),
+        ("features: {colour: {effect: 1}}", "", "models.delay.features.colour", "'colour'"),
         (
             "features: {color: {statistic: wasserstein}}",
             "",

@@ -19,13 +19,13 @@ def config(weights: Any) -> dict[str, Any]:
         "source": {"type": "jsonl", "path": "p"},
         "format": {"type": "json"},
         "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": "b", "weights": weights, "features": {"x": {"limit": 0.3}}}},
+        "models": {"m": {"baseline": "b", "weights": weights, "features": {"x": {"effect": 0.3}}}},
     }
 
 
 def weights(data: dict[str, Any], folder: Path) -> dict[str, float]:
     rules = rules_of_features(parse(data, folder).models["m"])
-    assert rules["x"].limit == 0.3
+    assert rules["x"].effect == 0.3
     return {name: rule.weight for name, rule in rules.items()}
 
 

@@ -166,7 +166,7 @@ CASES = {
     "changed rule": Case(stored=RUN, job=job(rules={"min_n": 50}), limits_changed=("m",)),
     "changed rule of a feature": Case(
         stored=RUN,
-        job=job(models={"m": {**FOLDER, "features": {"x": {"limit": 0.3}}}}),
+        job=job(models={"m": {**FOLDER, "features": {"x": {"effect": 0.3}}}}),
         limits_changed=("m",),
     ),
     "added change detector": Case(

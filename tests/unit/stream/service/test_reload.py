@@ -52,8 +52,8 @@ def model(**change: object) -> Edit:
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda data: data.update(rules={"limit": 0.3, "k": 1}),
-        model(features={"area": {"limit": 0.4}}),
+        lambda data: data.update(rules={"effect": 0.3, "k": 1}),
+        model(features={"area": {"effect": 0.4}}),
         model(change_detectors=[{"type": "page_hinkley", "feature": "area"}]),
     ],
 )
@@ -91,7 +91,7 @@ def test_what_changes_no_limit_is_the_same(folder: Path) -> None:
             ("rules.mode",),
         ),
         (
-            lambda data: data.update(rules={"limit": 0.3}, window="2m"),
+            lambda data: data.update(rules={"effect": 0.3}, window="2m"),
             ("window",),
         ),
     ],
@@ -153,10 +153,10 @@ class Job:
 
 def test_an_edited_limit_is_passed_on_once(folder: Path) -> None:
     job = Job(folder)
-    job.edit("second", rules={"limit": 0.3})
+    job.edit("second", rules={"effect": 0.3})
     assert job.look() == []
     (after,) = job.passed
-    assert after.config.rules.limit == 0.3
+    assert after.config.rules.effect == 0.3
 
 
 def test_nonsense_is_refused_once_for_each_content(folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_nonsense_is_refused_once_for_each_content(folder: Path) -> None:
     (reason,) = job.look()
     assert reason.startswith("window: only limits are applied")
     assert job.passed == []
-    job.edit("third", rules={"limit": 0.3})
+    job.edit("third", rules={"effect": 0.3})
     assert job.look() == []
     assert len(job.passed) == 1
 
@@ -195,7 +195,7 @@ def test_constraints_that_are_removed_stay_in_force(folder: Path) -> None:
 def test_an_edit_while_the_service_starts_is_applied_when_it_runs(folder: Path) -> None:
     job = Job(folder)
     job.begun = False
-    job.edit("second", rules={"limit": 0.3})
+    job.edit("second", rules={"effect": 0.3})
     assert (job.look(), job.passed) == ([], [])
     job.begun = True
     assert job.look() == []
@@ -208,6 +208,6 @@ def test_files_are_not_watched_where_only_a_signal_reloads(folder: Path) -> None
     job.thread.ask()
     job.look()
     assert [after.config.reload for after in job.passed] == ["signal"]
-    job.edit("third", reload="signal", rules={"limit": 0.3})
+    job.edit("third", reload="signal", rules={"effect": 0.3})
     assert job.look() == []
     assert len(job.passed) == 1
