@@ -37,9 +37,10 @@ BASE = baseline(
     {"off": Constraint(evaluate=False)},
 )
 OWN = {"m": {"x": FeatureRules(statistic="ks", limit=0.05)}}
+EVIDENCE = Rules()
 
 
-def report(rows: int = 1_000, mean: float = 0.4, rules: Rules = Rules()) -> WindowReport:
+def report(rows: int = 1_000, mean: float = 0.4, rules: Rules = EVIDENCE) -> WindowReport:
     data: dict[str, Values] = {
         "x": np.append(normal(3, rows - 5, mean), [np.nan] * 5),
         "code": [1.0] * (rows // 2) + [2.0] * (rows - rows // 2),
