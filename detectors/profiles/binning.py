@@ -16,7 +16,7 @@ from detectors.profiles.vocabulary_choice import rare_values, vocabulary_size
 
 GRID_BINS: Final = 128
 """The number of fine bins, at quantiles, of a numeric feature of many values."""
-TAIL_SHARES: Final = (0.005, 0.001, 0.0005)
+TAIL_SHARES: Final = (0.005, 0.0025, 0.001, 0.0005)
 """The shares of the values beyond the outermost edges of the grid, at both ends."""
 COARSE_CELLS: Final = 10
 """The number of coarse cells of equal share that these bins are merged into."""
@@ -194,7 +194,7 @@ def _tail_edges(ordered: Floats) -> Floats:
     The lower tail holds the values below its edge, the upper one those from its edge on.
 
     >>> _tail_edges(np.arange(1_000.0)).tolist()
-    [5.0, 1.0, 0.0, 995.0, 999.0]
+    [5.0, 2.0, 1.0, 0.0, 995.0, 998.0, 999.0]
     """
     within = [int(share * len(ordered)) for share in TAIL_SHARES]
     lower = [float(ordered[k]) for k in within]

@@ -24,6 +24,9 @@ OTHERWISE: Final = "the distribution has changed"
 
 def moved_in_words(finding: EvidenceFinding) -> str:
     """What a finding on the distribution says of the values."""
+    if "tail_shape" in finding.test:
+        end = "smallest" if finding.test.startswith("low") else "largest"
+        return f"the {end} values lie further out"
     if finding.test.startswith("low_tail"):
         return "more values lie in the lower tail"
     if finding.test.startswith("high_tail"):
@@ -43,7 +46,7 @@ def finding_in_words(finding: EvidenceFinding) -> str:
     """
     windows = counted(finding.horizon, "window")
     effect, limit = distinguishable(finding.effect, finding.effect_limit)
-    name = finding.test.replace("_", " ").removesuffix(" 0").removesuffix(" 1").removesuffix(" 2")
+    name = finding.test.replace("_", " ").rstrip("0123456789").rstrip()
     return (
         f"{name} test over {windows} ({counted(finding.n, 'row')}),"
         f" p = {_p_value(finding.p_value)} (allowed {finding.allowed:.1g}),"

@@ -16,8 +16,15 @@ from detectors.statistics.evidence.likelihood_ratio import LikelihoodRatio
 from detectors.statistics.evidence.score_tests import ScoreTests
 from detectors.statistics.evidence.share_tests import ShareTests
 from detectors.statistics.evidence.spike import SpikeTest
+from detectors.statistics.evidence.tail_shape import TailShapeTests
 
-KINDS: Final[tuple[Tests, ...]] = (LikelihoodRatio(), ScoreTests(), ShareTests(), SpikeTest())
+KINDS: Final[tuple[Tests, ...]] = (
+    LikelihoodRatio(),
+    ScoreTests(),
+    ShareTests(),
+    TailShapeTests(),
+    SpikeTest(),
+)
 TESTS: Final = tuple(name for kind in KINDS for name in kind.names)
 """The names of all tests."""
 SUBJECT_OF: Final[dict[str, Subject]] = {
@@ -29,8 +36,10 @@ SUBJECT_OF: Final[dict[str, Subject]] = {
 }
 """What a test is about, where that is not the distribution of the values (``drift``)."""
 SUBJECTS: Final[tuple[Subject, ...]] = ("drift", "missing", "type", "invalid", "unseen")
-OF_DISTRIBUTION: Final = 0.65
+OF_DISTRIBUTION: Final = 0.5
 """The part of a feature's budget for the tests of its distribution as a whole."""
+OF_TAIL_SHAPE: Final = 0.15
+"""The part for the tests of the shape of its tails."""
 OF_SPIKE: Final = 0.05
 """The part for the test of a spike, which judges one horizon. The tests of shares have the rest."""
 
@@ -41,11 +50,12 @@ def allowed_p_values(alpha: float) -> dict[str, float]:
     ``alpha`` is the chance of false evidence on the feature in one window. It is divided among the
     tests and the horizons (Bonferroni): whatever their dependence, the chance is at most ``alpha``.
     """
-    shares, spike = ShareTests.names, SpikeTest.names
-    others = [name for name in TESTS if name not in (*shares, *spike)]
+    shares, shape, spike = ShareTests.names, TailShapeTests.names, SpikeTest.names
+    others = [name for name in TESTS if name not in (*shares, *shape, *spike)]
     parts = (
         (others, OF_DISTRIBUTION),
-        (shares, 1.0 - OF_DISTRIBUTION - OF_SPIKE),
+        (shares, 1.0 - OF_DISTRIBUTION - OF_TAIL_SHAPE - OF_SPIKE),
+        (shape, OF_TAIL_SHAPE),
         (spike, OF_SPIKE),
     )
     return {

@@ -27,6 +27,11 @@ SHARES: Final = (
     *(f"{end}_tail_{k}" for end in ("low", "high") for k in range(len(TAIL_SHARES))),
 )  # fmt: skip
 """The tallies whose share is tested; see :attr:`TallyLayout.totals` for what each is a share of."""
+OUTER_SHARES: Final = (0.02, 0.01)
+"""The shares of the outer parts at both ends, in which it is tested how far out values lie."""
+OUTER: Final = tuple(
+    f"{end}_outer_{k}" for end in ("low", "high") for k in range(len(OUTER_SHARES))
+)
 TOTALS: Final = ("rows", "present", "values")
 """Rows, rows with a value, and values in the coarse cells (finite numbers, or texts)."""
 TOTAL_OF: Final = {
@@ -36,7 +41,7 @@ TOTAL_OF: Final = {
     "mistyped": "present",
 } | dict.fromkeys(SHARES[4:], "values")
 """The total of which each of :data:`SHARES` is a part."""
-NAMES: Final = (*TOTALS, *SCORES, *SHARES)
+NAMES: Final = (*TOTALS, *SCORES, *SHARES, *OUTER)
 
 MOST_LAYOUTS: Final = 1_024
 """The number of baselines whose layouts are kept, those used last."""
@@ -257,14 +262,18 @@ def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
 
 
 def _tails(bins: Ints, counts: Ints) -> dict[str, Ints]:
-    """The bins of each tail: as many as hold about its share of the baseline's values at most.
+    """The bins of each tail and outer part: as many as hold about its share of the values at most.
 
     The edge may come from a sample of the values, beyond which there are some more of them.
     """
     total = SLACK * counts.sum()
     tails: dict[str, Ints] = {}
-    for k, share in enumerate(TAIL_SHARES):
-        low = int(np.searchsorted(np.cumsum(counts), share * total, side="right"))
-        high = int(np.searchsorted(np.cumsum(counts[::-1]), share * total, side="right"))
-        tails |= {f"low_tail_{k}": bins[:low], f"high_tail_{k}": bins[len(bins) - high :]}
+    for name, shares in (("tail", TAIL_SHARES), ("outer", OUTER_SHARES)):
+        for k, share in enumerate(shares):
+            low = int(np.searchsorted(np.cumsum(counts), share * total, side="right"))
+            high = int(np.searchsorted(np.cumsum(counts[::-1]), share * total, side="right"))
+            tails |= {
+                f"low_{name}_{k}": bins[:low],
+                f"high_{name}_{k}": bins[len(bins) - high :],
+            }
     return tails
