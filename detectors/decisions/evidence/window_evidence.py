@@ -16,7 +16,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.statistics.evidence.base import Outcome, Pooled
 from detectors.statistics.evidence.dependence import factor_of
-from detectors.statistics.evidence.findings import Allowance, findings, outcome_of
+from detectors.statistics.evidence.findings import Allowance, Results, findings, outcome_of
 from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 
@@ -62,7 +62,6 @@ class WindowEvidence:
     * ``budget``: ``float64[features]``, the chance of false evidence that each may spend.
     * ``constraint_alpha``: the part of it for what ``constraints.json`` states.
     * ``width_alpha``: that of records with too few columns, and of those with too many.
-    * ``findings``: of each feature by subject; the strongest on its drift, and others that hold.
     * ``lingering``: features of the open episode whose drift is still there.
     """
 
@@ -71,19 +70,29 @@ class WindowEvidence:
         pooled: Pooled,
         budget: Floats,
         width_alpha: float,
-        found: Sequence[Mapping[str, EvidenceFinding]],
+        results: Results,
         lingering: frozenset[int],
     ) -> None:
         self.pooled = pooled
         self.budget = budget
         self.width_alpha = width_alpha
         self.constraint_alpha: Floats = budget * CONSTRAINT_PART
-        self.findings = found
+        self._results = results
         self.lingering = lingering
+
+    @property
+    def findings(self) -> Sequence[Mapping[str, EvidenceFinding]]:
+        """Of each feature by subject: the strongest on its drift, and others that hold."""
+        return self._results.found
+
+    @property
+    def any_holds(self) -> bool:
+        """Whether any finding holds, also of a feature without a budget."""
+        return self._results.any_holds
 
     def holding(self, i: int) -> dict[str, EvidenceFinding]:
         """The findings of feature ``i`` that hold, by subject; none where it has no budget."""
-        if not self.budget[i]:
+        if not self.budget[i] or not self.any_holds:
             return {}
         return {subject: each for subject, each in self.findings[i].items() if each.holds}
 
@@ -137,9 +146,9 @@ def window_evidence(
     )
     judged = Allowance(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
     outcome = outcome_of(pooled)
-    found = findings(pooled, judged, outcome)
+    results = Results(pooled, judged, outcome)
     lingering = _lingering(baseline, pooled, judged, memory, outcome)
-    return WindowEvidence(pooled, budget, alpha * WIDTH_PART / 2.0, found, lingering)
+    return WindowEvidence(pooled, budget, alpha * WIDTH_PART / 2.0, results, lingering)
 
 
 def weights_of(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:
@@ -168,11 +177,12 @@ def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory)
     Not those before it left an episode; and while it is in one, not more than it was found with:
     what was drifted before a repair does not outweigh the windows after it.
     """
-    before = [] if past is None else [w for w in past.windows() if w.end_ms <= start_ms]
     reach = np.full(len(baseline.layout.features), LONGEST)
+    before = past.windows() if past is not None and memory.since else ()
+    starts = np.array([window.start_ms for window in before if window.end_ms <= start_ms])
     for name, since_ms in memory.since.items():
         if name in baseline.layout.index:
-            later = sum(window.start_ms >= since_ms for window in before)
+            later = int(np.sum(starts >= since_ms))
             reach[baseline.layout.index[name]] = 1 + later
     for name, horizon in memory.horizons.items():
         if name in baseline.layout.index:

@@ -22,6 +22,8 @@ CERTAIN: Final = 1e-3
 """The chance of taking independent rows of a feature for dependent ones, in windows."""
 LEAST_WINDOWS: Final = 8
 """The number of windows from which on the stream is asked."""
+ROUNDING: Final = 1e-9
+"""How much earlier than needed a factor is looked at: quantiles and sums are rounded."""
 KEPT: Final = 0.9
 """The share of the gaps between windows, the smallest ones, that count: a jump is no dependence."""
 
@@ -59,20 +61,65 @@ def stream_factor(layout: TallyLayout, windows: Sequence[Ints]) -> Floats:
     if len(windows) < LEAST_WINDOWS or not layout.features:
         return np.ones(layout.features)
     tallies = np.stack(windows)
-    largest: Floats = _factors(layout, squared_gaps(layout, tallies[1:], tallies[:-1])).max(axis=0)
-    return largest
+    return factor_of_gaps(layout, squared_gaps(layout, tallies[1:], tallies[:-1]))
 
 
-def _factors(layout: TallyLayout, gaps: Floats) -> Floats:
-    """The factors by gaps ``[quantities, pairs, features]``: ``[quantities, features]``.
+def factor_of_gaps(layout: TallyLayout, gaps: Floats) -> Floats:
+    """The factor of :func:`stream_factor`, from the gaps of its windows: see :func:`squared_gaps`.
 
     A pair of which a side has no value has the gap that is expected.
     """
+    dof = freedom(layout)[:, None]
+    gaps = np.where(np.isfinite(gaps) & (dof > 0.0), gaps, dof)
+    if not _may_depend(layout, gaps):
+        return np.ones(layout.features)
+    largest: Floats = _factors(layout, gaps).max(axis=0)
+    return largest
+
+
+def _may_depend(layout: TallyLayout, gaps: Floats) -> bool:
+    """Whether a feature, or the median of all, may be certain: a tenth of the work of telling.
+
+    The mean of all gaps is at least that of the smallest ones. Only where it is too large for
+    independent rows, those are looked for.
+    """
+    expected, least, least_of_median = _least_certain(layout, gaps.shape[1])
+    bound = gaps.mean(axis=1) / expected
+    many = np.sum(bound >= least_of_median[:, None], axis=1)
+    if (2 * many >= np.isfinite(expected).sum(axis=1))[many > 0].any():
+        return True
+    quantity, feature = np.nonzero(bound >= least)
+    smallest = _smallest(gaps[quantity, :, feature])
+    return bool((smallest / expected[quantity, feature] >= least[quantity, feature]).any())
+
+
+@lru_cache(maxsize=MOST_LAYOUTS)
+def _least_certain(layout: TallyLayout, gaps: int) -> tuple[Floats, Floats, Floats]:
+    """What the smallest gaps are divided by, and the factors from which on they may be certain.
+
+    ``[quantities, features]``, NaN and infinite where a quantity is not compared; the last ones,
+    ``[quantities]``, are for the median of all features.
+    """
+    pairs = freedom(layout) * (gaps - 2.0) / 2.0
+    compared = pairs > 0.0
+    largest = upper_quantile(CERTAIN / len(QUANTITIES), pairs) * (1.0 - ROUNDING)
+    least = np.where(compared, largest / np.where(compared, pairs, 1.0), np.inf)
+    expected = np.where(compared, _mean_of_smallest(layout, gaps), np.nan)
+    return expected, least, np.max(least, axis=1, where=compared, initial=0.0)
+
+
+def _smallest(gaps: Floats) -> Floats:
+    """The means of those gaps that count; the second axis is that of the pairs."""
+    kept = _kept(gaps.shape[1])
+    means: Floats = np.partition(gaps, kept - 1, axis=1)[:, :kept].mean(axis=1)
+    return means
+
+
+def _factors(layout: TallyLayout, gaps: Floats) -> Floats:
+    """The factors by gaps ``[quantities, pairs, features]``: ``[quantities, features]``."""
     dof, count = freedom(layout), gaps.shape[1]
-    compared, kept = dof > 0.0, _kept(count)
-    gaps = np.where(np.isfinite(gaps) & compared[:, None], gaps, dof[:, None])
-    smallest = np.partition(gaps, kept - 1, axis=1)[:, :kept].mean(axis=1)
-    factor = np.where(compared, smallest / _mean_of_smallest(layout, count), np.nan)
+    compared = dof > 0.0
+    factor = np.where(compared, _smallest(gaps) / _mean_of_smallest(layout, count), np.nan)
     pairs = dof * (count - 2.0) / 2.0
     common = np.array([_common(*row) for row in zip(factor, pairs, strict=True)])[:, None]
     alike = (common > 1.0) & (upper_tails(factor / common * pairs, pairs) <= 1.0 - CERTAIN)
@@ -177,8 +224,9 @@ def _word_gaps(layout: TallyLayout, one: Ints, other: Ints) -> Floats:
     ]
     parts = (sides[0] - sides[1]) ** 2 / shares
     gaps = np.zeros((*parts.shape[:-1], layout.features))
-    for i in np.unique(of).tolist():
-        gaps[..., i] = parts[..., of == i].sum(axis=-1)
+    if len(of):
+        features, firsts = np.unique(of, return_index=True)
+        gaps[..., features] = np.add.reduceat(parts, firsts, axis=-1)
     return gaps
 
 

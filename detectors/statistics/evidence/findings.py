@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -103,15 +104,10 @@ def findings(
     By subject, see :data:`SUBJECTS`. A finding that is large enough comes before one that is not,
     then the one that spent the smallest share of what it was allowed.
     """
-    results = _Results(pooled, judged, outcome or outcome_of(pooled))
-    found: list[dict[str, EvidenceFinding]] = [{} for _ in range(pooled.layout.features)]
-    for subject in SUBJECTS:
-        for i, finding in results.strongest(subject, always=subject == "drift"):
-            found[i][subject] = finding
-    return found
+    return Results(pooled, judged, outcome or outcome_of(pooled)).found
 
 
-class _Results:
+class Results:
     """The outcomes of all tests, in arrays ``[tests, horizons, features]``."""
 
     def __init__(self, pooled: Pooled, judged: Allowance, outcome: Outcome) -> None:
@@ -123,14 +119,32 @@ class _Results:
         self._direction = outcome.direction
         self._allowed = np.array([parts[test] for test in TESTS])[:, None] * judged.alpha
         self._horizons = np.array(HORIZONS[: len(pooled.sums)])
+        self._unjudged = self._horizons[:, None] > judged.windows[None, :]
         with np.errstate(divide="ignore", invalid="ignore"):
-            spent = self._p / self._allowed[:, None, :]
-        small = self._effect < self._limit
-        unjudged = self._horizons[:, None] > judged.windows[None, :]
-        self._holds = (spent <= 1.0) & ~small & ~unjudged
-        self._rank = np.where(unjudged, np.inf, np.where(self._holds, spent - 1.0, spent))
+            self._spent = self._p / self._allowed[:, None, :]
+        self._holds = (self._spent <= 1.0) & ~(self._effect < self._limit) & ~self._unjudged
 
-    def strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, EvidenceFinding]]:
+    @cached_property
+    def any_holds(self) -> bool:
+        """Whether any finding holds; that is known without one."""
+        return bool(self._holds.any())
+
+    @cached_property
+    def found(self) -> list[dict[str, EvidenceFinding]]:
+        """The findings of each feature by subject, see :func:`findings`."""
+        found: list[dict[str, EvidenceFinding]] = [{} for _ in self._limit]
+        for subject in SUBJECTS:
+            for i, finding in self._strongest(subject, always=subject == "drift"):
+                found[i][subject] = finding
+        return found
+
+    @cached_property
+    def _rank(self) -> Floats:
+        """What the strongest finding has least of, ``[tests, horizons, features]``."""
+        spent = np.where(self._holds, self._spent - 1.0, self._spent)
+        return np.where(self._unjudged, np.inf, spent)
+
+    def _strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, EvidenceFinding]]:
         """The strongest finding of each feature on a subject; ``always``: also if it fails."""
         tests = [k for k, test in enumerate(TESTS) if subject_of(test) == subject]
         rank = np.concatenate(self._rank[tests])

@@ -31,13 +31,15 @@ class LikelihoodRatio:
         layout = pooled.layout
         of = layout.cell_feature
         after = layout.cells(pooled.sums).astype(np.float64)
-        before = np.broadcast_to(layout.cells(pooled.before).astype(np.float64), after.shape)
+        before = layout.cells(pooled.before).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            share = (after + before) / (pooled.n + pooled.m)[:, of]
-            least = np.minimum(pooled.n, pooled.m)[:, of] / pooled.factor[:, of]
-        small = ~(share * least >= SMALL_CELL)
-        g, cells = self._large(pooled, after, before, ~small)
-        rest_g, rest = self._rest(pooled, after, before, small)
+            n, m = pooled.n.take(of, axis=1), pooled.m.take(of)
+            share = (after + before) / (n + m)
+            least = (np.minimum(pooled.n, pooled.m) / pooled.factor).take(of, axis=1)
+        large = share * least >= SMALL_CELL
+        g = self._sums(pooled, np.where(large, _parts(after, before, n, m, share), 0.0))
+        cells = self._sums(pooled, large.astype(np.float64))
+        rest_g, rest = self._rest(pooled, after, before, ~large)
         dof = np.maximum(cells + rest - 1.0, 0.0)
         statistic = (g + rest_g) / pooled.factor
         return Outcome(
@@ -45,16 +47,6 @@ class LikelihoodRatio:
             effect=unbiased_effect(statistic, dof, pooled.scale)[None],
             direction=np.zeros((1, *statistic.shape)),
         )
-
-    def _large(
-        self, pooled: Pooled, after: Floats, before: Floats, large: Mask
-    ) -> tuple[Floats, Floats]:
-        """G of the cells that are not merged, and their number, of each feature."""
-        of = pooled.layout.cell_feature
-        with np.errstate(invalid="ignore", divide="ignore"):
-            n, m = pooled.n[:, of], pooled.m[of]
-        parts = np.where(large, _parts(after, before, n, m), 0.0)
-        return self._sums(pooled, parts), self._sums(pooled, large.astype(np.float64))
 
     def _rest(
         self, pooled: Pooled, after: Floats, before: Floats, small: Mask
@@ -65,7 +57,7 @@ class LikelihoodRatio:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (merged_after + merged_before) / (pooled.n + pooled.m)
             large = share * np.minimum(pooled.n, pooled.m) / pooled.factor >= SMALL_CELL
-        parts = _parts(merged_after, merged_before, pooled.n, pooled.m)
+        parts = _parts(merged_after, merged_before, pooled.n, pooled.m, share)
         return np.where(large, parts, 0.0), large.astype(np.float64)
 
     def _sums(self, pooled: Pooled, cells: Floats) -> Floats:
@@ -74,13 +66,12 @@ class LikelihoodRatio:
         return sums
 
 
-def _parts(after: Floats, before: Floats, n: Floats, m: Floats) -> Floats:
+def _parts(after: Floats, before: Floats, n: Floats, m: Floats, share: Floats) -> Floats:
     """The part of G that each cell adds: both of its counts against the share of both together.
 
-    The sums of all parts are at least 0, since the counts of both sides add up to n and m.
+    None is negative, since both counts add up to what the share expects of both sides.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = (after + before) / (n + m)
         up = np.where(after > 0, after * np.log(after / (n * share)), 0.0)
         down = np.where(before > 0, before * np.log(before / (m * share)), 0.0)
     return 2.0 * (up + down)

@@ -54,9 +54,17 @@ def rise_is_suspect(
 ) -> Mask:
     """Where k of n after j of m exceeds its expectation by ``sqrt(screen)`` deviations."""
     share = (j + 1.0) / (m + 1.0)
-    excess = k - n * share
-    variance = n * (share * (1.0 - share) * (1.0 + n / (m + 1.0)) * factor)
-    suspect: Mask = (excess > 0.0) & (excess * excess > screen * variance) & (m > 0.0)
+    excess = n * share
+    np.subtract(k, excess, out=excess)
+    variance = n / (m + 1.0)
+    variance += 1.0
+    variance *= share * (1.0 - share)
+    variance *= factor
+    variance *= n
+    variance *= screen
+    suspect: Mask = (excess > 0.0) & (m > 0.0)
+    np.multiply(excess, excess, out=excess)
+    suspect &= excess > variance
     return suspect
 
 

@@ -80,7 +80,9 @@ class TallyLayout:
     def tallies(self, counts: Ints) -> Ints:
         """The tallies of a vector of counts of the layout."""
         out = np.zeros(self.size, np.int64)
-        out[self._filled] = np.add.reduceat(counts[self._slots] * self._weights, self._firsts)
+        weighted = counts.take(self._slots)
+        weighted *= self._weights
+        out[self._filled] = np.add.reduceat(weighted, self._firsts)
         return out
 
     @cached_property

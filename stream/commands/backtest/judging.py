@@ -14,7 +14,7 @@ from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
-from detectors.statistics.evidence.horizons import History, PastWindow
+from detectors.statistics.evidence.running_history import RunningHistory
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.commands.backtest.past_windows import (
     KnownBaselines,
@@ -64,7 +64,7 @@ class _Series:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._state = EpisodeState()
-        self._history = History()
+        self._history: RunningHistory | None = None
         self._traffic = TrafficMemory()
         self._baseline = ""
 
@@ -75,10 +75,12 @@ class _Series:
         if self._baseline not in ("", past.baseline):
             self._begin_anew()
         self._baseline = past.baseline
-        before = self._history.before(past.start_ms)
-        report = self._judge.report(self._span(past), baseline, profile, self._state, before)
+        if self._history is None:
+            self._history = RunningHistory(tally_layout(baseline))
+        history = self._history
+        report = self._judge.report(self._span(past), baseline, profile, self._state, history)
         if self._judge.remembers(report):
-            self._remember(past, baseline, profile)
+            history.add_judged(past.start_ms, past.end_ms or 0)
         if report.state not in ("incomplete", "learning"):
             self._traffic = observed(self._traffic, past.start_ms, past.end_ms or 0, past.rows)
         self._state, signals = self._judge.advance(self._state, report, baseline)
@@ -86,12 +88,8 @@ class _Series:
 
     def _begin_anew(self) -> None:
         """Forget what was counted by another baseline, as a job does; an open episode stays."""
-        self._history = History()
+        self._history = None
         self._state = EpisodeState(open=self._state.open, signalled=self._state.signalled)
-
-    def _remember(self, past: PastReport, baseline: Baseline, profile: Profile) -> None:
-        tallies = tally_layout(baseline).tallies(profile.counts)
-        self._history.add(PastWindow(past.start_ms, past.end_ms or 0, tallies))
 
     def _span(self, past: PastReport) -> WindowSpan:
         end_ms = past.end_ms or 0

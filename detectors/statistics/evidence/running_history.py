@@ -1,0 +1,67 @@
+"""The last windows of a stream that is judged once, in order of time: sums and gaps are kept."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.statistics.evidence.dependence import LEAST_WINDOWS, factor_of_gaps, squared_gaps
+from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
+from detectors.statistics.evidence.tallies import TallyLayout
+
+
+class RunningHistory:
+    """What :class:`~.horizons.History` says of windows that come in order of time, sooner.
+
+    Running totals make the sums of a horizon one difference, and the gaps of consecutive windows
+    are computed once; both cost memory, so that it is for one model at a time.
+    """
+
+    def __init__(self, layout: TallyLayout) -> None:
+        self._layout = layout
+        self._windows: deque[PastWindow] = deque(maxlen=LONGEST - 1)
+        self._totals: deque[Ints] = deque([np.zeros(layout.size, np.int64)], maxlen=LONGEST)
+        self._gaps: deque[Floats] = deque(maxlen=LONGEST - 2)
+        self._judged: Ints | None = None
+
+    def windows(self) -> tuple[PastWindow, ...]:
+        """The windows, oldest first."""
+        return tuple(self._windows)
+
+    def add_judged(self, start_ms: int, end_ms: int) -> None:
+        """Add the window that :meth:`sums` was asked for last, unless it overlaps the newest."""
+        if self._judged is None or (self._windows and self._windows[-1].end_ms > start_ms):
+            return
+        if self._windows:
+            one, other = self._judged[None], self._windows[-1].tallies[None]
+            self._gaps.append(squared_gaps(self._layout, one, other)[:, 0])
+        self._totals.append(self._totals[-1] + self._judged)
+        self._windows.append(PastWindow(start_ms, end_ms, self._judged))
+
+    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+        """The design effect that the windows before ``start_ms`` show, of each feature."""
+        before = self._before(start_ms)
+        if before < LEAST_WINDOWS or not layout.features:
+            return np.ones(layout.features)
+        gaps = [self._gaps[k] for k in range(before - 1)]
+        return factor_of_gaps(layout, np.stack(gaps, axis=1))
+
+    def sums(self, start_ms: int, tallies: Ints) -> Ints:
+        """The tallies of a window, alone and with the windows before, one row a horizon."""
+        self._judged = tallies
+        before = self._before(start_ms)
+        lengths = [h for h in HORIZONS if h <= before + 1]
+        total = self._totals[before] + tallies
+        sums = np.empty((len(lengths), len(tallies)), np.int64)
+        for row, length in zip(sums, lengths, strict=True):
+            np.subtract(total, self._totals[before + 1 - length], out=row)
+        return sums
+
+    def _before(self, start_ms: int) -> int:
+        """How many windows end at or before a time: all but the newest ones."""
+        count = len(self._windows)
+        while count and self._windows[count - 1].end_ms > start_ms:
+            count -= 1
+        return count
