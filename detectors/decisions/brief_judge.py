@@ -28,9 +28,10 @@ class BriefJudge(Judge):
         State, violations and what follows for the episodes are those of :meth:`Judge.report`.
         """
         every_ms = self._every_ms(span)
-        evidence = self._evidence(span, every_ms, baseline, profile, state, history)
-        quiet_state = self._quiet_state(span, baseline, profile, evidence)
+        screened = self._evidence(span, every_ms, baseline, profile, state, history, screened=True)
+        quiet_state = self._quiet_state(span, baseline, profile, screened)
         if not quiet_state:
+            evidence = self._evidence(span, every_ms, baseline, profile, state, history)
             return self._reported(span, every_ms, baseline, profile, state, evidence)
         return WindowReport(
             version=REPORT_VERSION,

@@ -290,8 +290,13 @@ class Judge:
         profile: Profile,
         state: EpisodeState,
         past: Past | None,
+        *,
+        screened: bool = False,
     ) -> WindowEvidence | None:
-        """The evidence on a window; ``None`` in other modes."""
+        """The evidence on a window; ``None`` in other modes.
+
+        ``screened``: where no finding holds, they need not be exact.
+        """
         if not self.rules.by_evidence:
             return None
         return window_evidence(
@@ -303,6 +308,7 @@ class Judge:
             every_ms=every_ms,
             past=past,
             memory=state.memory,
+            screened=screened,
         )
 
     def _checked(

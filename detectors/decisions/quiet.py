@@ -76,7 +76,7 @@ def _stated(baseline: Baseline) -> _Stated:
 
 
 def _beyond_domains(window: CheckedWindow, stated: _Stated) -> list[int]:
-    """The features of which fewer values than required are in their domains, whatever the chance."""
+    """The features of which fewer values than required are in their domains."""
     if not len(stated.with_domain):
         return []
     inside = np.add.reduceat(window.pair.window.counts[stated.slots], stated.firsts)

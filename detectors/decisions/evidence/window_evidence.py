@@ -19,6 +19,7 @@ from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.findings import Allowance, Results, findings, outcome_of
 from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
+from detectors.statistics.laws import UNSCREENED
 
 LINGERING_ALPHA: Final = 0.5
 """The chance of evidence without drift at which a feature stays in an episode: that sends nothing,
@@ -129,14 +130,17 @@ def window_evidence(
     every_ms: int,
     past: Past | None,
     memory: Memory,
+    screened: bool = False,
 ) -> WindowEvidence:
-    """The evidence on a window, alone and together with the windows before it."""
+    """The evidence on a window, alone and together with the windows before it.
+
+    ``screened``: where no finding holds, they need not be exact; see :class:`Pooled`.
+    """
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
     sums = tallies[None, :] if past is None else past.sums(start_ms, tallies)
     of_stream = np.ones(layout.features) if past is None else past.factor(layout, start_ms)
     factor = factor_of(layout, baseline.dependence, of_stream, sums)
-    pooled = Pooled(layout, sums, factor, profile.counts)
     alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     budget = feature_alphas(alpha, weights_of(baseline, own))
@@ -145,6 +149,8 @@ def window_evidence(
         1.0 - CONSTRAINT_PART
     )
     judged = Allowance(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
+    screened = screened and not memory.horizons and bool(of_tests.max(initial=0.0) <= UNSCREENED)
+    pooled = Pooled(layout, sums, factor, profile.counts, screened=screened)
     outcome = outcome_of(pooled)
     results = Results(pooled, judged, outcome)
     lingering = _lingering(baseline, pooled, judged, memory, outcome)

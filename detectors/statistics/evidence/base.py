@@ -23,16 +23,25 @@ class Pooled:
       :func:`detectors.statistics.evidence.dependence.factor_of`.
     * ``counts``: the counts of the newest window alone, ``int64[slots]``. Without them no feature
       is tested for a spike.
+    * ``screened``: 1 may stand for p-values above :data:`~detectors.statistics.laws.UNSCREENED`,
+      for who asks first whether any finding holds.
     """
 
     def __init__(
-        self, layout: TallyLayout, sums: Ints, factor: Floats, counts: Ints | None = None
+        self,
+        layout: TallyLayout,
+        sums: Ints,
+        factor: Floats,
+        counts: Ints | None = None,
+        *,
+        screened: bool = False,
     ) -> None:
         self.layout = layout
         self.sums = sums
         self.before = layout.baseline
         self.factor = np.broadcast_to(factor, (len(sums), layout.features))
         self.counts = counts
+        self.screened = screened
 
     def after(self, name: str) -> Ints:
         """A tally of the windows, ``int64[horizons, features]``."""

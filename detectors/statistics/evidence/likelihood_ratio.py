@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Mask
 from detectors.statistics.evidence.base import Outcome, Pooled, unbiased_effect
-from detectors.statistics.laws import upper_tails
+from detectors.statistics.laws import screened_tails, upper_tails
 
 SMALL_CELL: Final = 5.0
 """Expected count, of independent rows, below which a cell is merged with the other small ones."""
@@ -42,8 +42,9 @@ class LikelihoodRatio:
         rest_g, rest = self._rest(pooled, after, before, ~large)
         dof = np.maximum(cells + rest - 1.0, 0.0)
         statistic = (g + rest_g) / pooled.factor
+        tails = screened_tails if pooled.screened else upper_tails
         return Outcome(
-            p_value=upper_tails(statistic, dof)[None],
+            p_value=tails(statistic, dof)[None],
             effect=unbiased_effect(statistic, dof, pooled.scale)[None],
             direction=np.zeros((1, *statistic.shape)),
         )

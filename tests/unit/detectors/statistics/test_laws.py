@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy.special import chdtri
 
-from detectors.statistics.laws import sampling_scale, upper_quantile, upper_tail
+from detectors.statistics.laws import (
+    UNSCREENED,
+    sampling_scale,
+    screened_tails,
+    upper_quantile,
+    upper_tail,
+    upper_tails,
+)
 from stream.testing.baselines import pair
 
 TABLE = [
@@ -82,3 +89,16 @@ def test_the_sampling_scale_needs_values_on_both_sides() -> None:
     values: list[float | None] = [1.0, 2.0, None]
     assert sampling_scale(pair(values, values * 4))[0] == pytest.approx(1 / 2 + 1 / 8, rel=1e-12)
     assert np.isnan(sampling_scale(pair(values, []))[0])
+
+
+def test_screened_tails_are_exact_where_they_are_small() -> None:
+    """Whatever the law: none that is left out is small, and most are left out."""
+    dof = np.concatenate([np.zeros(50), np.geomspace(1.0, 1e6, 500)])[:, None]
+    x = dof + np.linspace(-1.0, 40.0, 2_000) * np.sqrt(2.0 * dof + 1.0)
+    dof = np.broadcast_to(dof, x.shape)
+    exact, screened = upper_tails(x, dof), screened_tails(x, dof)
+    small = exact <= UNSCREENED
+    assert small.any()
+    np.testing.assert_array_equal(screened[small], exact[small])
+    assert (screened[~small] > UNSCREENED).all()
+    assert screened_tails(np.array([np.nan, 50.0]), np.array([3.0, np.nan])).tolist() == [1.0, 1.0]
