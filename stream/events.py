@@ -369,6 +369,17 @@ class BaselineInstalled(NamedTuple):
     baseline: Baseline
 
 
+class SeasonsLearned(NamedTuple):
+    """Seasons that are frozen: windows of a model are compared with them from now on.
+
+    ``learned_ms`` is the length of the windows that they are made of.
+    """
+
+    model: str
+    baseline: Baseline
+    learned_ms: int
+
+
 Output = (
     Assign
     | WindowReport
@@ -377,4 +388,5 @@ Output = (
     | Signal
     | DeadLetters
     | BaselineInstalled
+    | SeasonsLearned
 )

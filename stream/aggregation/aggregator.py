@@ -15,9 +15,10 @@ from stream.aggregation.early_looks import EarlyLooks
 from stream.aggregation.histories import HistoryStore, MemoryHistories
 from stream.aggregation.labels import LabelParts, Labels
 from stream.aggregation.learning import collect, is_due
-from stream.aggregation.panes import NoPeriods, PaneId, PaneStore, PeriodStore
+from stream.aggregation.panes import NoPeriods, PaneId, PaneStore, PeriodStore, SeasonStore
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.schedules import Schedules
+from stream.aggregation.season_learning import SeasonLearning, SeasonPlan
 from stream.aggregation.state import JobState, ModelState
 from stream.aggregation.variants import OTHER, NamedVariants
 from stream.dedupe.index import DEDUPE_OFF, RememberedIds
@@ -70,6 +71,7 @@ class Aggregator:
     if duplicates are to be found. ``labels`` are the parts of a job whose predictions are joined
     with labels. ``periods`` holds the sums of the schedules. ``histories`` are the windows that
     later ones are judged together with; without it they are those of this aggregator alone.
+    ``seasons`` holds the counts of the seasons that models with a plan in ``season_plans`` learn.
     """
 
     def __init__(
@@ -85,6 +87,8 @@ class Aggregator:
         labels: LabelParts | None = None,
         periods: PeriodStore | None = None,
         histories: HistoryStore | None = None,
+        seasons: SeasonStore | None = None,
+        season_plans: Mapping[str, SeasonPlan] | None = None,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -94,19 +98,21 @@ class Aggregator:
         self._learn = learn
         self._partitions = Partitions(settings, state, ids)
         self._variants = NamedVariants(state, settings.most_variants)
+        for name, baseline in self.baselines.items():
+            model = state.models.setdefault(name, ModelState(baseline.fingerprint))
+            model.learning |= name in learning
+        self._seasons = SeasonLearning(season_plans or {}, seasons, state, settings.window_ms)
         self._windows = WindowCloser(
             settings=settings,
             judge=judge,
             state=state,
             panes=panes,
             histories=histories or MemoryHistories(),
+            seasons=self._seasons,
             baselines=self.baselines,
         )
         self._looks = EarlyLooks(settings, judge, state, self._windows)
         self._labels = None if labels is None else Labels(settings, labels, state, self._variants)
-        for name, baseline in self.baselines.items():
-            model = state.models.setdefault(name, ModelState(baseline.fingerprint))
-            model.learning |= name in learning
         self._schedules = Schedules(
             settings=settings,
             judge=judge,
@@ -347,6 +353,7 @@ class Aggregator:
         outputs = self._close_early(name)
         self.baselines[name] = baseline
         self._windows.baselines[name] = baseline
+        self._seasons.clear(name)
         incomplete_before_ms = self.state.models[name].incomplete_before_ms
         self.state.models[name] = ModelState(
             baseline.fingerprint, learning, incomplete_before_ms=incomplete_before_ms

@@ -25,9 +25,10 @@ from stream.aggregation.histories import HistoryStore
 from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PaneId, PaneStore
 from stream.aggregation.row_expectation import expectation, forget, learn
+from stream.aggregation.season_learning import SeasonLearning
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import JobSettings, window_ends, window_panes
-from stream.events import ModelKey, Output, WidthMismatches
+from stream.events import ModelKey, Output, SeasonsLearned, WidthMismatches
 
 FOREVER_MS = 1 << 62
 """Later than every time."""
@@ -50,9 +51,11 @@ class WindowCloser:
         state: JobState,
         panes: PaneStore,
         histories: HistoryStore,
+        seasons: SeasonLearning,
         baselines: dict[str, Baseline],
     ) -> None:
-        self.baselines = dict(baselines)
+        self.baselines = seasons.applied(baselines)
+        self._seasons = seasons
         self._settings = settings
         self._judge = judge
         self._state = state
@@ -257,9 +260,10 @@ class WindowCloser:
         is remembered.
         """
         state = self._state.key_state(key)
-        baseline = self.baselines[key.model]
         window = self._settings.window_ms, end_ms
         revision = state.reported.get(window, -1) + 1
+        frozen = [] if revision or early else self._freeze_seasons(key.model, end_ms)
+        baseline = self._seasons.baseline(key.model, self.baselines[key.model], end_ms)
         profile = self.sum(key, end_ms)
         span = self.span(key, end_ms, revision, early)
         history = self._history(key, baseline, span.start_ms)
@@ -270,14 +274,25 @@ class WindowCloser:
             learn(state, report)
         if not revision and state.episodes.memory != Memory():
             state.memories[window] = state.episodes.memory
+        if not revision:
+            self._seasons.learn(report, baseline, profile)
         if revision or not self._is_newest(state, report):
-            return [report]
+            return [*frozen, report]
         if self._judge.remembers(report):
             self._remember(key, span, baseline, profile)
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
         rules = self._judge.rules
         state.early, signals = follow(state.early, state.episodes, report, signals, rules)
-        return [report, *signals]
+        return [*frozen, report, *signals]
+
+    def _freeze_seasons(self, model: str, end_ms: int) -> list[Output]:
+        """Compare windows with the seasons of the stream from now on, if enough is learned."""
+        baseline = self._seasons.freeze(model, self.baselines[model], end_ms)
+        season = self._state.models[model].season
+        if baseline is None or season is None:
+            return []
+        self.baselines[model] = baseline
+        return [SeasonsLearned(model, baseline, season.learned_ms)]
 
     def factor(self, key: ModelKey, baseline: Baseline, start_ms: int) -> Floats:
         """Return the design effect of dependent rows that the windows before one show."""

@@ -1,4 +1,4 @@
-"""The contracts of the stores of panes, and of the sums of periods."""
+"""The contracts of the stores of panes, of the sums of periods, and of the counts of seasons."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ class PeriodId(NamedTuple):
         return ModelKey(self.model, self.variant)
 
 
+class SeasonId(NamedTuple):
+    """One season of a model: the fingerprint of its layout, and its key as text."""
+
+    model: str
+    layout: str
+    season: str
+
+
 Id = TypeVar("Id")
 
 
@@ -62,6 +70,7 @@ class ProfileStore(Protocol[Id]):
 
 PaneStore: TypeAlias = ProfileStore[PaneId]
 PeriodStore: TypeAlias = ProfileStore[PeriodId]
+SeasonStore: TypeAlias = ProfileStore[SeasonId]
 
 
 class NoPeriods:
@@ -77,4 +86,20 @@ class NoPeriods:
         pass
 
     def ids(self) -> Iterable[PeriodId]:
+        return ()
+
+
+class NoSeasons:
+    """The store of a job that learns no seasons."""
+
+    def get(self, id_: SeasonId, /) -> Profile | None:
+        return None
+
+    def put(self, id_: SeasonId, profile: Profile, /) -> None:
+        raise ValueError("a job that learns seasons needs a store of them")
+
+    def drop(self, id_: SeasonId, /) -> None:
+        pass
+
+    def ids(self) -> Iterable[SeasonId]:
         return ()

@@ -10,6 +10,7 @@ from detectors.decisions.early_episodes import EarlyState
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.traffic import TrafficMemory
+from detectors.profiles.calendar import Calendar
 from detectors.quality.error_change import ErrorChange
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Ledger
@@ -95,6 +96,19 @@ class KeyState(msgspec.Struct):
     expected_rows: dict[tuple[int, int], float] = {}
 
 
+class SeasonState(msgspec.Struct):
+    """How far the seasons of a model are learned, by their ``calendar``.
+
+    Windows of ``learned_ms`` in all have counted, the last of which ends at ``last_ms``. Windows
+    that end at ``frozen_ms`` or later are compared with the seasons; ``None``: none yet.
+    """
+
+    calendar: Calendar
+    learned_ms: int = 0
+    last_ms: int | None = None
+    frozen_ms: int | None = None
+
+
 class ModelState(msgspec.Struct):
     """The state of one model: the fingerprint of its baseline, and the samples to learn it from.
 
@@ -102,7 +116,7 @@ class ModelState(msgspec.Struct):
     ``sampled_rows`` is their number, ``sampled_slices`` that of each slice of the time to learn,
     and ``sampled_since_ms`` the start of that time. Windows that begin before
     ``incomplete_before_ms`` are ``incomplete``, because the baseline or the window length changed
-    in them.
+    in them. ``season`` is the progress of a model that learns seasons.
     """
 
     baseline: str
@@ -112,6 +126,7 @@ class ModelState(msgspec.Struct):
     sampled_slices: dict[int, int] = {}
     sampled_since_ms: int | None = None
     incomplete_before_ms: int | None = msgspec.field(name="cut_ms", default=None)
+    season: SeasonState | None = None
 
 
 class LogState(msgspec.Struct):

@@ -24,6 +24,7 @@ from stream.check.findings import format_duration
 from stream.check.limit_effects import limit_warnings
 from stream.check.model_columns import model_warnings
 from stream.check.sagemaker_reading import sagemaker_warnings
+from stream.check.seasons import season_lines
 from stream.check.sink_names import name_warnings
 from stream.check.unused_rules import unused_rules, unused_thresholds
 from stream.config.environment import Environment
@@ -49,7 +50,7 @@ NOTHING_JUDGED: Final = (
 
 
 def summary(config: Config, with_bills: bool = False) -> list[str]:
-    """Return a line for each model and its quality, one about labels, and one about
+    """Return a line for each model, its seasons and its quality, one about labels, and one about
     windows and about schedules.
 
     ``with_bills``: and one for the monthly cost of each CloudWatch sink.
@@ -59,8 +60,14 @@ def summary(config: Config, with_bills: bool = False) -> list[str]:
     baselines = configured_baselines(config)
     models = [f"model {name}: {_described(baseline)}" for name, baseline in baselines.items()]
     grace = format_duration(config.grace_ms)
+    seasons = [
+        line
+        for name, baseline in baselines.items()
+        for line in season_lines(name, config.models[name], baseline)
+    ]
     return [
         *models,
+        *seasons,
         *_labels(config),
         f"windows of {config.window}, reported {grace} (grace) after their end",
         *_schedules(config),

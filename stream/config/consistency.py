@@ -18,6 +18,7 @@ from stream.config.conditions import column_faults, syntax_faults
 from stream.config.faults import mismatch, unknown_name
 from stream.config.label_keys import label_faults, quality_columns
 from stream.config.renamed_keys import duration_text
+from stream.config.seasons import season_faults, seasonal_baseline_faults
 from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
 from stream.formats.names import LONGEST_NAME, name_problem
@@ -43,6 +44,7 @@ def key_faults(config: Config) -> list[ConfigFault]:
         *_origin("variant", config.variant, config),
         *_models(config),
         *_error_detectors(config),
+        *season_faults(config),
         *_rules(config),
         *_dedupe(config),
         *label_faults(config),
@@ -66,6 +68,7 @@ def baseline_faults(
         faults += _feature_rules(config, name, columns[name], baselines[name])
         faults += _change_detectors(config, name, columns[name], baselines[name])
         faults += quality_columns(config, name, columns[name])
+        faults += seasonal_baseline_faults(config, name, baselines[name])
         faults += _quality_numbers(config, name, baselines[name])
     if baselines.keys() == config.models.keys():
         faults += _format_columns(config, columns)

@@ -14,6 +14,7 @@ from detectors.components import find
 from detectors.decisions.rules import Amount, FeatureRules, Rules
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
+from detectors.profiles.calendar import SeasonPart
 from detectors.quality.config import QualityConfig
 from sinks.aws.client import url_faults
 from sinks.base import Sink
@@ -85,6 +86,26 @@ class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
 
+class SeasonConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Seasons that a model learns from the stream: what its windows look like at which times.
+
+    Until they are learned, and where the baseline has seasons of its own, nothing changes.
+    """
+
+    by: Annotated[list[SeasonPart], msgspec.Meta(min_length=1)]
+    """What seasons differ by: ``hour_of_day``, ``weekday``, ``weekend``, ``month``, or several. A
+    season with few rows is pooled with those that share the first of them.
+    """
+    timezone: str = "UTC"
+    """Whose hours and days count, as ``Europe/Berlin``."""
+    holidays: str = ""
+    """Whose holidays are days of their own: a country (``DE``) or a part of one (``DE-BY``); empty:
+    none.
+    """
+    learn: Duration = "7d"
+    """The length of the windows that seasons are learned from; then they do not change any more."""
+
+
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: its baseline, its columns, and the rules that differ for it.
 
@@ -117,6 +138,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Detectors of abrupt changes in a series with one number per window."""
     learn: LearnConfig | None = None
     """How the baseline of this model is learned; without it as ``learn`` of the job says."""
+
+    season: SeasonConfig | None = None
+    """The seasons that the model learns from the stream, unless its baseline has some; without it,
+    every window is compared with the whole baseline.
+    """
     quality: QualityConfig | None = None
     """How the quality of the model is measured once labels are there; it needs ``labels``."""
 

@@ -130,6 +130,7 @@ class Committer:
             quality=job.stores.panes,
             periods=job.periods,
             histories=job.histories,
+            seasons=job.seasons,
         )
 
     def _secure(self) -> None:

@@ -41,11 +41,12 @@ from stream.service.reconcile import (
     replacements,
     require_same_job,
 )
+from stream.service.seasons import season_plans
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
 from stream.state.histories import SqliteHistories
 from stream.state.identity import StateIdentity
-from stream.state.panes import SqlitePanes, SqlitePeriods
+from stream.state.panes import SqlitePanes, SqlitePeriods, SqliteSeasons
 from stream.state.store import Store
 
 
@@ -67,6 +68,7 @@ class Job(msgspec.Struct, kw_only=True):
     panes: SqlitePanes
     periods: SqlitePeriods
     histories: SqliteHistories
+    seasons: SqliteSeasons
     ids: SqliteIds
     pending: list[Output]
     limits_changes: Sequence[LimitsChange]
@@ -80,6 +82,7 @@ class Job(msgspec.Struct, kw_only=True):
         self.store.keep([baseline], [limits])
         self.panes.add_layout(baseline.layout)
         self.periods.add_layout(baseline.layout)
+        self.seasons.add_layout(baseline.layout)
         in_force = {**self.identity.limits, model: limits.fingerprint}
         self.identity = msgspec.structs.replace(self.identity, limits=in_force)
 
@@ -129,6 +132,7 @@ def _carry_out(
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
     layouts = [baseline.layout for baseline in plan.in_force.values()]
     panes, periods = store.panes(layouts), store.periods(layouts)
+    seasons = store.seasons(layouts)
     ids, histories = store.ids(), store.histories()
     state.ledger.rows_in_panes = panes.rows()
     judge = judge_of(config, generation)
@@ -141,11 +145,14 @@ def _carry_out(
             plan, plan.closing, judge, state, panes, periods, histories, _continued(labels, plan)
         )
     )
-    aggregator = _aggregator(plan, config, judge, state, panes, periods, histories, ids, labels)
+    aggregator = _aggregator(
+        plan, config, judge, state, panes, periods, histories, seasons, ids, labels
+    )
     pending += _apply([*plan.changes, *plan.label_changes], aggregator)
     for baseline in replaced.values():
         panes.add_layout(baseline.layout)
         periods.add_layout(baseline.layout)
+        seasons.add_layout(baseline.layout)
     return Job(
         config=config,
         configured=configured.baselines,
@@ -155,6 +162,7 @@ def _carry_out(
         panes=panes,
         periods=periods,
         histories=histories,
+        seasons=seasons,
         ids=ids,
         pending=pending,
         limits_changes=plan.limits_changes,
@@ -172,6 +180,7 @@ def _aggregator(
     panes: SqlitePanes,
     periods: SqlitePeriods,
     histories: SqliteHistories,
+    seasons: SqliteSeasons,
     ids: SqliteIds,
     labels: LabelParts | None,
 ) -> Aggregator:
@@ -188,6 +197,8 @@ def _aggregator(
         labels=labels,
         periods=periods,
         histories=histories,
+        seasons=seasons,
+        season_plans=season_plans(config),
     )
 
 

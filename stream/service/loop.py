@@ -18,6 +18,7 @@ from stream.events import (
     Output,
     Partial,
     PartitionsExpired,
+    SeasonsLearned,
     Tick,
 )
 from stream.labels.rows import LabelRange
@@ -26,6 +27,8 @@ from stream.service.startup import RunningJob
 from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
 
+INTERNAL: Final = (Assign, BaselineInstalled, SeasonsLearned)
+"""The outputs that are not delivered."""
 POLL_S: Final = 0.2
 TICK_S: Final = 0.5
 DISCOVER_S: Final = 2.0
@@ -188,9 +191,9 @@ class Loop:
         for output in outputs:
             if isinstance(output, BaselineInstalled):
                 self._install(output)
-        self._committer.add(
-            [output for output in outputs if not isinstance(output, Assign | BaselineInstalled)]
-        )
+            if isinstance(output, SeasonsLearned):
+                self._freeze(output)
+        self._committer.add([output for output in outputs if not isinstance(output, INTERNAL)])
 
     def _assign(self, assigns: Sequence[Assign]) -> None:
         of_events = [assign for assign in assigns if not assign.of_labels]
@@ -199,6 +202,19 @@ class Loop:
             self._step(gap)
         for item in self._labels.assign(of_labels) if self._labels and of_labels else []:
             self._step(item)
+
+    def _freeze(self, learned: SeasonsLearned) -> None:
+        """Tell that seasons of the stream are frozen."""
+        seasons = learned.baseline.seasons
+        if seasons is not None:
+            self._telemetry.log.warning(
+                "seasons_learned",
+                model=learned.model,
+                seasons=seasons.fingerprint,
+                keys=len(seasons.profiles),
+                learned_s=learned.learned_ms // 1000,
+            )
+        self._committer.add([], urgent=True)
 
     def _install(self, installed: BaselineInstalled) -> None:
         """Continue with a learned baseline."""

@@ -1,4 +1,4 @@
-"""The stores of panes and periods in the state file, the recently used ones cached in memory."""
+"""The stores of panes, periods and seasons in the state file, cached in memory if used lately."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
-from stream.aggregation.panes import PaneId, PeriodId
+from stream.aggregation.panes import PaneId, PeriodId, SeasonId
 from stream.state.sqlite_errors import reported_damage, translated_errors
 
 CACHE_BYTES: Final = 64 << 20
@@ -29,8 +29,11 @@ CREATE TABLE IF NOT EXISTS periods (
     model TEXT, variant TEXT, layout TEXT, schedule_ms INTEGER, start_ms INTEGER,
     body BLOB NOT NULL, PRIMARY KEY (model, variant, layout, schedule_ms, start_ms)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seasons (
+    model TEXT, layout TEXT, season TEXT, body BLOB NOT NULL, PRIMARY KEY (model, layout, season)
+) WITHOUT ROWID;
 """
-Id = TypeVar("Id", PaneId, PeriodId)
+Id = TypeVar("Id", PaneId, PeriodId, SeasonId)
 
 
 class SqliteProfiles(Generic[Id]):
@@ -129,7 +132,7 @@ class SqliteProfiles(Generic[Id]):
             total -= self._cache.popitem(last=False)[1].nbytes
 
 
-def _row(key: PaneId | PeriodId, body: bytes) -> tuple[str | int | bytes, ...]:
+def _row(key: PaneId | PeriodId | SeasonId, body: bytes) -> tuple[str | int | bytes, ...]:
     return (*key, body)
 
 
@@ -145,3 +148,10 @@ class SqlitePeriods(SqliteProfiles[PeriodId]):
 
     def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
         super().__init__(path, db, layouts, table="periods", id_type=PeriodId, what="period")
+
+
+class SqliteSeasons(SqliteProfiles[SeasonId]):
+    """The counts of the seasons that this store's models learn."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
+        super().__init__(path, db, layouts, table="seasons", id_type=SeasonId, what="season")

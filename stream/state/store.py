@@ -30,7 +30,7 @@ from stream.state.identity import StateIdentity
 from stream.state.labels import join_store, quality_panes, waiting_slice
 from stream.state.labels.join_store import JoinSizes, SqliteJoinStore
 from stream.state.labels.quality_panes import SqliteQualityPanes
-from stream.state.panes import SqlitePanes, SqlitePeriods
+from stream.state.panes import SqlitePanes, SqlitePeriods, SqliteSeasons
 from stream.state.sqlite_errors import reported_damage, translated_errors
 from stream.state.state_file import APPLICATION_ID, create, guarded
 from stream.state.stored import StoredState, read_stored
@@ -83,6 +83,7 @@ _OF_A_GENERATION: Final = (
     "panes",
     "periods",
     "histories",
+    "seasons",
     "newest",
     "newest_quality",
     "ids",
@@ -220,6 +221,7 @@ class Store:
         quality: SqliteQualityPanes | None = None,
         periods: SqlitePeriods | None = None,
         histories: SqliteHistories | None = None,
+        seasons: SqliteSeasons | None = None,
     ) -> list[OutboxItem]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
@@ -227,7 +229,7 @@ class Store:
         sink takes all). An item leaves the outbox once the cursors of all sinks that take it have
         passed it.
         """
-        known = (panes, ids, joins, quality, periods, histories)
+        known = (panes, ids, joins, quality, periods, histories, seasons)
         parts = [part for part in known if part is not None]
         with translated_errors(self.path), self._transaction() as db:
             encoded = state.encode()
@@ -300,6 +302,10 @@ class Store:
     def periods(self, layouts: Iterable[Layout]) -> SqlitePeriods:
         """Open the sums of periods of this store that have one of these layouts."""
         return SqlitePeriods(self.path, self._db, layouts)
+
+    def seasons(self, layouts: Iterable[Layout]) -> SqliteSeasons:
+        """Open the counts of the seasons of this store that have one of these layouts."""
+        return SqliteSeasons(self.path, self._db, layouts)
 
     def histories(self) -> SqliteHistories:
         """Open the histories of this store."""

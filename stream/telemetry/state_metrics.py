@@ -56,6 +56,7 @@ class _Commit(msgspec.Struct, frozen=True, kw_only=True):
     watermark_ms: int | None
     episodes: dict[ModelKey, Episode | None]
     labels: LabelsCommit | None
+    learned_ms: dict[str, int]
 
 
 class StateMetrics(Collector):
@@ -96,6 +97,11 @@ class StateMetrics(Collector):
                 is not None  # ``None``: the model is no longer monitored
             },
             labels=self._labels(at_s, state.labels, label_lag),
+            learned_ms={
+                name: model.season.learned_ms
+                for name, model in state.models.items()
+                if model.season is not None
+            },
         )
 
     def _labels(
@@ -120,6 +126,7 @@ class StateMetrics(Collector):
         yield from self._partitions(commit, live)
         yield from self._delays(commit, live)
         yield from self._episodes("", "drift", commit.episodes)
+        yield self._seasons(commit.learned_ms)
         if commit.labels is not None:
             yield from label_metrics(self._job, commit.labels)
             yield from self._episodes("quality_", "lower quality", commit.labels.episodes)
@@ -200,6 +207,16 @@ class StateMetrics(Collector):
             "Clock minus watermark at the last commit.",
             commit.at_s - watermark_s,
         )
+
+    def _seasons(self, learned_ms: Mapping[str, int]) -> Metric:
+        family = GaugeMetricFamily(
+            "driftline_season_learned_seconds",
+            "Length of the windows that the seasons of a model are learned from so far.",
+            labels=["job", "model"],
+        )
+        for model, learned in learned_ms.items():
+            family.add_metric([self._job, model], learned / 1000)
+        return family
 
     def _partitions(self, commit: _Commit, live: Mapping[str, PartitionState]) -> Iterator[Metric]:
         yield gauge(

@@ -134,6 +134,7 @@ class JobProcess:
             quality=job.stores.panes,
             periods=job.periods,
             histories=job.histories,
+            seasons=job.seasons,
         )
         self._waiting = []
 

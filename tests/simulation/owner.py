@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from detectors.decisions.quality_judge import QualityJudge
+from detectors.profiles.calendar import Calendar
 from detectors.profiles.profile import Profile
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
@@ -18,8 +19,9 @@ from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.histories import MemoryHistories
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.labels import LabelParts
-from stream.aggregation.panes import PaneId, PeriodId
+from stream.aggregation.panes import PaneId, PeriodId, SeasonId
 from stream.aggregation.quality_model import LabelSettings, QualityModel
+from stream.aggregation.season_learning import SeasonPlan
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, Item, Output, Partial
@@ -34,6 +36,7 @@ from tests.support.stores import (
     MemoryPeriods,
     MemoryProfiles,
     MemoryQualityPanes,
+    MemorySeasons,
 )
 
 Delivered = WindowReport | Signal | QualityReport | ScheduleReport
@@ -66,6 +69,7 @@ class Committed(NamedTuple):
     panes: dict[PaneId, Profile]
     periods: dict[PeriodId, Profile]
     histories: MemoryHistories
+    seasons: dict[SeasonId, Profile]
     outbox: tuple[Output, ...]
     cursor: int
     accepted: tuple[Range, ...]
@@ -82,6 +86,7 @@ class SharedStore:
             panes={},
             periods={},
             histories=MemoryHistories(),
+            seasons={},
             outbox=(),
             cursor=0,
             accepted=(),
@@ -153,6 +158,13 @@ class Sink:
 
 
 Id = TypeVar("Id")
+SEASON_WINDOWS = 5
+"""The number of windows that the seasons of a model are learned from."""
+
+
+def season_plan(settings: JobSettings) -> SeasonPlan:
+    """What each model learns: all its windows are of one month."""
+    return SeasonPlan(Calendar(by=("month",)), SEASON_WINDOWS * settings.window_ms)
 
 
 def _copied(store: MemoryProfiles[Id]) -> dict[Id, Profile]:
@@ -195,6 +207,7 @@ class Owner:
         self._committed = store.committed
         self.panes = MemoryPanes()
         self.periods = MemoryPeriods()
+        self.seasons = MemorySeasons()
         self.cursor = self._committed.cursor
         self.accepted = list(self._committed.accepted)
         self.waiting: list[Output] = []
@@ -214,6 +227,8 @@ class Owner:
             panes=self.panes,
             periods=self.periods,
             histories=self.histories,
+            seasons=self.seasons,
+            season_plans=dict.fromkeys(MODELS, season_plan(settings)),
             labels=None if labels is None else LabelParts(*labels, *self.stores),
         )
 
@@ -231,11 +246,13 @@ class Owner:
         self.take(list(self.aggregator.resume()))
 
     def restore(self, committed: Committed) -> None:
-        """Restore the committed panes, and the sums of periods."""
+        """Restore the committed panes, the sums of periods and the counts of seasons."""
         for pane, profile in committed.panes.items():
             self.panes.put(pane, profile.copy())
         for period, profile in committed.periods.items():
             self.periods.put(period, profile.copy())
+        for season, profile in committed.seasons.items():
+            self.seasons.put(season, profile.copy())
 
     def restore_histories(self, committed: Committed) -> MemoryHistories:
         """Return the committed histories."""
@@ -287,6 +304,7 @@ class Owner:
             panes=_copied(self.panes),
             periods=_copied(self.periods),
             histories=self.histories.copy(),
+            seasons=_copied(self.seasons),
             outbox=(*self._committed.outbox, *self.waiting),
             cursor=self.cursor,
             accepted=tuple(self.accepted),

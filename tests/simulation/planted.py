@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.decisions.early_episodes import EarlyState
-from detectors.report import Signal
+from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence import horizons
 from detectors.statistics.evidence.horizons import History
 from detectors.statistics.evidence.tallies import tally_layout
-from stream.aggregation import closing, lineage, partitions
+from stream.aggregation import closing, lineage, partitions, season_learning
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.closing import WindowCloser
 from stream.aggregation.early_looks import EarlyLooks, Window
@@ -21,6 +21,7 @@ from stream.aggregation.histories import MemoryHistories
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.schedules import Schedules
+from stream.aggregation.season_learning import SeasonLearning
 from stream.event_time import JobSettings, PartitionState, watermark
 from stream.events import Assign, CoveredRange, DiscoveredPartition, ModelKey, Output
 from tests.simulation import reading
@@ -175,6 +176,49 @@ def forgets_histories(patch: Patch) -> None:
     patch.setattr(Owner, "restore_histories", lambda self, committed: MemoryHistories())
 
 
+def forgets_seasons(patch: Patch) -> None:
+    restore = Owner.restore
+
+    def restore_others(self: Owner, committed: Committed) -> None:
+        restore(self, committed._replace(seasons={}))
+
+    patch.setattr(Owner, "restore", restore_others)
+
+
+def revisions_enter_the_season(patch: Patch) -> None:
+    learn = SeasonLearning.learn
+    close = WindowCloser._close
+
+    def close_and_learn(
+        self: WindowCloser, key: ModelKey, end_ms: int, early: bool = False
+    ) -> list[Output]:
+        outputs = close(self, key, end_ms, early)
+        for report in outputs:
+            if isinstance(report, WindowReport) and report.revision:
+                learn(self._seasons, report, self.baselines[key.model], self.sum(key, end_ms))
+        return outputs
+
+    patch.setattr(WindowCloser, "_close", close_and_learn)
+
+
+def incomplete_windows_enter_the_season(patch: Patch) -> None:
+    patch.setattr(season_learning, "is_season", lambda state, checks: True)
+
+
+def overlapping_windows_enter_the_season(patch: Patch) -> None:
+    init = SeasonLearning.__init__
+
+    def with_short_windows(self: SeasonLearning, *args: Any) -> None:
+        init(self, *args)
+        self._window_ms = 1
+
+    patch.setattr(SeasonLearning, "__init__", with_short_windows)
+
+
+def seasons_never_freeze(patch: Patch) -> None:
+    patch.setattr(SeasonLearning, "freeze", lambda self, model, current, end_ms: None)
+
+
 def writes_histories_at_once(patch: Patch) -> None:
     """Let all owners share one store of histories, which knows no commit."""
     shared: dict[int, MemoryHistories] = {}
@@ -266,6 +310,11 @@ CHAOS: dict[str, Plant] = {
     "a look moves the episodes of the closed windows": looks_move_the_episodes,
     "a restart forgets the histories": forgets_histories,
     "histories are not committed with the state": writes_histories_at_once,
+    "a restart forgets the seasons": forgets_seasons,
+    "a revision enters the season": revisions_enter_the_season,
+    "an incomplete window enters the season": incomplete_windows_enter_the_season,
+    "windows of a season overlap": overlapping_windows_enter_the_season,
+    "seasons are never frozen": seasons_never_freeze,
     "a revision enters the history": revisions_enter_the_history,
     "a window that is not judged enters the history": windows_that_are_not_judged_enter_the_history,
     "a window is judged together with one that overlaps it": pools_windows_that_overlap,

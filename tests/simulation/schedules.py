@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence import horizons
 from detectors.statistics.evidence.tallies import tally_layout
+from stream.aggregation.state import JobState
 from stream.events import EndOfInput, ModelKey
 from tests.simulation.early import wrong_signals
-from tests.simulation.logs import Period
-from tests.simulation.owner import Delivered, id_of, period_of
-from tests.simulation.reading import BASELINE
+from tests.simulation.logs import MODELS, Period
+from tests.simulation.owner import SEASON_WINDOWS, Delivered, id_of, period_of
+from tests.simulation.reading import BASELINE, LAYOUT
 from tests.simulation.world import NEVER_MS, World
 
 
@@ -92,6 +94,7 @@ def verdict(world: World) -> str:
         or wrong_windows(world)
         or wrong_periods(world)
         or wrong_histories(world)
+        or wrong_seasons(world)
         or wrong_starts(world)
         or wrong_signals(world)
     )
@@ -240,6 +243,46 @@ def pooled_counts(reports: list[WindowReport]) -> list[int]:
     """The number of windows, and their counts by value."""
     counts = [np.frombuffer(report.profile, np.int64)[:-1] for report in reports]
     return [len(reports), *np.sum(counts, axis=0).tolist()]
+
+
+def wrong_seasons(world: World) -> str:
+    """The seasons of a model are the first windows that count, as they were reported first, and
+    are frozen by the next later one.
+    """
+    committed = JobState.decode(world.store.committed.state)
+    for model in MODELS:
+        counts, last_ms, frozen_ms, number = np.zeros(0, np.int64), -NEVER_MS, None, 0
+        for report in world.store.committed.outbox:
+            if not isinstance(report, WindowReport) or report.model != model or report.revision:
+                continue
+            end_ms = report.end_ms
+            if end_ms is None or not report.profile or frozen_ms is not None or end_ms <= last_ms:
+                continue
+            if number == SEASON_WINDOWS:
+                frozen_ms = end_ms
+            elif report.state in ("ok", "violations") and report.start_ms >= last_ms:
+                found = np.frombuffer(report.profile, np.int64)[:-1]
+                counts, last_ms, number = found + (counts if number else 0), end_ms, number + 1
+        if wrong := wrong_season(world, committed, model, counts, frozen_ms):
+            return wrong
+    return ""
+
+
+def wrong_season(
+    world: World, state: JobState, model: str, expected: NDArray[np.int64], frozen_ms: int | None
+) -> str:
+    """The state has the expected counts, and when they were frozen."""
+    stored = [
+        profile.counts[LAYOUT.bins(0)]
+        for season, profile in world.store.committed.seasons.items()
+        if season.model == model
+    ]
+    total = np.sum(stored, axis=0).tolist() if stored else []
+    if total != expected.tolist():
+        return f"the season of {model} is {total}, not {expected.tolist()}"
+    progress = state.models[model].season
+    found_ms = None if progress is None else progress.frozen_ms
+    return "" if found_ms == frozen_ms else f"{model} was frozen at {found_ms}, not {frozen_ms}"
 
 
 def wrong_starts(world: World) -> str:

@@ -8,13 +8,21 @@ from prometheus_client import CollectorRegistry
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.episode_state import Episode, EpisodeState
+from detectors.profiles.calendar import Calendar
 from detectors.quality_report import EstimateReport, EstimateSection
 from sinks.base import Published
 from sinks.courier import CourierCounts
 from sinks.prometheus import Prometheus
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Account, Ledger
-from stream.aggregation.state import JobState, KeyState, LabelState, LogState
+from stream.aggregation.state import (
+    JobState,
+    KeyState,
+    LabelState,
+    LogState,
+    ModelState,
+    SeasonState,
+)
 from stream.event_time import PartitionState
 from stream.events import CoveredRange
 from stream.telemetry.metrics import Telemetry
@@ -105,6 +113,9 @@ def open_episode() -> Episode:
     )
 
 
+HOURS = Calendar(by=("hour_of_day",))
+
+
 def state() -> JobState:
     """A state with two partitions and an open episode; each count of its ledger is above 0."""
     ledger = Ledger(
@@ -131,6 +142,7 @@ def state() -> JobState:
             "t-1": PartitionState(1, 5, START_MS, ended=True),
         },
         ledger=ledger,
+        models={"flights": ModelState("b0", season=SeasonState(HOURS, 345_600_000))},
         keys={"flights\x1fAllTraffic": KeyState(active_until_ms=START_MS, episodes=opened)},
         labels=label_state(),
     )

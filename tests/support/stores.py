@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.profiles.profile import Profile
-from stream.aggregation.panes import PaneId, PeriodId
+from stream.aggregation.panes import PaneId, PeriodId, SeasonId
 from stream.aggregation.quality_panes import QualityPane, QualityPaneId
 from stream.events import SeenIds
 from stream.labels.rows import LABEL, PREDICTION, Rows
@@ -44,6 +44,10 @@ class MemoryPanes(MemoryProfiles[PaneId]):
 
 class MemoryPeriods(MemoryProfiles[PeriodId]):
     """Sums of periods in a dictionary."""
+
+
+class MemorySeasons(MemoryProfiles[SeasonId]):
+    """Counts of seasons in a dictionary."""
 
 
 class MemoryIds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,12 +17,13 @@ from detectors.report import WindowReport
 from detectors.schedule_report import ScheduleReport
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.histories import MemoryHistories
+from stream.aggregation.season_learning import SeasonPlan
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
 from stream.events import Assign, DiscoveredPartition, Item, ModelKey, Output, Partial, Tick
 from stream.labels.rows import LabelRange
 from tests.support.records import covered_range, job_settings
-from tests.support.stores import MemoryPanes, MemoryPeriods
+from tests.support.stores import MemoryPanes, MemoryPeriods, MemorySeasons
 
 LAYOUT = Layout(
     (Feature(name="x", type="Integral", kind="grid", edges=(0.5, 1.5), cells=(0, 1, 2)),)
@@ -45,6 +46,8 @@ class Job:
     panes: MemoryPanes = field(default_factory=MemoryPanes)
     periods: MemoryPeriods = field(default_factory=MemoryPeriods)
     histories: MemoryHistories = field(default_factory=MemoryHistories)
+    seasons: MemorySeasons = field(default_factory=MemorySeasons)
+    season_plans: Mapping[str, SeasonPlan] = field(default_factory=dict)
     assigned: dict[str, Assign] = field(default_factory=dict)
     rules: Rules = field(default_factory=lambda: Rules(mode="threshold", min_n=1))
 
@@ -57,6 +60,8 @@ class Job:
             panes=self.panes,
             periods=self.periods,
             histories=self.histories,
+            seasons=self.seasons,
+            season_plans=self.season_plans,
             learn=lambda *_: baseline(OTHER),
             learning=self.learning,
         )
@@ -133,6 +138,8 @@ class Job:
             panes=self.panes,
             periods=self.periods,
             histories=self.histories,
+            seasons=self.seasons,
+            season_plans=self.season_plans,
             rules=self.rules,
         )
         job.assigned = {assign.partition: assign for assign in job.aggregator.resume()}

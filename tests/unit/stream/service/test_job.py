@@ -98,6 +98,7 @@ def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
         [*job.pending, *reports],
         {"sink": 0},
         histories=job.histories,
+        seasons=job.seasons,
     )
     assert job.aggregator.state.ledger.imbalance() == {}
     return reports

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from detectors.decisions.episode_state import EpisodeState
+from detectors.profiles.calendar import Calendar
 from stream.aggregation.ledger import Account, Ledger
-from stream.aggregation.state import JobState, KeyState
+from stream.aggregation.state import JobState, KeyState, ModelState, SeasonState
 from stream.event_time import PartitionState
 from stream.telemetry.state_metrics import StateMetrics
 from stream.testing.reports import START_MS
@@ -50,6 +51,18 @@ def shown(committed: JobState, lag: dict[str, int] | None = None) -> Page:
 
 def test_nothing_is_exported_before_the_first_commit() -> None:
     assert list(Page().registry.collect()) == []
+
+
+def test_the_length_of_what_seasons_are_learned_from_is_exported() -> None:
+    committed = state()
+    calendar = Calendar(by=("hour_of_day",))
+    committed.models = {
+        "m": ModelState("b", season=SeasonState(calendar, 345_600_000)),
+        "plain": ModelState("b"),
+    }
+    page = shown(committed)
+    assert page.value("season_learned_seconds", model="m") == 345_600
+    assert page.value("season_learned_seconds", model="plain") is None
 
 
 def test_records_and_bytes_are_counted_by_outcome() -> None:

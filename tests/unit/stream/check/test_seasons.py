@@ -1,0 +1,41 @@
+"""What `driftline check` says about the seasons that a model has or learns."""
+
+from __future__ import annotations
+
+from detectors.profiles.calendar import Calendar
+from detectors.profiles.profile import Profile
+from detectors.profiles.seasons import Seasons
+from stream.check.seasons import season_lines
+from stream.config.model import ModelConfig, SeasonConfig
+from stream.testing.baselines import baseline, normal
+
+PLAIN = baseline({"x": normal(1, 500)})
+LEARNS = ModelConfig(baseline="b", season=SeasonConfig(by=["hour_of_day", "weekend"], learn="14d"))
+
+
+def rows(number: int) -> Profile:
+    profile = Profile(PLAIN.layout)
+    profile.rows = number
+    return profile
+
+
+def test_a_model_without_seasons_has_no_line() -> None:
+    assert list(season_lines("m", ModelConfig(baseline="b"), PLAIN)) == []
+
+
+def test_what_is_learned_is_told_with_its_number_and_time() -> None:
+    (line,) = season_lines("m", LEARNS, PLAIN)
+    assert line.startswith("model m: 48 seasons by hour_of_day, weekend (UTC), learned from")
+    assert "the first 14d of windows" in line
+
+
+def test_the_seasons_of_a_baseline_are_told_with_those_that_have_few_rows() -> None:
+    calendar = Calendar(by=("hour_of_day", "weekend"))
+    counted = {("7", "weekday"): rows(900), ("7", "weekend"): rows(100), ("8", "weekday"): rows(50)}
+    seasonal = PLAIN.seasonal(Seasons(calendar, counted))
+    (line,) = season_lines("m", LEARNS, seasonal)
+    assert line == (
+        "model m: seasons of the baseline by hour_of_day, weekend (UTC): 1 of 48 have 200 rows or"
+        " more, 1 are pooled with those that share their first parts, 46 are compared with the"
+        " whole baseline"
+    )
