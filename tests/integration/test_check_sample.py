@@ -109,13 +109,18 @@ def test_numbers_that_are_sent_as_json_text_are_named(tmp_path: Path, check_live
     assert "numbers that are sent as JSON text: age\n" in text
 
 
-@pytest.mark.parametrize(("apart_ms", "warned"), [(50, False), (2_000, True)])
+@pytest.mark.parametrize(
+    ("apart_ms", "mode", "warned"),
+    [(50, "threshold", False), (2_000, "threshold", True), (2_000, "evidence", False)],
+)
 def test_traffic_too_small_for_a_verdict_is_told_with_a_window_that_would_do(
-    apart_ms: int, warned: bool, tmp_path: Path, check_live: Check
+    apart_ms: int, mode: str, warned: bool, tmp_path: Path, check_live: Check
 ) -> None:
-    """An event in two seconds is 30 in a window of a minute; 200 need 400 s."""
+    """An event in two seconds is 30 in a window of a minute; 200 need 400 s. Evidence needs no
+    least number of rows.
+    """
     write(tmp_path, rows(), apart_ms)
-    code, text = check_live(SOURCE, [], **settings())
+    code, text = check_live(SOURCE, [], **settings(rules={"mode": mode}))
     assert code == 0, text
     told = "about 30 events in a window of 1 min, fewer than rules.min_n (100)" in text
     assert told == warned

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detectors.decisions.rules import Rules
-from detectors.report import WindowReport
+from detectors.report import Signal, WindowReport
 from stream.events import DiscoveredPartition, Output, Tick
 from tests.support.records import job_settings
 from tests.unit.stream.aggregation.job import Job
 
-RULES = Rules(mode="threshold", min_n=1, conditions=("rows < 0.5 * expected_rows",))
+FEW = "rows < 0.5 * expected_rows"
+RULES = Rules(mode="threshold", min_n=1, conditions=(FEW,))
 
 
 def started(rules: Rules = RULES) -> Job:
@@ -43,6 +44,26 @@ def test_a_window_with_few_rows_meets_the_condition() -> None:
         (10, 0, None, False),
         (20, 0, 4.0, True),
     ]
+
+
+def test_the_second_window_of_few_rows_is_a_signal_in_the_default_mode() -> None:
+    job = started(Rules(conditions=(FEW,)))
+    full, few = [1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24], [35, 45]
+    assert [item for item in job.send([*full, *few]) if isinstance(item, Signal)] == []
+    (opened,) = (item for item in job.send([55]) if isinstance(item, Signal))
+    assert (opened.kind, opened.start_ms, opened.features) == ("opened", 40, ("(rows)",))
+    (reason,) = opened.reasons
+    assert reason.summary == f"{FEW} (rows = 1, expected_rows = 4)"
+
+
+def test_a_window_without_any_event_is_told_as_no_data_and_meets_no_condition() -> None:
+    job = started(Rules(conditions=(FEW,)))
+    outputs = job.send([1, 2, 3, 4, 11, 12, 13, 14, 41, 42, 43, 44, 55])
+    reports = [item for item in outputs if isinstance(item, WindowReport)]
+    silent = [(r.start_ms, r.end_ms) for r in reports if r.state == "no data"]
+    assert silent[-1] == (20, 40)
+    assert [start_ms for start_ms, *_ in told(outputs)] == [0, 10, 40]
+    assert not any(is_met for *_, is_met in told(outputs))
 
 
 def test_what_is_expected_is_a_function_of_the_log_through_a_restart() -> None:
