@@ -1,7 +1,8 @@
 """Whether the cause that is named is the right one: faults of known causes, drawn anew.
 
 ``python -m benchmarks.causes --seed 1 --rows 1000 --trials 20`` prints a table: how often each
-fault got the right cause, one that says less (``vague``), ``unknown``, or a wrong one.
+fault got the right cause, one that says less (``vague``), ``unknown``, a wrong one or a wrong
+action, and how often nothing was violated (``silent``): as a report by evidence and its signal say.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Final
 
 import numpy as np
 
-from detectors.diagnosis.cause import likely_cause
-from tests.support.cause_faults import Fault, baseline_of, outcome, window_of
+from tests.support.cause_faults import Fault, baseline_of, outcome, said_of_fault
+from tests.support.further_faults import FURTHER
 from tests.support.known_faults import FAULTS
 from tests.support.more_faults import MORE
 
+KINDS: Final = ("right", "vague", "unknown", "silent", "wrong")
+"""The columns of the table."""
 WINDOWS: Final = 4
 """The number of windows that are compared with one baseline."""
 
@@ -33,9 +36,11 @@ def trials(
             rng = np.random.default_rng([seed, number, trial])
             if trial % WINDOWS == 0:
                 base = baseline_of(fault, rng)
-            cause = likely_cause(window_of(fault, base, rng, rows), 0)
-            outcomes[outcome(fault, cause)] += 1
-            causes[cause.name] += 1
+            said = said_of_fault(fault, rng, rows, base)
+            found = outcome(fault, said)
+            outcomes[found] += 1
+            mark = "WRONG " if found == "wrong" else ""
+            causes[mark + "+".join(sorted({*said.names, *said.actions}))] += 1
         yield fault, outcomes, causes
 
 
@@ -47,15 +52,15 @@ def main() -> None:
     options.add_argument("--trials", type=int, default=20)
     options.add_argument("--only", default="", help="a part of the name of a fault")
     given = options.parse_args()
-    for title, faults in (("known", FAULTS), ("more", MORE)):
+    for title, faults in (("known", FAULTS), ("more", MORE), ("further", FURTHER)):
         total: Counter[str] = Counter()
         reached = 0
         chosen = tuple(fault for fault in faults if given.only in fault.name)
         for fault, outcomes, causes in trials(given.seed, given.rows, given.trials, chosen):
             total += outcomes
             reached += outcomes["right"] >= 0.9 * given.trials
-            cells = "  ".join(f"{outcomes[k]:3}" for k in ("right", "vague", "unknown", "wrong"))
-            print(f"{fault.name:34} {cells}  {dict(causes.most_common(3))}", flush=True)
+            cells = "  ".join(f"{outcomes[k]:3}" for k in KINDS)
+            print(f"{fault.name:34} {cells}  {dict(causes.most_common())}", flush=True)
         print(f"{title}: {reached} of {len(faults)} right in 90 % of the trials; {dict(total)}\n")
 
 

@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from detectors.diagnosis.cause import likely_cause
-from tests.support.cause_faults import outcome, pair_of
+from tests.support.cause_faults import outcome, said_of_fault
+from tests.support.further_faults import FURTHER
 from tests.support.known_faults import FAULTS
 from tests.support.more_faults import MORE
 
-KNOWN: Final = {fault.name: fault for fault in (*FAULTS, *MORE)}
+KNOWN: Final = {fault.name: fault for fault in (*FAULTS, *MORE, *FURTHER)}
 ROWS: Final = 1_000
 RIGHT_SHARE: Final = 0.9
 """The share of the trials of a fault that must be named rightly for it to count as right."""
@@ -27,12 +27,12 @@ class FaultTrials(NamedTuple):
 
 
 def name_causes(task: FaultTrials, seed: int) -> tuple[FaultTrials, dict[str, int]]:
-    """How often each outcome came: ``right``, ``vague``, ``unknown`` or ``wrong``."""
+    """How often each outcome came: ``right``, ``vague``, ``unknown``, ``silent`` or ``wrong``."""
     fault, number = KNOWN[task.fault], list(KNOWN).index(task.fault)
     outcomes: Counter[str] = Counter()
     for repeat in range(task.repeats):
         random = np.random.default_rng([seed, 8, number, repeat])
-        outcomes[outcome(fault, likely_cause(pair_of(fault, random, ROWS), 0))] += 1
+        outcomes[outcome(fault, said_of_fault(fault, random, ROWS))] += 1
     return task, dict(outcomes)
 
 

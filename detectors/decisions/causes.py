@@ -11,6 +11,7 @@ from detectors.decisions.checks.base import CheckedWindow
 from detectors.diagnosis.cause import UNKNOWN, drift_cause
 from detectors.diagnosis.null_burst import nulls
 from detectors.diagnosis.swapped_columns import swapped_columns
+from detectors.diagnosis.type_change import FRACTIONS, type_change
 from detectors.statistics.distances.base import Pair
 from detectors.violation import Cause, Violation
 
@@ -20,8 +21,8 @@ OF_VALUES: Final = (*DRIFT, "categorical_values_check", "vanished_value_check")
 """The checks whose violations are about the values."""
 NULLS: Final = ("completeness_check", "missing_column_check")
 """The checks whose violations are about missing values."""
-FOR_CATEGORIES: Final = ("format_change", "renamed_value", "new_value", "vanished_value")
-"""The causes that a check of single values may have."""
+CONVERSIONS: Final = ("unit_change", "offset", "log_taken", "standardised", "scaling")
+"""The causes that write whole numbers as fractional ones, as cents that become euros."""
 MOST: Final = 400
 """The largest number of features of a window that causes are looked for."""
 
@@ -39,7 +40,7 @@ def with_causes(window: CheckedWindow, violations: Sequence[Violation]) -> list[
         if i is not None and violation.check in OF_VALUES
     ]
     drifting = list(dict.fromkeys(drifting))[:MOST]
-    pair = window.pair if window.rules.is_sagemaker else window.inside_domains.pair
+    pair = window.pair
     swapped = swapped_columns(pair, drifting) if len(drifting) > 1 else {}
     causes = {i: swapped.get(i) or drift_cause(pair, i, window.expose_values) for i in drifting}
     return [
@@ -58,6 +59,8 @@ def _cause(violation: Violation, pair: Pair, i: int, of_values: Cause | None) ->
             missing = nulls(pair, i)
             return msgspec.structs.replace(missing, words=words or missing.words)
         case "data_type_check":
+            if of_values is not None and _writes_fractions(pair, i, of_values):
+                return of_values
             numbers: dict[str, float | str] = {"share": 1.0 - violation.value, "written_as": words}
             return Cause(name="type_change", words=words, action="repair_pipeline", numbers=numbers)
         case "empty_column_check":
@@ -67,13 +70,19 @@ def _cause(violation: Violation, pair: Pair, i: int, of_values: Cause | None) ->
     return None
 
 
+def _writes_fractions(pair: Pair, i: int, found: Cause) -> bool:
+    """Whether a conversion is why whole numbers are written as fractional ones."""
+    written = type_change(pair, i) if found.name in CONVERSIONS else None
+    return written is not None and written.numbers["written_as"] == FRACTIONS
+
+
 def _of_values(violation: Violation, found: Cause) -> Cause:
     """The cause of the values, where a check of single values does not exclude it."""
     if violation.check in DRIFT:
         if found.name != UNKNOWN.name or not violation.diagnosis:
             return found
         return Cause(name="negative_values", words=violation.diagnosis, action="look")
-    if found.name in FOR_CATEGORIES:
+    if found.action == "repair_pipeline":
         return found
     name = "vanished_value" if violation.check == "vanished_value_check" else "new_value"
     return Cause(name=name, words=violation.diagnosis, action="repair_pipeline")

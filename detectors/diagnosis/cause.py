@@ -17,14 +17,12 @@ from detectors.diagnosis.mean_shift import mean_shift
 from detectors.diagnosis.mix_shift import mix_shift
 from detectors.diagnosis.mixture_shift import mixture_shift
 from detectors.diagnosis.new_value import new_value
-from detectors.diagnosis.null_burst import null_burst
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.diagnosis.offset import offset
 from detectors.diagnosis.renamed_value import renamed_value
 from detectors.diagnosis.rounded import rounded
 from detectors.diagnosis.scaling import scaling
 from detectors.diagnosis.standardised import standardised
-from detectors.diagnosis.type_change import type_change
 from detectors.diagnosis.unit_change import unit_change
 from detectors.diagnosis.vanished_value import vanished_value
 from detectors.diagnosis.variance_change import variance_change
@@ -69,17 +67,6 @@ def drift_cause(pair: Pair, i: int, expose_values: bool = False) -> Cause:
     # A number beyond the largest float fits no conversion.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return frozen(pair, i, expose_values) or _moved(pair, i, expose_values) or UNKNOWN
-
-
-def likely_cause(pair: Pair, i: int, expose_values: bool = False) -> Cause:
-    """The likely cause of all that happened to feature ``i``; ``unknown`` if none fits.
-
-    That of the values, else a change of their type, else missing ones.
-    """
-    found = drift_cause(pair, i, expose_values)
-    if found.name != UNKNOWN.name:
-        return found
-    return type_change(pair, i) or null_burst(pair, i) or UNKNOWN
 
 
 def _moved(pair: Pair, i: int, expose_values: bool) -> Cause | None:

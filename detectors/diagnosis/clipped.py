@@ -18,7 +18,9 @@ ODDS: Final = 100.0
 """How many times as probable the named cause must make the count at the limit as the other one."""
 CONSERVED: Final = 4.0
 """How far the count at the limit may be from the expected one, in standard errors."""
-
+MOMENT_ERRORS: Final = 2.5
+"""The difference of a moment that chance explains, in standard errors: another shape may lack an
+end too."""
 MOST: Final = 0.7
 """A limit beyond which more of the baseline lies leaves too little to compare."""
 
@@ -54,7 +56,7 @@ def _cut(sides: NumberSides, name: str) -> Cause | None:
     if not sides.comparable or sides.feature.kind == "codes":
         return None
     ends = sides.once("ends", lambda: cut_ends(sides))
-    if not ends or any(_odds_name(end) != name for end in ends):
+    if not ends or any(sides.beyond) or any(_odds_name(end) != name for end in ends):
         return None
     if not _rest_fits(sides, ends) or not _moments_fit(sides, name, ends):
         return None
@@ -130,7 +132,8 @@ def _moments_fit(sides: NumberSides, name: str, ends: list[End]) -> bool:
     high = min((end.at for end in ends if end.upper), default=np.inf)
     inside = (sides.middles >= low) & (sides.middles <= high)
     keep = inside.astype(float) if name == "truncated" else np.ones(len(inside))
-    return sides.has_moments(*sides.moments_of(lambda x: np.clip(x, low, high), keep))
+    moments = sides.moments_of(lambda x: np.clip(x, low, high), keep)
+    return sides.has_moments(*moments, errors=MOMENT_ERRORS)
 
 
 def _cause(sides: NumberSides, name: str, ends: list[End]) -> Cause:

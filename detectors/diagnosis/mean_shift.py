@@ -10,7 +10,8 @@ import numpy as np
 from detectors.diagnosis.accepted import accepted_factors, accepted_shifts, accepts_linear
 from detectors.diagnosis.goodness import FITS, converted_goodness
 from detectors.diagnosis.number_sides import NumberSides
-from detectors.diagnosis.ordinary import SHIFT
+from detectors.diagnosis.ordinary import SHIFT, UNLIKELY
+from detectors.diagnosis.scaling import is_certain
 from detectors.diagnosis.unit_change import CONVERSIONS
 from detectors.phrases import number
 from detectors.violation import Action, Cause
@@ -34,7 +35,7 @@ def mean_shift(sides: NumberSides) -> Cause | None:
     alone = _alone(sides)
     if not alone and not _with_spread(sides):
         return None
-    others = _others(sides) if alone else []
+    others = _others(sides)
     action: Action = "look" if others else "retrain"
     way = "higher" if sides.shift > 0 else "lower"
     size = f"the mean is {number(abs(sides.shift))} deviations {way}"
@@ -63,12 +64,15 @@ def _alone(sides: NumberSides) -> bool:
 
 
 def _with_spread(sides: NumberSides) -> bool:
-    """Whether a shift and another spread fit, and no known conversion does."""
+    """Whether a shift and another spread fit, and no known conversion or certain factor."""
     if sides.is_whole or abs(sides.spread) > WIDEST:
         return False
     factor = exp(sides.spread)
     offset = sides.window.mean - factor * sides.baseline.mean
-    if converted_goodness(sides, factor, offset) < FITS or accepted_factors(sides):
+    factors = accepted_factors(sides)
+    if factors and is_certain(sides, factors):
+        return False
+    if converted_goodness(sides, factor, offset) < FITS:
         return False
     known = (accepts_linear(sides, c.factor, c.offset) for c in CONVERSIONS if c.factor > 0)
     return not any(known)
@@ -88,4 +92,4 @@ def _others(sides: NumberSides) -> list[str]:
 
 def _agrees(sides: NumberSides, factor: float) -> bool:
     """Whether the counts agree with a factor; whole numbers are not compared that finely."""
-    return sides.is_whole or converted_goodness(sides, factor, 0.0) >= FITS
+    return sides.is_whole or converted_goodness(sides, factor, 0.0) >= UNLIKELY

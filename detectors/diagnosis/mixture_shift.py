@@ -20,6 +20,8 @@ FEWEST_ROWS: Final = 20
 """The least number of rows in either unit."""
 LEAST_GAP: Final = 0.03
 """The least share of rows that a conversion moves into other bins, to be looked for."""
+MOST_BELOW: Final = 8.0
+"""The expected number of rows below the smallest one that chance explains: ``exp(-8)`` is 3e-4."""
 CHANCE: Final = 1e-4
 """The highest p-value of the unchanged baseline for a window that is asked for a mixture."""
 
@@ -95,8 +97,34 @@ def _fit(sides: NumberSides, known: Conversion) -> tuple[float, float]:
     few = min(share, 1.0 - share) * sides.window.n < FEWEST_ROWS
     if few or not LEAST_SHARE <= share <= 1.0 - LEAST_SHARE or not _moments(sides, known, share):
         return 0.0, 0.0
+    if not (_has_lowest(sides, known, share) and _has_lowest(sides, known, share, mirrored=True)):
+        return 0.0, 0.0
     mixed = (1.0 - share) * before + share * converted
     return goodness(mixed, sides.after.astype(float), sides.per_row), share
+
+
+def _has_lowest(
+    sides: NumberSides, known: Conversion, share: float, mirrored: bool = False
+) -> bool:
+    """Whether the mixture may have the window's smallest number; ``mirrored``: the largest.
+
+    Rows that all fall into one bin show no shape, and a factor that makes them small shows in no
+    moment: the extremes are what is left.
+    """
+    if known.factor < 0:
+        return True  # With the sign changed, one end is the other.
+    baseline, window, offset = sides.baseline, sides.window, known.offset
+    if mirrored:
+        baseline, window, offset = baseline.mirrored(), window.mirrored(), -offset
+    sizes = (1.0 - share) * window.n, share * window.n
+    lowest = window.low, (window.low - offset) / known.factor
+    below = sum(
+        size * float(np.interp(at, baseline.at, baseline.below, left=0.0, right=1.0))
+        for size, at in zip(sizes, lowest, strict=True)
+    )
+    spacing = [baseline.spacing(size) for size in sizes]
+    in_reach = any(at >= baseline.low - gap for at, gap in zip(lowest, spacing, strict=True))
+    return below <= MOST_BELOW and in_reach
 
 
 def _moments(sides: NumberSides, known: Conversion, share: float) -> bool:

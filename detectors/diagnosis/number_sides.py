@@ -28,6 +28,8 @@ MOMENT_ERRORS: Final = 3.5
 """The difference of a moment that chance explains, in standard errors."""
 BINNING: Final = 0.02
 """The error of a moment that is computed from bins, in deviations."""
+FEW: Final = 5.0
+"""The rows at an end whose distance shows how far beyond the range a further one may be."""
 ROUNDED: Final = 0.004
 """The rounding of converted values that is no misfit, in half widths of the baseline's middle."""
 
@@ -52,6 +54,10 @@ class NumberSide(NamedTuple):
     def quantile(self, share: float) -> float:
         """The value with this share of the numbers below it, by straight lines between the bins."""
         return float(np.interp(share, self.below, self.at))
+
+    def spacing(self, rows: float) -> float:
+        """How far below the smallest number one of this many rows may lie: a few rows' distance."""
+        return self.quantile(min(FEW / rows, 1.0)) - self.low
 
     def mirrored(self) -> NumberSide:
         """The same numbers with the opposite sign."""
@@ -132,6 +138,14 @@ class NumberSides:
         return len(np.unique(at[known]))
 
     @cached_property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether the window has numbers below, and above, what the baseline's range explains."""
+        below = self.window.low < self.baseline.low - self.baseline.spacing(self.window.n)
+        mirrored = self.baseline.mirrored()
+        above = -self.window.high < mirrored.low - mirrored.spacing(self.window.n)
+        return below, above
+
+    @cached_property
     def half_width(self) -> float:
         """Half the distance of the 16th and the 84th percentile of the baseline."""
         return (self.baseline.quantile(0.84) - self.baseline.quantile(0.16)) / 2.0
@@ -169,12 +183,18 @@ class NumberSides:
         """The shares of these bins."""
         return np.maximum(np.diff(self.baseline.below), 0.0)
 
-    def has_moments(self, mean: float, std: float, binning: float = BINNING) -> bool:
+    def has_moments(
+        self,
+        mean: float,
+        std: float,
+        binning: float = BINNING,
+        errors: float = MOMENT_ERRORS,
+    ) -> bool:
         """Whether the window has this mean and this deviation, up to chance and to the bins."""
         if not (std > 0 and self.window.std > 0):
             return False
-        error = MOMENT_ERRORS * sqrt(self.per_row) + binning
-        log_error = MOMENT_ERRORS * self.std_error + binning
+        error = errors * sqrt(self.per_row) + binning
+        log_error = errors * self.std_error + binning
         near = abs(self.window.mean - mean) <= error * std
         return near and abs(float(np.log(self.window.std / std))) <= log_error
 

@@ -11,8 +11,10 @@ from detectors.diagnosis.new_values import quoted
 from detectors.phrases import percent
 from detectors.violation import Cause
 
-STANDARD_ERRORS: Final = 4.0
+STANDARD_ERRORS: Final = 2.5
 """The difference of both shares that chance explains, in standard errors."""
+CERTAIN: Final = 5.0
+"""The least share of the known value, in these errors, that is told from another one."""
 
 
 def renamed_value(sides: Categories) -> Cause | None:
@@ -29,7 +31,9 @@ def renamed_value(sides: Categories) -> Cause | None:
     error = sqrt(pooled * (1.0 - pooled) * (1.0 / sides.n + 1.0 / sides.m))
     counts = sides.after.copy()
     counts[k] += sides.new_rows
-    if abs(after - before) > STANDARD_ERRORS * error or sides.fits(counts) < FITS_ROUGHLY:
+    if before < CERTAIN * error or abs(after - before) > STANDARD_ERRORS * error:
+        return None
+    if sides.fits(counts) < FITS_ROUGHLY:
         return None
     numbers: dict[str, float | str] = {"share": after, "share_before": before}
     names = "a known value has"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import floor, log, sqrt
+from math import floor, inf, log, sqrt
 from typing import Final
 
-from detectors.diagnosis.accepted import accepted_factors
+from detectors.diagnosis.accepted import Range, accepted_factors
 from detectors.diagnosis.goodness import FITS, converted_goodness
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.diagnosis.ordinary import is_ordinary
@@ -14,6 +14,11 @@ from detectors.violation import Cause
 
 MOMENT_ERRORS: Final = 2.5
 """The difference of the growth of mean and deviation that chance explains, in standard errors."""
+LEAST: Final = log(1.15)
+"""The least logarithm of a factor, either way, that is named: part of the rows that moved looks
+like a smaller one."""
+EVIDENCE: Final = 4.0
+"""The least logarithm of a factor in its standard errors."""
 
 
 def scaling(sides: NumberSides) -> Cause | None:
@@ -25,6 +30,8 @@ def scaling(sides: NumberSides) -> Cause | None:
         return None
     factors = accepted_factors(sides)
     if not factors or 1.0 in factors or not _moments_agree(sides):
+        return None
+    if not is_certain(sides, factors):
         return None
     if sides.is_whole and sides.window.integral > 0.5 and floor(factors.high) < factors.low:
         return None  # Whole numbers times a fraction are no whole numbers.
@@ -48,8 +55,15 @@ def scaling(sides: NumberSides) -> Cause | None:
 def _moments_agree(sides: NumberSides) -> bool:
     """Whether the mean and the deviation have grown by the same factor."""
     ratio = sides.window.mean / sides.baseline.mean if sides.baseline.mean else 0.0
-    if not ratio > 0:
-        return False
-    relative = sides.baseline.std / sides.baseline.mean
-    error = sqrt(sides.std_error**2 + relative**2 * sides.per_row)
-    return abs(log(ratio) - sides.spread) <= MOMENT_ERRORS * error
+    return ratio > 0 and abs(log(ratio) - sides.spread) <= MOMENT_ERRORS * _error(sides)
+
+
+def is_certain(sides: NumberSides, factors: Range) -> bool:
+    """Whether a factor is so large that other shifts with another spread do not look like it."""
+    return abs(log(factors.middle)) >= max(LEAST, EVIDENCE * _error(sides))
+
+
+def _error(sides: NumberSides) -> float:
+    """The standard error of the growth of the mean over that of the deviation, in logarithms."""
+    relative = sides.baseline.std / sides.baseline.mean if sides.baseline.mean else inf
+    return sqrt(sides.std_error**2 + relative**2 * sides.per_row)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.diagnosis.goodness import FITS_ROUGHLY, goodness
-from detectors.diagnosis.number_sides import NumberSide, NumberSides
+from detectors.diagnosis.number_sides import NumberSides
 from detectors.statistics.laws import beta_binomial_tail
 
 CHANCE: Final = 1e-8
@@ -22,6 +22,8 @@ WIDE: Final = 0.25
 baseline's middle."""
 FEWEST_ROWS: Final = 30
 """The least number of other rows that show it."""
+SHORT: Final = 2
+"""The number of digits up to which a fractional number is likely to stand for many rows."""
 
 
 class Spike(NamedTuple):
@@ -69,12 +71,12 @@ def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
     if b in singles:
         at = singles[b]
         return Spike(share, at, not baseline.low <= at <= baseline.high, b)
-    ends = [x for x in _candidates(window) if low <= x < high and _explains(sides, share, usual, x)]
+    ends = [x for x in _candidates(sides) if low <= x < high and _explains(sides, share, usual, x)]
     outside = low >= baseline.high or high <= baseline.low
     if ends and (outside or not baseline.low <= ends[0] <= baseline.high):
         return Spike(share, ends[0], outside=True, bin=b)
     inside_low, inside_high = max(low, baseline.low), min(high, baseline.high)
-    if outside or not inside_low <= inside_high:
+    if outside or not inside_low <= inside_high or (not ends and _beyond(sides, low, high)):
         return None
     middle = (inside_low + inside_high) / 2.0
     width = (inside_high - inside_low) / 2.0
@@ -83,18 +85,41 @@ def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
         return None
     if not _explains(sides, share, usual, middle, width):
         return None
-    at = 0.0 if low <= 0.0 < high else ends[0] if ends else middle
+    zero = low <= 0.0 < high and window.low <= 0.0 <= window.high
+    at = 0.0 if zero else ends[0] if ends else middle
     return Spike(share, at, outside=False, bin=b)
 
 
-def _candidates(window: NumberSide) -> list[float]:
+def _candidates(sides: NumberSides) -> list[float]:
     """The values outside of the usual range that a spike may have, the likely ones first.
 
-    An extreme that is a whole number, then 0, then the extremes as they are: beside a default of 0
-    an ordinary value may be a little smaller.
+    An extreme that is a whole number, then 0 if it lies between the extremes (beside a default of 0
+    an ordinary value may be a little smaller), then the extremes that are short to write, as 0.5 or
+    -99.9. One with many digits is that of many values: a part of the rows in another unit, all of
+    them in one bin.
     """
+    window = sides.window
     ends = [window.low, window.high]
-    return [*(x for x in ends if x.is_integer()), 0.0, *(x for x in ends if not x.is_integer())]
+    short = [x for x in ends if not x.is_integer() and not sides.is_whole and _is_short(x)]
+    zero = [0.0] if window.low <= 0.0 <= window.high else []
+    return [*(x for x in ends if x.is_integer()), *zero, *short]
+
+
+def _is_short(value: float) -> bool:
+    """Whether a number has at most two digits, or nines only."""
+    digits = f"{abs(value):.15e}".partition("e")[0].replace(".", "").strip("0")
+    return len(digits) <= SHORT or set(digits) == {"9"}
+
+
+def _beyond(sides: NumberSides, low: float, high: float) -> bool:
+    """Whether a bin at an end holds numbers beyond the baseline's range: the spike is none there.
+
+    Its rows may be many such numbers then.
+    """
+    baseline, window = sides.baseline, sides.window
+    below = low <= window.low < high and window.low < baseline.low
+    above = low <= window.high < high and window.high > baseline.high
+    return below or above
 
 
 def _explains(

@@ -15,7 +15,8 @@ from detectors.violation import Cause
 
 CHANCE: Final = 1e-4
 """The highest probability of a chance excess of one type."""
-KINDS: Final = ("booleans", "strings", "whole numbers", "fractional numbers", "infinite", "NaN")
+FRACTIONS: Final = "fractional numbers"
+KINDS: Final = ("booleans", "strings", "whole numbers", FRACTIONS, "infinite", "NaN")
 """What values are written as, by the order of :func:`_written`."""
 
 
@@ -33,7 +34,7 @@ def type_change(pair: Pair, i: int) -> Cause | None:
     gain = after / n - before / m
     if feature.type == "Fractional":
         gain[KINDS.index("whole numbers")] = 0.0
-        gain[KINDS.index("fractional numbers")] = 0.0
+        gain[KINDS.index(FRACTIONS)] = 0.0
     kind = int(np.argmax(gain))
     k, usual = int(after[kind]), int(before[kind])
     if gain[kind] <= 0 or beta_binomial_tail(k, n, usual + 0.5, m - usual + 0.5) > CHANCE:

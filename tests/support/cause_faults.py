@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.random import Generator
 
+from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.judge import Judge
+from detectors.decisions.rules import Rules
+from detectors.decisions.window_span import WindowSpan
+from detectors.diagnosis.cause import UNKNOWN
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.fold import fold
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
-from detectors.statistics.distances.base import Pair
-from detectors.violation import Cause
+from detectors.profiles.profile import Profile
+from detectors.violation import Action, Cause
 from stream.baselining.build import make
 
 Values: TypeAlias = Any
@@ -23,6 +28,7 @@ Draw = Callable[[Generator, int], Values]
 Change = Callable[[Generator, Values], Values]
 
 BASELINE_ROWS: Final = 20_000
+WINDOW_MS: Final = 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +37,8 @@ class Fault:
 
     ``right``: the names of causes that are right. ``vague``: names that are not wrong but say less,
     as where two changes give the same distribution. All others are wrong, but ``unknown``.
-    ``written``: how numbers are written in the window.
+    ``written``: how numbers are written in the window. ``actions``: what may be advised besides
+    those of the causes that are right; to look is never wrong.
     """
 
     name: str
@@ -40,6 +47,19 @@ class Fault:
     right: tuple[str, ...]
     vague: tuple[str, ...] = ()
     written: str = ""
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def allowed_actions(self) -> frozenset[Action]:
+        """What may be advised."""
+        return frozenset({"look", *self.actions, *(action_for(name) for name in self.right)})
+
+
+def action_for(cause: str) -> Action:
+    """What a cause asks for, by its name; a person may always be asked to look instead."""
+    if cause in ("mean_shift", "variance_change", "mix_shift", "scaling"):
+        return "retrain"  # Where growth and another unit look alike, growth is no wrong guess.
+    return "look" if cause == "unknown" else "repair_pipeline"
 
 
 def normal_draw(mean: float, std: float) -> Draw:
@@ -108,29 +128,73 @@ def unit_fault(name: str, draw: Draw, change: Change, **more: Any) -> Fault:
     return Fault(name=name, draw=draw, change=change, right=("unit_change",), **more)
 
 
-def pair_of(fault: Fault, rng: Generator, rows: int, baseline_rows: int = BASELINE_ROWS) -> Pair:
-    """A baseline and a window with the fault."""
-    return window_of(fault, baseline_of(fault, rng, baseline_rows), rng, rows)
-
-
 def baseline_of(fault: Fault, rng: Generator, rows: int = BASELINE_ROWS) -> Baseline:
     """A baseline of the feature before the fault."""
     return baseline_with({"x": as_text(fault.draw(rng, rows), fault.written)})
 
 
-def window_of(fault: Fault, base: Baseline, rng: Generator, rows: int) -> Pair:
-    """A window with the fault, and its baseline."""
+def window_of(fault: Fault, base: Baseline, rng: Generator, rows: int) -> Profile:
+    """The counts of a window with the fault."""
     changed = fault.change(rng, fault.draw(rng, rows))
-    return Pair(base.profile, fold(base.layout, {"x": column_of(changed, fault)}))
+    return fold(base.layout, {"x": column_of(changed, fault)})
 
 
-def outcome(fault: Fault, cause: Cause) -> str:
-    """``right``, ``vague``, ``unknown`` or ``wrong``."""
-    if cause.name in fault.right:
+class Said(NamedTuple):
+    """What a report and the signals after it say of a window.
+
+    ``causes``: those of the violations. ``signalled``: the names of the causes in the signals, and
+    ``actions`` what they advise. All are empty where nothing is violated.
+    """
+
+    causes: tuple[Cause, ...]
+    signalled: frozenset[str]
+    actions: frozenset[Action]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all causes that are said."""
+        return frozenset(cause.name for cause in self.causes) | self.signalled
+
+    @property
+    def cause(self) -> Cause:
+        """The cause that is named, ``unknown`` if none is; of several, an arbitrary one."""
+        named = [cause for cause in self.causes if cause.name != "unknown"]
+        return named[0] if named else UNKNOWN
+
+
+def said_of(base: Baseline, profile: Profile, expose_values: bool = False) -> Said:
+    """What the judge says of a window, by evidence."""
+    judge = Judge("causes", Rules(mode="evidence"), expose_values=expose_values)
+    span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=WINDOW_MS)
+    report = judge.report(span, base, profile, EpisodeState())
+    _, signals = judge.advance(EpisodeState(), report, base)
+    return Said(
+        causes=tuple(each.cause for each in report.violations if each.cause is not None),
+        signalled=frozenset(cause.name for signal in signals for cause in signal.causes),
+        actions=frozenset(signal.action for signal in signals),
+    )
+
+
+def said_of_fault(fault: Fault, rng: Generator, rows: int, base: Baseline | None = None) -> Said:
+    """What the judge says of a window with the fault."""
+    base = base or baseline_of(fault, rng)
+    return said_of(base, window_of(fault, base, rng, rows))
+
+
+def outcome(fault: Fault, said: Said) -> str:
+    """``right``, ``vague``, ``unknown``, ``silent`` or ``wrong``.
+
+    ``wrong``: one cause that is named is not that of the fault, or the action is not. ``silent``:
+    the window violates nothing, as where a fault is too small for its rows.
+    """
+    named = said.names - {"unknown"}
+    if named - {*fault.right, *fault.vague} or said.actions - fault.allowed_actions:
+        return "wrong"
+    if named & set(fault.right) or (not named and "unknown" in fault.right):
         return "right"
-    if cause.name == "unknown":
-        return "unknown"
-    return "vague" if cause.name in fault.vague else "wrong"
+    if named:
+        return "vague"
+    return "unknown" if said.causes else "silent"
 
 
 def baseline_with(columns: dict[str, pa.Array]) -> Baseline:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from detectors.arrays import Floats
-from detectors.diagnosis.cause import likely_cause
 from detectors.diagnosis.unit_change import CONVERSIONS
-from stream.testing.baselines import Values, normal, pair, texts
+from detectors.violation import Cause
+from stream.testing.baselines import Values, baseline, normal, texts, window
+from tests.support.cause_faults import said_of
 
 FAHRENHEIT = normal(1, 5_000, mean=55.0, std=18.0)
 CELSIUS = (normal(3, 2_000, mean=55.0, std=18.0) - 32) * 5 / 9
@@ -18,14 +19,20 @@ BEFORE = texts({"a": 500, "b": 400, "c": 100})
 WEIGHTS = normal(5, 5_000, mean=75.0, std=12.0)
 
 
+def likely_cause(before: Values, after: Values) -> Cause:
+    """The cause that a report names for a window of one feature."""
+    known = baseline({"x": before})
+    return said_of(known, window(known.layout, {"x": after})).cause
+
+
 def cause(before: Values, after: Values) -> str:
     """The words of the cause; empty if it is unknown."""
-    found = likely_cause(pair(before, after), 0)
+    found = likely_cause(before, after)
     return "" if found.name == "unknown" else found.words
 
 
 def name(before: Values, after: Values) -> str:
-    return likely_cause(pair(before, after), 0).name
+    return likely_cause(before, after).name
 
 
 @pytest.mark.parametrize(
@@ -56,7 +63,7 @@ def test_a_change_of_unit_is_named_with_its_formula(
 def test_every_known_conversion_is_recognized(conversion: tuple[float, float, str]) -> None:
     factor, offset, example = conversion
     spread = np.random.default_rng(7).gamma(9.0, 8.0, 5_000)
-    found = likely_cause(pair(spread, factor * spread[:2_000] + offset), 0)
+    found = likely_cause(spread, factor * spread[:2_000] + offset)
     assert (found.name, found.action) == ("unit_change", "repair_pipeline")
     assert example in found.words
     assert found.numbers["factor"] == pytest.approx(factor, rel=0.05)
@@ -83,7 +90,7 @@ def test_a_wider_or_narrower_distribution_is_no_change_of_unit(
     rows: int, mean: float, factor: float
 ) -> None:
     after = normal(4, rows, mean=mean, std=10.0 * factor)
-    found = likely_cause(pair(normal(1, 20_000, mean=mean, std=10.0), after), 0)
+    found = likely_cause(normal(1, 20_000, mean=mean, std=10.0), after)
     assert found.name in ("variance_change", "unknown")
     if found.name == "variance_change":
         assert found.numbers["deviation_ratio"] == pytest.approx(factor, rel=0.2)
@@ -124,7 +131,7 @@ def test_whole_numbers_that_grow_stay_whole_and_are_not_converted_miles() -> Non
 
 
 def test_a_symmetric_distribution_on_the_other_side_of_zero_has_only_moved() -> None:
-    found = likely_cause(pair(normal(1, 20_000, mean=1.0), normal(2, 2_000, mean=-1.0)), 0)
+    found = likely_cause(normal(1, 20_000, mean=1.0), normal(2, 2_000, mean=-1.0))
     assert (found.name, found.action) == ("mean_shift", "look")
     assert found.words == "the mean is 2.1 deviations lower, or the sign has changed"
 
@@ -149,7 +156,7 @@ def test_a_feature_that_never_varied_is_not_frozen() -> None:
 
 def test_a_dry_day_is_not_frozen() -> None:
     """Most of the baseline has this value, so a window may well have nothing else."""
-    dry_hours = likely_cause(pair([0.0] * 900 + [1.5, 2.5] * 50, [0.0] * 1_000), 0)
+    dry_hours = likely_cause([0.0] * 900 + [1.5, 2.5] * 50, [0.0] * 1_000)
     assert dry_hours.name == "vanished_value"
     dry = texts({"dry": 900, "rain": 100}), texts({"dry": 1_000})
     assert cause(*dry) == "a known value has vanished"
@@ -204,6 +211,6 @@ def test_a_vanished_value_is_named_without_the_value() -> None:
 
 
 def test_known_values_that_exchange_their_shares_are_another_mix() -> None:
-    found = likely_cause(pair(BEFORE, texts({"a": 300, "b": 600, "c": 100})), 0)
+    found = likely_cause(BEFORE, texts({"a": 300, "b": 600, "c": 100}))
     assert (found.name, found.action) == ("mix_shift", "retrain")
     assert found.numbers["moved_share"] == pytest.approx(0.2)
