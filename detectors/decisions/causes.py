@@ -10,6 +10,7 @@ import msgspec
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.diagnosis.cause import UNKNOWN, drift_cause
 from detectors.diagnosis.null_burst import nulls
+from detectors.diagnosis.shared_cause import WORDS as COMMON_WORDS
 from detectors.diagnosis.swapped_columns import swapped_columns
 from detectors.diagnosis.type_change import FRACTIONS, type_change
 from detectors.statistics.distances.base import Pair
@@ -61,13 +62,26 @@ def _cause(violation: Violation, pair: Pair, i: int, of_values: Cause | None) ->
         case "data_type_check":
             if of_values is not None and _writes_fractions(pair, i, of_values):
                 return of_values
-            numbers: dict[str, float | str] = {"share": 1.0 - violation.value, "written_as": words}
-            return Cause(name="type_change", words=words, action="repair_pipeline", numbers=numbers)
+            return _of_types(violation, type_change(pair, i))
         case "empty_column_check":
             return Cause(name="filled_column", words=words, action="look")
         case check if check in OF_VALUES and of_values is not None:
             return _of_values(violation, of_values)
     return None
+
+
+def _of_types(violation: Violation, found: Cause | None) -> Cause | None:
+    """The cause of another type; ``None`` where neither the check nor the counts say which."""
+    words = violation.diagnosis or (found.words if found is not None else "")
+    if not words:
+        return None
+    numbers: dict[str, float | str] = {"share": 1.0 - violation.value, "written_as": words}
+    return Cause(
+        name="type_change",
+        words=words,
+        action="repair_pipeline",
+        numbers=numbers if found is None else found.numbers,
+    )
 
 
 def _writes_fractions(pair: Pair, i: int, found: Cause) -> bool:
@@ -85,7 +99,8 @@ def _of_values(violation: Violation, found: Cause) -> Cause:
     if found.action == "repair_pipeline":
         return found
     name = "vanished_value" if violation.check == "vanished_value_check" else "new_value"
-    return Cause(name=name, words=violation.diagnosis, action="repair_pipeline")
+    words = violation.diagnosis or COMMON_WORDS[name]
+    return Cause(name=name, words=words, action="repair_pipeline")
 
 
 def _with_cause(violation: Violation, cause: Cause | None) -> Violation:

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from detectors.decisions.causes import with_causes
+from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance, cooldown_of
 from detectors.decisions.rules import Rules
@@ -85,6 +87,24 @@ def tellable(
     return tuple(finding for finding in found if finding.feature not in recent)
 
 
+def with_early_reasons(
+    report: WindowReport, window: CheckedWindow, found: Sequence[EarlyFinding]
+) -> WindowReport:
+    """The report with a violation for each finding of which it has none, and its cause.
+
+    The cause explains all rows of the open window so far: of a fault of the last seconds it says
+    what happened to a part of the rows. ``window`` has the same rows as the report.
+    """
+    added = with_causes(window, _unexplained(report, found))
+    return msgspec.structs.replace(report, violations=(*report.violations, *added))
+
+
+def _unexplained(report: WindowReport, found: Sequence[EarlyFinding]) -> list[Violation]:
+    """Violations that say what was found of features of which the report has none."""
+    explained = {violation.feature for violation in report.violations}
+    return [_reason(each) for each in found if each.feature not in explained]
+
+
 def opened_early(
     early: EarlyState, report: WindowReport, found: Sequence[EarlyFinding], rules: Rules
 ) -> tuple[EarlyState, list[Signal]]:
@@ -95,8 +115,7 @@ def opened_early(
     """
     names = {finding.feature for finding in found}
     reasons = [each for each in report.violations if each.feature in names]
-    explained = {reason.feature for reason in reasons}
-    reasons += [_reason(each) for each in found if each.feature not in explained]
+    reasons += _unexplained(report, found)
     reasons = [msgspec.structs.replace(reason, overwhelming=True) for reason in reasons]
     so_far = msgspec.structs.replace(report, state="violations", violations=tuple(reasons))
     signal = advance(EpisodeState(), so_far, rules)[1][0]

@@ -98,7 +98,8 @@ def _common_words(cause: Cause) -> str:
     """The words of a cause that several features have; without the numbers of one of them."""
     if cause.numbers.get("share") == 1.0 or any(name in cause.numbers for name in TELLING):
         return cause.words
-    return WORDS.get(cause.name, cause.name.replace("_", " "))
+    words = WORDS.get(cause.name, cause.name.replace("_", " "))
+    return words + OTHERWISE.get(cause.name, "") if cause.action == "look" else words
 
 
 WORDS: Final = {
@@ -119,3 +120,8 @@ WORDS: Final = {
     "swapped_columns": "columns changed places",
 }
 """The words for a cause of several features, where its own have the numbers of one feature."""
+OTHERWISE: Final = {
+    "mean_shift": ", or a factor or another sign explains it as well",
+    "mix_shift": ", or values changed places",
+}
+"""Why a person has to look at a cause of several features that otherwise asks for training."""

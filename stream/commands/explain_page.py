@@ -12,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.diagnosis.new_values import new_value_labels
-from detectors.phrases import escaped
+from detectors.diagnosis.shared_cause import ACTION_WORDS
+from detectors.phrases import escaped, number
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
-from detectors.violation import Violation
+from detectors.violation import Cause, Violation
 from stream.commands.window_text import time_text
 
 MAX_BINS: Final = 25
@@ -164,6 +165,9 @@ class ExplainPage:
         summary = published.summary if published.finding else ""
         for sentence in filter(None, (description, summary, published.diagnosis)):
             self._indented(sentence)
+        if published.cause is not None:
+            for sentence in _cause_in_words(published.cause):
+                self._indented(sentence)
         if recomputed is None:
             self._indented("the counts do not give this violation", DIFFERS)
         elif not matches:
@@ -240,6 +244,16 @@ def _noise_decides(values: Mapping[str, object]) -> bool:
     noise, asked = values.get("noise"), values.get("asked_limit")
     is_raised = values.get("limit") == noise
     return is_raised and isinstance(noise, float) and isinstance(asked, float) and noise > asked
+
+
+def _cause_in_words(cause: Cause) -> tuple[str, str]:
+    """The name of a cause with its numbers, and what to do about it."""
+    numbers = [
+        f"{name.replace('_', ' ')} {value if isinstance(value, str) else number(value, 3)}"
+        for name, value in cause.numbers.items()
+    ]
+    named = f"cause: {cause.name}" + (f" ({', '.join(numbers)})" if numbers else "")
+    return named, f"what to do: {ACTION_WORDS[cause.action]}"
 
 
 def _compared(violation: Violation) -> str:

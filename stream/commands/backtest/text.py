@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from detectors.diagnosis.shared_cause import ACTION_WORDS
 from detectors.phrases import counted, number
 from detectors.report import Signal
+from detectors.violation import Violation
 from stream.commands.backtest.result import Result
 from stream.commands.backtest.tuning import Trial
 from stream.commands.window_text import span_text, violation_text, worst_first
@@ -60,16 +62,20 @@ def advice(result: Result) -> str:
 
 
 def cause_of(signal: Signal) -> str:
-    """The worst reasons of a signal in words."""
+    """The worst reasons of a signal in words, with their causes and what to do about them."""
     reasons = worst_first(list(signal.reasons))
     texts = [
-        printable(f"{reason.feature}: {reason.summary}")
-        if reason.summary
-        else violation_text(reason)
-        for reason in reasons[:2]
+        _reason(reason) if reason.summary else violation_text(reason) for reason in reasons[:2]
     ]
     more = f" and {len(reasons) - 2} more" if len(reasons) > 2 else ""
-    return "; ".join(texts) + more
+    advice = f". What to do: {ACTION_WORDS[signal.action]}" if signal.causes else ""
+    return "; ".join(texts) + more + advice
+
+
+def _reason(reason: Violation) -> str:
+    """The feature, the summary, and the cause if one is known."""
+    parts = f"{reason.feature}: {reason.summary}", reason.diagnosis
+    return printable("; ".join(filter(None, parts)))
 
 
 def duration(ms: float | None) -> str:

@@ -68,6 +68,27 @@ def test_at_most_twenty_features_are_listed() -> None:
     assert (found.count, len(found.features)) == (500, KEPT)
 
 
+def test_a_group_says_why_a_person_has_to_look() -> None:
+    numbers: dict[str, float | str] = {"shift_deviations": 1.0}
+    words = "the mean is 1 deviations higher"
+    looks = Cause(
+        name="mean_shift", words=words + ", or another factor", action="look", numbers=numbers
+    )
+    trains = Cause(name="mean_shift", words=words, action="retrain", numbers=numbers)
+    found = shared_causes([reason("a", looks), reason("b", looks), *map_of("cd", trains)])
+    assert [(shared.words, shared.action) for shared in found] == [
+        (
+            "2 columns: the mean has moved, or a factor or another sign explains it as well: a, b",
+            "look",
+        ),
+        ("2 columns: the mean has moved: c, d", "retrain"),
+    ]
+
+
+def map_of(features: str, cause: Cause) -> list[Violation]:
+    return [reason(feature, cause) for feature in features]
+
+
 def of(action: Action) -> Violation:
     return reason("a", Cause(name="x", words="x", action=action))
 

@@ -117,7 +117,11 @@ def test_a_violation_shows_its_numbers_once_and_its_cause_below(tmp_path: Path) 
         f"baseline_drift_check: psi {violation.value:.6g}, limit {violation.limit:.6g}"
     )
     assert violation.diagnosis == "new category values rose from 0 % to 50 %"
-    assert lines[first + 1].strip() == violation.diagnosis
+    assert [line.strip() for line in lines[first + 1 : first + 4]] == [
+        violation.diagnosis,
+        "cause: new_value (share 0.5, share before 0)",
+        "what to do: repair the pipeline",
+    ]
     assert not any("exceeds threshold" in line or "does not meet" in line for line in lines)
 
 
