@@ -8,8 +8,10 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats
-from detectors.diagnosis.goodness import FITS, converted_shares, goodness
+from detectors.diagnosis.accepted import accepted_factors
+from detectors.diagnosis.goodness import FITS, converted_goodness, converted_shares, goodness
 from detectors.diagnosis.number_sides import MOMENT_ERRORS, NumberSides
+from detectors.diagnosis.ordinary import UNLIKELY, is_ordinary
 from detectors.diagnosis.unit_change import CONVERSIONS, GROWTH, Conversion
 from detectors.phrases import number, percent
 from detectors.violation import Cause
@@ -31,7 +33,7 @@ def mixture_shift(sides: NumberSides) -> Cause | None:
 
     Of the known conversions; the share of converted rows is the least-squares one.
     """
-    if not sides.comparable or sides.is_whole or _as_before(sides):
+    if not sides.comparable or sides.is_whole or _as_before(sides) or _changed_alike(sides):
         return None
     fits = [(_fit(sides, known), known) for known in CONVERSIONS if _may_fit(sides, known)]
     good = sorted(
@@ -64,6 +66,13 @@ def mixture_shift(sides: NumberSides) -> Cause | None:
 
 def _as_before(sides: NumberSides) -> bool:
     return goodness(sides.before.astype(float), sides.after.astype(float), sides.per_row) > CHANCE
+
+
+def _changed_alike(sides: NumberSides) -> bool:
+    """Whether one factor, a shift or another spread of all rows may explain the window."""
+    factors = accepted_factors(sides)
+    scaled = factors and converted_goodness(sides, factors.middle, 0.0) >= UNLIKELY
+    return bool(scaled) or is_ordinary(sides)
 
 
 def _is_large(known: Conversion) -> bool:

@@ -185,10 +185,14 @@ def outcome(fault: Fault, said: Said) -> str:
     """``right``, ``vague``, ``unknown``, ``silent`` or ``wrong``.
 
     ``wrong``: one cause that is named is not that of the fault, or the action is not. ``silent``:
-    the window violates nothing, as where a fault is too small for its rows.
+    the window violates nothing, as where a fault is too small for its rows. ``negative_values`` is
+    no guess: it says that numbers are below 0 where none was, and that no other cause fits.
     """
     named = said.names - {"unknown"}
-    if named - {*fault.right, *fault.vague} or said.actions - fault.allowed_actions:
+    if (
+        named - {*fault.right, *fault.vague, "negative_values"}
+        or said.actions - fault.allowed_actions
+    ):
         return "wrong"
     if named & set(fault.right) or (not named and "unknown" in fault.right):
         return "right"

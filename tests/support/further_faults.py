@@ -81,7 +81,6 @@ FURTHER: Final[tuple[Fault, ...]] = (
         draw=gamma_draw(4, 10),
         change=in_part(0.3, times(-1)),
         right=("mixture_shift", "unknown"),
-        vague=("negative_values",),
     ),
     Fault(
         name="30 % of the rows / 100, lognormal",
@@ -145,7 +144,6 @@ FURTHER: Final[tuple[Fault, ...]] = (
         draw=gamma_draw(3, 5),
         change=both(value_in(0.04, -1.0), value_in(0.04, 9999.0)),
         right=("sentinel", "unknown"),
-        vague=("negative_values",),
     ),
     Fault(
         name="zeros lost, 30 % of the rows",
@@ -179,7 +177,6 @@ FURTHER: Final[tuple[Fault, ...]] = (
         draw=lognormal_draw(9.6, 0.7),
         change=_wrapped,
         right=("unknown", "mixture_shift"),
-        vague=("negative_values",),
     ),
     Fault(
         name="rounded to .25, gamma",

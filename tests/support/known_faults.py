@@ -67,7 +67,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         change=lambda _, x: np.log(x),
         right=("log_taken",),
     ),
-    unit_fault("sign changed, gamma", gamma_draw(2, 10), times(-1), vague=("negative_values",)),
+    unit_fault("sign changed, gamma", gamma_draw(2, 10), times(-1)),
     unit_fault("sign changed, N(1, 1)", normal_draw(1, 1), times(-1), vague=("mean_shift",)),
     Fault(
         name="standardised, N(60, 15)",

@@ -42,9 +42,7 @@ MORE: Final[tuple[Fault, ...]] = (
     unit_fault("kelvin to C, N(290, 9)", normal_draw(290, 9), plus(-273.15)),
     unit_fault("inches to cm, N(66, 4)", normal_draw(66, 4), times(2.54), vague=("scaling",)),
     unit_fault("feet to metres, gamma", gamma_draw(5, 200), times(0.3048), vague=("scaling",)),
-    unit_fault(
-        "sign changed, lognormal", lognormal_draw(0, 0.8), times(-1), vague=("negative_values",)
-    ),
+    unit_fault("sign changed, lognormal", lognormal_draw(0, 0.8), times(-1)),
     unit_fault("hours to seconds, uniform", lambda r, n: r.uniform(1, 9, n), times(3600)),
     unit_fault("x60, whole numbers", poisson_draw(20), times(60), written="whole"),
     Fault(

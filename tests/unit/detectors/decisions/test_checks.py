@@ -266,7 +266,7 @@ def test_domains_are_checked_only_where_they_are_configured() -> None:
     assert violation.summary == (
         "96.5 % of the values are in the domain, at least 99 % required (n = 1,000)"
     )
-    assert violation.diagnosis == "new category values"
+    assert violation.diagnosis == "new category values rose from 0 % to 3.5 %"
 
 
 def test_values_that_only_the_domain_excludes_are_not_called_new() -> None:
