@@ -17,7 +17,7 @@ import pytest
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
-from detectors.statistics.evidence.horizons import LONGEST
+from detectors.statistics.evidence.horizons import OF_ANY_SIZE
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.baselining.build import load_baseline
 from stream.events import ModelKey
@@ -106,7 +106,7 @@ def first_tallies(baseline: Baseline, reports: Sequence[WindowReport]) -> dict[i
     }
     return {
         end_ms: layout.tallies(first[end_ms].counts).tolist()
-        for end_ms in sorted(first)[-(LONGEST - 1) :]
+        for end_ms in sorted(first)[-(OF_ANY_SIZE - 1) :]
     }
 
 
@@ -115,7 +115,7 @@ def kept_tallies(baseline: Baseline, state: Path) -> dict[int, list[int]]:
     store = Store(state)
     history = store.histories().get(ModelKey("m", "AllTraffic"), tally_layout(baseline))
     store.close()
-    newest = history.windows()[-(LONGEST - 1) :]
+    newest = history.windows()[-(OF_ANY_SIZE - 1) :]
     return {window.end_ms: window.tallies.tolist() for window in newest}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,9 +12,14 @@ from detectors.arrays import Floats, Ints
 from detectors.statistics.evidence.dependence import stream_factor
 from detectors.statistics.evidence.tallies import TallyLayout
 
-HORIZONS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+HORIZONS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """The numbers of consecutive windows that are judged together, the newest included."""
 LONGEST: Final = HORIZONS[-1]
+OF_ANY_SIZE: Final = 64
+"""The longest horizon of windows of any number of rows; longer ones are for windows of few rows."""
+FEW_ROWS: Final = 10_000
+"""The number of rows from which on the last windows are enough: a shift of a tenth of a deviation
+shows in them at any budget."""
 
 
 class PastWindow(NamedTuple):
@@ -24,13 +29,20 @@ class PastWindow(NamedTuple):
     end_ms: int
     tallies: Ints
 
+    @property
+    def rows(self) -> int:
+        """The rows of the window, as its first feature counts them; 0 without a feature."""
+        return int(self.tallies[0]) if len(self.tallies) else 0
+
 
 class History:
     """The last windows of one model and variant that do not overlap, in order of time.
 
-    ``LONGEST - 1`` windows: with the window that is judged these are the longest horizon. While a
-    window may be judged again, as many windows before it are kept: late events change the window,
-    but not what it is judged together with.
+    A window is judged together with up to ``OF_ANY_SIZE - 1`` of them, and with up to
+    ``LONGEST - 1`` while the newer of them have fewer than :data:`FEW_ROWS` rows: thirty rows a
+    window say little in 64 windows, and large windows need not be kept for longer. While a window
+    may be judged again, as many windows before it are kept: late events change the window, but not
+    what it is judged together with.
     """
 
     def __init__(self, windows: Iterable[PastWindow] = ()) -> None:
@@ -47,8 +59,7 @@ class History:
         """The windows that end at or before ``start_ms``, of those that are pooled with a window
         that starts there: what it was judged together with, also if it is judged again.
         """
-        before = [past for past in self._windows if past.end_ms <= start_ms]
-        return History(before[-(LONGEST - 1) :])
+        return History(_pooled([past for past in self._windows if past.end_ms <= start_ms]))
 
     def continues(self, start_ms: int) -> bool:
         """Whether a window that starts here lies after all of them."""
@@ -63,29 +74,28 @@ class History:
         if not self.continues(window.start_ms):
             return False
         self._windows.append(window)
-        before = len(self._windows)
-        if final_ms is not None:
-            before = sum(past.end_ms <= final_ms for past in self._windows)
-        for _ in range(before - (LONGEST - 1)):
+        before = [w for w in self._windows if final_ms is None or w.end_ms <= final_ms]
+        for _ in range(len(before) - len(_pooled(before))):
             self._windows.popleft()
         return True
 
     def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
         """The design effect of dependent rows that the windows before ``start_ms`` show.
 
-        See :func:`~detectors.statistics.evidence.dependence.stream_factor`.
+        Of the last ``OF_ANY_SIZE - 1`` of them, see
+        :func:`~detectors.statistics.evidence.dependence.stream_factor`.
         """
-        return stream_factor(layout, [past.tallies for past in self.before(start_ms).windows()])
+        last = self.before(start_ms).windows()[-(OF_ANY_SIZE - 1) :]
+        return stream_factor(layout, [past.tallies for past in last])
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
         """The tallies of a window that starts at ``start_ms``, alone and with the windows before.
 
         ``int64[horizons, size]``, one row for each of :data:`HORIZONS` for which there are enough
-        windows that end at or before ``start_ms``.
+        windows before.
         """
-        past = [w.tallies for w in reversed(self._windows) if w.end_ms <= start_ms]
-        most = min(len(past) + 1, LONGEST)
-        lengths = [h for h in HORIZONS if h <= most]
+        past = [past.tallies for past in reversed(self.before(start_ms).windows())]
+        lengths = [h for h in HORIZONS if h <= len(past) + 1]
         sums = np.empty((len(lengths), len(tallies)), np.int64)
         running, before = tallies.copy(), 1
         for row, length in enumerate(lengths):
@@ -93,3 +103,17 @@ class History:
                 running += earlier
             sums[row], before = running, length
         return sums
+
+
+def _pooled(windows: Sequence[PastWindow]) -> Sequence[PastWindow]:
+    """Of consecutive windows the newest ones, which the next window is judged together with.
+
+    The later a window is, the later the first of these is.
+    """
+    rows, first = 0, len(windows)
+    while first and len(windows) - first < LONGEST - 1:
+        if len(windows) - first >= OF_ANY_SIZE - 1 and rows >= FEW_ROWS:
+            break
+        first -= 1
+        rows += windows[first].rows
+    return windows[first:]

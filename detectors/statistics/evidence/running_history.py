@@ -8,7 +8,13 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.statistics.evidence.dependence import LEAST_WINDOWS, factor_of_gaps, squared_gaps
-from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
+from detectors.statistics.evidence.horizons import (
+    FEW_ROWS,
+    HORIZONS,
+    LONGEST,
+    OF_ANY_SIZE,
+    PastWindow,
+)
 from detectors.statistics.evidence.tallies import TallyLayout
 
 
@@ -21,9 +27,11 @@ class RunningHistory:
 
     def __init__(self, layout: TallyLayout) -> None:
         self._layout = layout
-        self._windows: deque[PastWindow] = deque(maxlen=LONGEST - 1)
-        self._totals: deque[Ints] = deque([np.zeros(layout.size, np.int64)], maxlen=LONGEST)
-        self._gaps: deque[Floats] = deque(maxlen=LONGEST - 2)
+        self._windows: deque[PastWindow] = deque()
+        self._rows = 0
+        """The rows of these windows, but for the oldest one."""
+        self._totals: deque[Ints] = deque([np.zeros(layout.size, np.int64)])
+        self._gaps: deque[Floats] = deque()
         self._judged: Ints | None = None
 
     def windows(self) -> tuple[PastWindow, ...]:
@@ -39,13 +47,24 @@ class RunningHistory:
             self._gaps.append(squared_gaps(self._layout, one, other)[:, 0])
         self._totals.append(self._totals[-1] + self._judged)
         self._windows.append(PastWindow(start_ms, end_ms, self._judged))
+        self._rows += self._windows[-1].rows if len(self._windows) > 1 else 0
+        while not self._is_oldest_pooled():
+            self._windows.popleft()
+            self._totals.popleft()
+            self._gaps.popleft()
+            self._rows -= self._windows[0].rows
+
+    def _is_oldest_pooled(self) -> bool:
+        """Whether the next window is judged together with the oldest one."""
+        few = self._rows < FEW_ROWS and len(self._windows) < LONGEST
+        return few or len(self._windows) < OF_ANY_SIZE
 
     def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
         """The design effect that the windows before ``start_ms`` show, of each feature."""
         before = self._before(start_ms)
         if before < LEAST_WINDOWS or not layout.features:
             return np.ones(layout.features)
-        gaps = [self._gaps[k] for k in range(before - 1)]
+        gaps = [self._gaps[k] for k in range(max(before - OF_ANY_SIZE + 1, 0), before - 1)]
         return factor_of_gaps(layout, np.stack(gaps, axis=1))
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:

@@ -9,7 +9,7 @@ import pytest
 
 from detectors.statistics.evidence import dependence
 from detectors.statistics.evidence.dependence import factor_of_gaps, freedom, squared_gaps
-from detectors.statistics.evidence.horizons import HORIZONS, History, PastWindow
+from detectors.statistics.evidence.horizons import OF_ANY_SIZE, History, PastWindow
 from detectors.statistics.evidence.running_history import RunningHistory
 from detectors.statistics.evidence.tallies import TallyLayout
 from stream.testing.baselines import Values, baseline, normal, texts, window
@@ -30,8 +30,8 @@ def drawn_generator() -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def rows(rng: np.random.Generator, level: float) -> dict[str, Values]:
-    n = int(rng.choice([0, 1, 20, 300], p=[0.02, 0.08, 0.3, 0.6]))
+def rows(rng: np.random.Generator, level: float, most: int = 300) -> dict[str, Values]:
+    n = int(rng.choice([0, 1, 20, most], p=[0.02, 0.08, 0.3, 0.6]))
     return {
         "x": rng.normal(level, 1.0, n),
         "y": [
@@ -43,15 +43,18 @@ def rows(rng: np.random.Generator, level: float) -> dict[str, Values]:
 
 
 @pytest.mark.parametrize("wandering", [0.0, 0.6])
-@pytest.mark.parametrize("step", [10, 4])
-def test_sums_and_factors_are_those_of_the_history(wandering: float, step: int) -> None:
-    """Windows of 10, also where they begin 4 apart and overlap, and some that are not added."""
+@pytest.mark.parametrize(("step", "most"), [(10, 300), (4, 300), (10, 140), (4, 30)])
+def test_sums_and_factors_are_those_of_the_history(wandering: float, step: int, most: int) -> None:
+    """Windows of 10, also where they begin 4 apart and overlap, and some that are not added.
+
+    Those of few rows are judged together with more windows.
+    """
     rng = drawn_generator()
     plain, running = History(), RunningHistory(LAYOUT)
     longest = 0
     for k in range(150 * 10 // step):
         start = k * step
-        counts = window(BASE.layout, rows(rng, wandering * rng.normal())).counts
+        counts = window(BASE.layout, rows(rng, wandering * rng.normal(), most)).counts
         tallies = LAYOUT.tallies(counts)
         before = plain.before(start)
         np.testing.assert_array_equal(running.sums(start, tallies), before.sums(start, tallies))
@@ -63,7 +66,8 @@ def test_sums_and_factors_are_those_of_the_history(wandering: float, step: int) 
             assert [past.start_ms for past in running.windows()] == [
                 past.start_ms for past in plain.windows()
             ]
-    assert longest >= HORIZONS[-1] - 2
+    assert longest >= OF_ANY_SIZE - 1
+    assert (longest > OF_ANY_SIZE + 20) == (most < 300)
 
 
 @pytest.mark.parametrize("wandering", [0.0, 0.1, 0.2, 0.4])

@@ -14,7 +14,7 @@ import pytest
 
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.statistics.evidence import scores
-from detectors.statistics.evidence.horizons import LONGEST, History, PastWindow
+from detectors.statistics.evidence.horizons import LONGEST, OF_ANY_SIZE, History, PastWindow
 from detectors.statistics.evidence.tallies import TallyLayout
 from stream.aggregation.histories import HistoryStore, MemoryHistories
 from stream.aggregation.state import JobState
@@ -41,10 +41,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def past(end_ms: int, layout: TallyLayout = LAYOUT, length_ms: int = 10) -> PastWindow:
+def past(
+    end_ms: int, layout: TallyLayout = LAYOUT, length_ms: int = 10, rows: int = 200
+) -> PastWindow:
     random = np.random.default_rng(end_ms + 1_000)
     numbers = random.integers(-(1 << 40), 1 << 40, layout.size)
-    return PastWindow(end_ms - length_ms, end_ms, np.where(numbers % 3, numbers % 7, numbers))
+    tallies = np.where(numbers % 3, numbers % 7, numbers)
+    tallies[0] = rows
+    return PastWindow(end_ms - length_ms, end_ms, tallies)
 
 
 def commit(store: Store, histories: SqliteHistories) -> None:
@@ -91,20 +95,23 @@ def test_the_file_has_what_a_dictionary_has_over_commits_and_crashes(
     assert any(map(len, contents(expected)))
 
 
-def test_windows_that_left_a_history_leave_the_file_in_the_same_commit(store: Store) -> None:
+@pytest.mark.parametrize(("rows", "kept"), [(1, LONGEST - 1), (200, OF_ANY_SIZE - 1)])
+def test_windows_that_left_a_history_leave_the_file_in_the_same_commit(
+    store: Store, rows: int, kept: int
+) -> None:
     histories = store.histories()
-    for k in range(200):
-        histories.add(KEYS[0], LAYOUT, past(10 * k), None)
+    for k in range(300):
+        histories.add(KEYS[0], LAYOUT, past(10 * k, rows=rows), None)
         if k % 50 == 3:
             commit(store, histories)
     commit(store, histories)
     db = sqlite3.connect(store.path)
     stored = [end for (end,) in db.execute("SELECT end_ms FROM histories ORDER BY end_ms")]
-    assert stored == [10 * k for k in range(200 - (LONGEST - 1), 200)]
-    histories.add(KEYS[0], OTHER, past(3_000, OTHER), None)
+    assert stored == [10 * k for k in range(300 - kept, 300)]
+    histories.add(KEYS[0], OTHER, past(4_000, OTHER), None)
     commit(store, histories)
     layouts = db.execute("SELECT layout, end_ms FROM histories").fetchall()
-    assert layouts == [(OTHER.fingerprint, 3_000)]
+    assert layouts == [(OTHER.fingerprint, 4_000)]
 
 
 def test_a_commit_writes_each_window_once(store: Store) -> None:
