@@ -87,7 +87,7 @@ def tellable(
     return tuple(finding for finding in found if finding.feature not in recent)
 
 
-def with_early_reasons(
+def completed(
     report: WindowReport, window: CheckedWindow, found: Sequence[EarlyFinding]
 ) -> WindowReport:
     """The report with a violation for each finding of which it has none, and its cause.

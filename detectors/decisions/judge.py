@@ -10,12 +10,7 @@ from detectors.changes.base import Change
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.condition_numbers import WindowNumbers
 from detectors.decisions.conditions import Verdict, expects_rows, verdict
-from detectors.decisions.early_episodes import (
-    EarlyState,
-    opened_early,
-    tellable,
-    with_early_reasons,
-)
+from detectors.decisions.early_episodes import EarlyState, completed, opened_early, tellable
 from detectors.decisions.early_look import budget_of, look
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance
@@ -282,7 +277,7 @@ class Judge:
         window = self._checked(
             span, baseline, profile, None, by_sagemaker=False, rules_on_all=False
         )
-        report = with_early_reasons(report, window, told)
+        report = completed(report, window, told)
         if self.expose_values:
             return opened_early(early, report, told, self.rules)
         early, signals = opened_early(early, masked(report, baseline.layout), told, self.rules)
