@@ -24,6 +24,8 @@ LOOK_MS: Final = 1_000
 MOST_TALLIES: Final = 150_000
 """The largest number of tallies that are judged for each tick, about 10 ms of each half second: in
 a larger job the windows take turns, and wait longer than a second."""
+OF_A_LOOK: Final = 2_500
+"""The tallies that could be judged in the time that a look takes beside its own."""
 Window = tuple[ModelKey, int]
 """A model and variant, and the end of a window."""
 
@@ -52,8 +54,8 @@ class OpenWindow:
 
     @property
     def cost(self) -> int:
-        """The number of tallies that one look judges."""
-        return len(self.starts) * self.layout.size
+        """The number of tallies that one look judges, and those that stand for its own time."""
+        return len(self.starts) * self.layout.size + OF_A_LOOK
 
 
 class EarlyLooks:
