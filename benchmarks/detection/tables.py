@@ -157,6 +157,36 @@ def _flagged(row: Figures | None) -> str:
     return "" if row is None else f"{1000 * row['flagged'] / row['windows']:.0f}"
 
 
+def service_table(figures: Figures) -> str:
+    """What the whole service delivered on each row, beside its promise."""
+    return table(
+        ("row", "asked", "found", "false signals", "kept", "all rows counted"),
+        [
+            (
+                row["row"],
+                row["asked"],
+                _found(row),
+                row["false_signals"],
+                _yes(row["kept"]),
+                _yes(row["balanced"] and row["all_rows_counted"]),
+            )
+            for row in figures["rows"]
+        ],
+    )
+
+
+def _found(row: Figures) -> str:
+    if "found_after_s" in row:
+        return _seconds(row["found_after_s"]) + " s"
+    if row["found_in_window"] is not None:
+        return f"window {row['found_in_window']}"
+    return f"{row['violating']} of {row['windows']} windows violate"
+
+
+def _yes(kept: bool) -> str:
+    return "yes" if kept else "no"
+
+
 def page(figures: Figures) -> str:
     """All tables."""
     parts = [f"Seed {figures['seed']}, {figures['at']}, scale {figures['scale']:g}.\n"]
@@ -172,6 +202,9 @@ def page(figures: Figures) -> str:
         early = figures["early"]
         windows, false = early["quiet_windows"], early["false_signals"]
         parts += [early_table(early), f"Without a fault: {false} of {windows} windows.\n"]
+    if "service" in figures:
+        parts += [f"The whole service, seed {figures['service']['seed']}:\n"]
+        parts.append(service_table(figures["service"]))
     if "peers-calm" in figures:
         parts.append(peers_calm_table(figures["peers-calm"]))
     if "power" in figures:

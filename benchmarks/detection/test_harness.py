@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.detection import bound, calm, causes, early, power
+from benchmarks.detection import bound, calm, causes, early, power, service, tables
 from benchmarks.detection.dependent import autoregressive, correlated, daily_cycle
 from benchmarks.detection.kinds import DRIFTS, KINDS, DriftTrial, Values
 from benchmarks.detection.peers.fixed import Fixed
+from benchmarks.detection.service_events import WrittenModel, write_events
 from benchmarks.detection.streams import baseline_of, fold
 
 
@@ -180,3 +184,81 @@ def test_the_windows_of_a_run_are_about_as_many_as_asked() -> None:
     streams = calm.everyday("threshold", 10_000)
     assert sum(stream.windows for stream in streams) == pytest.approx(10_000, rel=0.02)
     assert {stream.m for stream in streams} == set(calm.BASELINES)
+
+
+def _delivered(row: service.ServiceRow, *signals_in: int, rows_lost: int = 0) -> dict[str, Any]:
+    """The outcome of a row whose signals come at the end of some windows, from 1."""
+    windows = row.calm + row.drifted
+    reports: Any = [
+        SimpleNamespace(rows=row.n - (k == 0) * rows_lost, state="violations" if k == 2 else "ok")
+        for k in range(windows)
+    ]
+    signals: Any = [
+        SimpleNamespace(kind="opened", end_ms=service.START_MS + k * 60_000) for k in signals_in
+    ]
+    return service.outcome(row, reports, signals)
+
+
+def test_a_row_of_the_service_is_kept_where_its_signal_comes_in_time_and_no_other() -> None:
+    row = service.ServiceRow("r", 100, 4, "shift 0.5", 3, 2)
+    assert _delivered(row, 5)["found_in_window"] == 1
+    kept = {
+        signals: _delivered(row, *signals)["kept"] for signals in [(5,), (6,), (7,), (3, 5), ()]
+    }
+    assert kept == {(5,): True, (6,): True, (7,): False, (3, 5): False, (): False}
+
+
+def test_a_row_of_the_service_without_drift_may_have_so_many_signals_and_violations() -> None:
+    row = service.ServiceRow("r", 100, 20, signals=1)
+    assert [_delivered(row, *range(1, k + 1))["kept"] for k in range(3)] == [True, True, False]
+    assert not _delivered(row._replace(violating=0.04))["kept"]
+    assert _delivered(row._replace(violating=0.05))["kept"]
+
+
+def test_rows_that_no_report_has_are_told() -> None:
+    row = service.ServiceRow("r", 100, 20)
+    assert _delivered(row)["all_rows_counted"]
+    assert not _delivered(row, rows_lost=1)["all_rows_counted"]
+
+
+@pytest.mark.parametrize(
+    ("told_s", "kept"), [([10.5], True), ([12.5], False), ([9.0, 10.5], False), ([], False)]
+)
+def test_an_early_signal_is_timed_from_its_fault(told_s: list[float], kept: bool) -> None:
+    outcome = service.early_outcome("all null", told_s, 10.0)
+    assert outcome["kept"] == kept
+    assert outcome["false_signals"] == (9.0 in told_s)
+
+
+def test_every_figure_that_was_asked_is_a_row_of_the_service() -> None:
+    names = {row.name for row in service.rows()}
+    assert {f"{drift}, n = {n:,}" for n, drift, _ in tables.ASKED} <= names
+
+
+def test_events_are_written_in_order_of_time_with_their_values(tmp_path: Path) -> None:
+    kinds = ("missing30", "codes", "text3")
+    model = WrittenModel("m", kinds, tmp_path / "m.jsonl", tmp_path)
+    columns = {
+        "missing30#0": np.array([1.5, np.nan]),
+        "codes#0": np.array([3.0, 4.0]),
+        "text3#0": np.array([2, 0]),
+    }
+    write_events(model, [columns, columns], 1_000, 2)
+    model.append(model.undated(columns), 99)
+    lines = [json.loads(line) for line in model.events.read_text().splitlines()]
+    assert [line["time"] for line in lines] == [1_000, 31_000, 61_000, 91_000, 99, 99]
+    assert lines[1] == {
+        "time": 31_000,
+        "model": "m",
+        "request": {"missing30#0": None, "codes#0": 4, "text3#0": "a"},
+    }
+
+
+def test_the_table_of_the_service_names_what_was_not_kept() -> None:
+    row = service.ServiceRow("r", 100, 4, "shift 0.5", 3, 2)
+    late = _delivered(row, 7) | {"balanced": True}
+    early = service.early_outcome("all null", [10.5], 10.0)
+    early |= {"balanced": True, "all_rows_counted": True}
+    late_line, early_line = tables.service_table({"rows": [late, early]}).splitlines()[2:]
+    assert late_line == "| r | a signal within 2 windows | window 3 | 0 | no | yes |"
+    assert "| 0.50 s | 0 | yes | yes |" in early_line
