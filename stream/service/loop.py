@@ -204,7 +204,8 @@ class Loop:
             self._step(item)
 
     def _freeze(self, learned: SeasonsLearned) -> None:
-        """Tell that seasons of the stream are frozen."""
+        """Archive frozen seasons of the stream, which reports name from now on, and tell it."""
+        self._job.store.keep([learned.baseline], [])
         seasons = learned.baseline.seasons
         if seasons is not None:
             self._telemetry.log.warning(

@@ -29,6 +29,7 @@ from stream.testing.reports import report
 from tests.support.records import covered_range
 
 A = ModelKey("a", "AllTraffic")
+HOUR_MS = 3_600_000
 
 
 @pytest.fixture
@@ -278,3 +279,29 @@ def test_every_sink_and_the_dead_letters_wait_for_permission_to_deliver(folder: 
         route.courier.stop(5)
     job.store.close()
     assert [file for file in reports.rglob("*") if file.is_file()] == []
+
+
+def test_seasons_of_the_stream_are_in_force_again_after_a_restart(folder: Path) -> None:
+    season = {"by": ["hour_of_day"], "learn": "1d"}
+    models = {"a": {**model("xy"), "season": season}}
+    job = opened(folder, models, window="1h")
+    for hour in range(24):
+        send(job, [hour * HOUR_MS + k for k in range(hour % 3 + 1)])
+    job.store.close()
+    job = opened(folder, models, window="1h")
+    assert job.aggregator._windows.baselines["a"].seasons is None
+    send(job, [24 * HOUR_MS, 25 * HOUR_MS, 26 * HOUR_MS])
+    learned = job.aggregator._windows.baselines["a"].seasons
+    assert learned is not None
+    assert {key: profile.rows for key, profile in learned.profiles.items()} == {
+        (str(hour),): hour % 3 + 1 for hour in range(24)
+    }
+    job.store.close()
+    job = opened(folder, models, window="1h")
+    found = job.aggregator._windows.baselines["a"].seasons
+    assert found is not None
+    assert found.fingerprint == learned.fingerprint
+    job.store.close()
+    job = opened(folder, {"a": model("xy")}, window="1h")
+    assert job.aggregator._windows.baselines["a"].seasons is None
+    job.store.close()
