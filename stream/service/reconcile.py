@@ -204,15 +204,18 @@ def _in_force(configured: ConfiguredJob, stored: StoredState | None) -> dict[str
 def _counted(configured: ConfiguredJob, stored: StoredState) -> Iterator[tuple[str, Baseline]]:
     """The baseline of each model in the state, with the constraints that judge its open windows.
 
-    A model that continues has the constraints and the references of its configured folder. One that
-    is removed or gets another baseline keeps those of its last window.
+    A model that continues has the constraints, the references and the seasons of its configured
+    folder. One that is removed or gets another baseline keeps those of its last window.
     """
     for name, baseline in stored.baselines.items():
         continues = name in configured.baselines and not _is_replaced(name, configured, stored)
         if continues and not configured.config.models[name].learned:
             anew = configured.baselines[name]
             constrained = baseline.constrained(_constraints(anew, baseline))
-            yield name, constrained.referenced(anew.references)
+            # Seasons of the folder know nothing of columns that were learned from events.
+            is_same = anew.layout.fingerprint == baseline.layout.fingerprint
+            seasons = anew.seasons if is_same else None
+            yield name, constrained.referenced(anew.references).seasonal(seasons)
         elif not continues and name in stored.limits:
             yield name, baseline.constrained(stored.limits[name].constraints)
         else:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from detectors.profiles.calendar import Calendar
 from detectors.profiles.layout import HEAD, INTEGRAL
 from detectors.profiles.profile import Profile
+from detectors.profiles.seasons import Seasons
 from detectors.report import WindowReport
 from detectors.statistics.evidence.tallies import tally_layout
-from stream.baselining.build import make_from_files, write
+from stream.baselining.build import load_baseline, make_from_files, write
 from stream.config.load import parse
 from stream.delivery.routes import routes_of
 from stream.errors import ConfigError, StateIncompatible
@@ -305,3 +307,15 @@ def test_seasons_of_the_stream_are_in_force_again_after_a_restart(folder: Path) 
     job = opened(folder, {"a": model("xy")}, window="1h")
     assert job.aggregator._windows.baselines["a"].seasons is None
     job.store.close()
+
+
+def test_seasons_that_a_baseline_gets_or_loses_are_in_force_after_a_restart(folder: Path) -> None:
+    plain = load_baseline(folder / "xy")
+    seasons = Seasons(Calendar(by=("month",)), {("1",): plain.profile})
+    for given in (None, seasons, None):
+        (folder / "xy" / "baseline.msgpack").write_bytes(plain.seasonal(given).encode())
+        job = opened(folder, XY)
+        send(job, [60_000, 130_000])
+        found = job.aggregator._windows.baselines["a"].seasons
+        assert (found and found.fingerprint) == (given and given.fingerprint)
+        job.store.close()
