@@ -101,11 +101,12 @@ class WindowEvidence:
         """The share of a tally at a horizon, and the share to be expected; NaN without a row."""
         h = HORIZONS.index(horizon)
         after, k = self.pooled.after, SHARES.index(name)
-        parts, totals = self.pooled.layout.shares_before
+        parts, totals = self.pooled.reference.shares
+        row = min(h, parts.shape[1] - 1)
         with np.errstate(invalid="ignore", divide="ignore"):
             return (
                 float(np.float64(after(name)[h, i]) / after(TOTAL_OF[name])[h, i]),
-                float(parts[k, i] / totals[k, i]),
+                float(parts[k, row, i] / totals[k, row, i]),
             )
 
     def reported(self, i: int) -> Evidence:

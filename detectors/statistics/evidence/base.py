@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
+from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.tallies import TallyLayout
 
 
@@ -17,7 +18,8 @@ class Pooled:
 
     * ``sums``: ``int64[horizons, layout.size]``, one row a horizon: the window, alone and with
       earlier ones.
-    * ``before``: the tallies of the baseline.
+    * ``reference``: what they are compared with, the whole baseline by default. ``before`` are its
+      tallies, ``[1, layout.size]`` or one row a horizon.
     * ``factor``: ``float64[features]`` or ``[horizons, features]``, 1 for independent rows: a mean
       of n rows has the variance of a mean of ``n / factor`` independent ones. See
       :func:`detectors.statistics.evidence.dependence.factor_of`.
@@ -33,12 +35,14 @@ class Pooled:
         sums: Ints,
         factor: Floats,
         counts: Ints | None = None,
+        reference: TallyReference | None = None,
         *,
         screened: bool = False,
     ) -> None:
         self.layout = layout
         self.sums = sums
-        self.before = layout.baseline
+        self.reference = reference or layout.whole
+        self.before = self.reference.tallies
         self.factor = np.broadcast_to(factor, (len(sums), layout.features))
         self.counts = counts
         self.screened = screened
@@ -47,10 +51,6 @@ class Pooled:
         """A tally of the windows, ``int64[horizons, features]``."""
         return self.layout.named(self.sums, name)
 
-    def of_baseline(self, name: str) -> Ints:
-        """A tally of the baseline, ``int64[features]``."""
-        return self.layout.named(self.before, name)
-
     @cached_property
     def n(self) -> Floats:
         """Values of the windows, ``float64[horizons, features]``."""
@@ -58,8 +58,8 @@ class Pooled:
 
     @cached_property
     def m(self) -> Floats:
-        """Values of the baseline, ``float64[features]``."""
-        return self.of_baseline("values").astype(np.float64)
+        """Values of the baseline, ``float64[features]`` in one row, or in one a horizon."""
+        return self.layout.named(self.before, "values")
 
     @cached_property
     def scale(self) -> Floats:

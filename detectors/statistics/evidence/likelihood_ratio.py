@@ -31,9 +31,9 @@ class LikelihoodRatio:
         layout = pooled.layout
         of = layout.cell_feature
         after = layout.cells(pooled.sums).astype(np.float64)
-        before = layout.cells(pooled.before).astype(np.float64)
+        before = layout.cells(pooled.before)
         with np.errstate(invalid="ignore", divide="ignore"):
-            n, m = pooled.n.take(of, axis=1), pooled.m.take(of)
+            n, m = pooled.n.take(of, axis=1), pooled.m.take(of, axis=1)
             share = (after + before) / (n + m)
             least = (np.minimum(pooled.n, pooled.m) / pooled.factor).take(of, axis=1)
         large = share * least >= SMALL_CELL

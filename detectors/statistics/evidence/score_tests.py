@@ -25,10 +25,10 @@ class ScoreTests:
     def outcome(self, pooled: Pooled) -> Outcome:
         layout = pooled.layout
         after = layout.several(pooled.sums, self.names) / SCALE
-        before = layout.several(pooled.before, self.names)[:, None] / SCALE
+        before = layout.several(pooled.before, self.names) / SCALE
         with np.errstate(invalid="ignore", divide="ignore"):
             gap = after / pooled.n - before / pooled.m
-            z = gap / np.sqrt(layout.variances[:, None] * pooled.scale)
+            z = gap / np.sqrt(pooled.reference.variances * pooled.scale)
         z[~np.isfinite(z)] = 0.0
         return Outcome(
             p_value=two_sided_tails(z),

@@ -37,14 +37,13 @@ class ShareTests:
         layout, factor = pooled.layout, pooled.factor
         k = layout.several(pooled.sums, self.names).astype(np.float64)
         n = layout.several(pooled.sums, TOTALS).astype(np.float64)[WHOLE]
-        j, m = (before[:, None, :] for before in layout.shares_before)
+        j, m = pooled.reference.shares
         p_value, effect, direction = np.ones_like(k), np.zeros_like(k), np.zeros_like(k)
         found = np.nonzero(rise_is_suspect(k, n, j, m, factor, SCREEN))
-        test, _, feature = found
         own = factor[found[1:]]
-        counts = (k[found], n[found], j[test, 0, feature], m[test, 0, feature])
-        p_value[found] = risen(*counts, own)
-        effect[found] = effect_of_rise(*counts, own)
+        before, of = (np.broadcast_to(side, k.shape)[found] for side in (j, m))
+        p_value[found] = risen(k[found], n[found], before, of, own)
+        effect[found] = effect_of_rise(k[found], n[found], before, of, own)
         direction[found] = 1.0
         return Outcome(p_value=p_value, effect=effect, direction=direction)
 

@@ -48,12 +48,12 @@ class SpikeTest:
 
 def _spikes(pooled: Pooled, counts: Ints) -> list[tuple[int, float, float]]:
     """The features with a bin that is tested: each with the p-value and the effect of the best."""
-    fine = pooled.layout.fine
+    fine = pooled.reference.fine
     after = counts[fine.slots]
     running = np.concatenate(([0], np.cumsum(after)))
     bins = _suspects(pooled, fine, after.astype(np.float64), running)
     of = fine.feature[bins]
-    n, m, factor = pooled.n[0][of], pooled.m[of], pooled.factor[0][of]
+    n, m, factor = pooled.n[0][of], pooled.m[0][of], pooled.factor[0][of]
     k, j = after[bins].astype(np.float64), fine.before[bins]
     p_values, explained = [risen(k, n, j, m, factor)], [j / m]
     for side in (side.of(bins) for side in fine.sides):
@@ -71,7 +71,7 @@ def _suspects(pooled: Pooled, fine: Neighbourhoods, after: Floats, running: Ints
     """The bins that may hold more than the baseline and both sides explain."""
     of = fine.feature
     all_of_them = rise_is_suspect(
-        after, pooled.n[0][of], fine.before, pooled.m[of], pooled.factor[0][of], SCREEN
+        after, pooled.n[0][of], fine.before, pooled.m[0][of], pooled.factor[0][of], SCREEN
     )
     bins = np.flatnonzero(all_of_them)
     for side in fine.sides:

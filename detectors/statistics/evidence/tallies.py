@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.binning import TAIL_SHARES
 from detectors.profiles.layout import HASHED_BINS, HEAD, MISSING, NEG_INF, TAIL, Feature
-from detectors.statistics.evidence.neighbourhoods import Neighbourhoods, neighbourhoods
-from detectors.statistics.evidence.scores import scores_of
+from detectors.statistics.evidence.references import TallyReference
+from detectors.statistics.evidence.scores import SCALE, scores_of
 from detectors.statistics.evidence.text_cells import text_cells, unseen_rows
 from detectors.statistics.measures import FITTING, TYPES
 
@@ -43,6 +43,8 @@ TOTAL_OF: Final = {
 """The total of which each of :data:`SHARES` is a part."""
 NAMES: Final = (*TOTALS, *SCORES, *SHARES, *OUTER)
 
+Tallies = TypeVar("Tallies", Ints, Floats)
+"""Sums of counts, or of weighted ones."""
 MOST_LAYOUTS: Final = 1_024
 """The number of baselines whose layouts are kept, those used last."""
 
@@ -97,12 +99,12 @@ class TallyLayout:
             seed.update(vector.tobytes())
         return seed.hexdigest()
 
-    def named(self, tallies: Ints, name: str) -> Ints:
+    def named(self, tallies: Tallies, name: str) -> Tallies:
         """One kind of tally: of ``tallies[..., size]`` the part ``[..., features]``."""
         start = NAMES.index(name) * self.features
         return tallies[..., start : start + self.features]
 
-    def several(self, tallies: Ints, names: Sequence[str]) -> Ints:
+    def several(self, tallies: Tallies, names: Sequence[str]) -> Tallies:
         """Several kinds of tallies that follow each other in :data:`NAMES`.
 
         Of ``tallies[..., size]`` the part ``[names, ..., features]``.
@@ -113,7 +115,7 @@ class TallyLayout:
         )
         return np.moveaxis(kinds[..., start : start + len(names), :], -2, 0)
 
-    def cells(self, tallies: Ints) -> Ints:
+    def cells(self, tallies: Tallies) -> Tallies:
         """The cells of ``tallies[..., size]``."""
         return tallies[..., self.first_cell :]
 
@@ -153,9 +155,29 @@ class TallyLayout:
         return np.searchsorted(self.cell_feature, np.arange(self.features)).astype(np.int64)
 
     @cached_property
-    def fine(self) -> Neighbourhoods:
-        """The fine bins of the numeric features of many values."""
-        return neighbourhoods(self.layout, self._counts)
+    def whole(self) -> TallyReference:
+        """The whole baseline, which windows are compared with unless there are seasons."""
+        parts, totals = self.shares_before
+        return TallyReference(
+            self.layout,
+            self.baseline[None].astype(np.float64),
+            self.variances[:, None],
+            (parts[:, None], totals[:, None]),
+            self._counts,
+        )
+
+    def squared_scores(self, counts: Ints) -> Floats:
+        """The sums of the squared scores of a vector of counts, ``[scores, features]``."""
+        first = NAMES.index(SCORES[0]) * self.features
+        sums = np.zeros(len(SCORES) * self.features)
+        low, high = np.searchsorted(self._filled, (first, first + len(sums)))
+        if low < high:
+            firsts = np.append(self._firsts, len(self._slots))
+            entries = slice(firsts[low], firsts[high])
+            squares = counts[self._slots[entries]] * (self._weights[entries] / SCALE) ** 2
+            filled = self._filled[low:high] - first
+            sums[filled] = np.add.reduceat(squares, firsts[low:high] - firsts[low])
+        return sums.reshape(len(SCORES), self.features)
 
     def _entries(self, scored: list[dict[str, tuple[Ints, float]]]) -> tuple[Ints, Ints, Ints]:
         """Slots, the tallies that they are added to, and their weights."""

@@ -1,0 +1,39 @@
+"""What windows are compared with: tallies of the baseline, and what tests know of its values."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from detectors.arrays import Floats, Ints
+from detectors.profiles.layout import Layout
+from detectors.statistics.evidence.neighbourhoods import Neighbourhoods, neighbourhoods
+
+
+class TallyReference:
+    """The side of the baseline in all tests: one row for each horizon, or a single one for all.
+
+    * ``tallies``: ``[rows, size]``, those of as many rows of the baseline as it is worth. They need
+      not be whole numbers where several seasons are mixed.
+    * ``variances``: ``[scores, rows, features]``, of the scores; NaN where there are none.
+    * ``shares``: the parts and totals of all tested shares, ``[shares, rows, features]`` each.
+    * ``counts``: ``int64[slots]``, those that the newest window alone is compared with.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        tallies: Floats,
+        variances: Floats,
+        shares: tuple[Floats, Floats],
+        counts: Ints,
+    ) -> None:
+        self.layout = layout
+        self.tallies = tallies
+        self.variances = variances
+        self.shares = shares
+        self.counts = counts
+
+    @cached_property
+    def fine(self) -> Neighbourhoods:
+        """The fine bins of the numeric features of many values, for the newest window alone."""
+        return neighbourhoods(self.layout, self.counts)
