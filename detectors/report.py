@@ -163,6 +163,19 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
         return nearness(self.deciding, self.value, self.limit)
 
 
+class ComparedSeason(msgspec.Struct, frozen=True, kw_only=True):
+    """The season of the baseline that a window was compared with."""
+
+    name: str
+    """Its values of the calendar, as ``hour_of_day 7, weekend``; ``the whole baseline`` where it
+    has too few rows.
+    """
+    version: str
+    """The fingerprint of all seasons of the baseline."""
+    rows: int
+    """The number of its rows."""
+
+
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics, violations and state of one model and variant in one window.
 
@@ -226,6 +239,10 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     expected_rows: float | None = None
     """The number of rows that windows at this hour of the week usually have; null as long as it is
     not known, and where no condition asks for it.
+    """
+    season: ComparedSeason | None = None
+    """The season of the baseline that the window was compared with, and so the numbers in
+    ``baseline`` of each feature; null if the baseline has no seasons.
     """
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.detection import bound, calm, causes, early, peer_runs, power
+from benchmarks.detection import bound, calm, causes, early, peer_runs, power, seasons
 from benchmarks.detection.driftline_judge import MODES
 from tests.support.machine import processor
 
@@ -30,6 +30,8 @@ ROWS: Final = (
     "calm",
     "identifiers",
     "dependent",
+    "seasons",
+    "seasons-shift",
     "power",
     "early",
     "causes",
@@ -63,6 +65,10 @@ def jobs(rows: tuple[str, ...], scale: float) -> list[RowCall]:
             if row in rows
             for task in streams[row]()
         ]
+    if "seasons" in rows:
+        out += [RowCall("seasons", seasons.listen, task) for task in seasons.quiet(scale)]
+    if "seasons-shift" in rows:
+        out += [RowCall("seasons-shift", seasons.find, task) for task in seasons.planted(scale)]
     if "power" in rows:
         methods = [f"driftline {mode}" for mode in MODES]
         out += [RowCall("power", power.delays, task) for task in power.trials(methods, scale)]
@@ -110,7 +116,7 @@ def figures(results: dict[str, list[Any]], seed: int) -> dict[str, Any]:
     """The figures of all rows."""
     out: dict[str, Any] = {
         row: calm.figures(results[row])
-        for row in ("calm", "identifiers", "dependent")
+        for row in ("calm", "identifiers", "dependent", "seasons")
         if row in results
     }
     answers: dict[str, list[Any]] = {
@@ -121,6 +127,8 @@ def figures(results: dict[str, list[Any]], seed: int) -> dict[str, Any]:
     if delays:
         out["power"] = power.figures(delays)
         out["bound"] = bound.figures(out["power"], seed)
+    if "seasons-shift" in results:
+        out["seasons-shift"] = seasons.figures(results["seasons-shift"])
     if "early" in results:
         out["early"] = early.figures(results["early"])
     if "causes" in results:

@@ -18,6 +18,7 @@ from benchmarks.detection.dependent import (
 from benchmarks.detection.driftline_judge import Mode, Stream, rules
 from benchmarks.detection.kinds import EVERYDAY, IDENTIFIERS, Random
 from benchmarks.detection.streams import Columns, Rows, baseline_of, independent, windows
+from detectors.profiles.baseline import Baseline
 
 NORMALS: Final = ("normal",) * 20
 CYCLE: Final = ("normal",) * 19 + ("text3",)
@@ -61,7 +62,11 @@ def listen(task: CalmStream, seed: int) -> Spoken:
     """Judge a stream without drift."""
     random = np.random.default_rng([seed, 3, task.m, task.n, task.repeat])
     kinds, history, rows = _source(task, random)
-    baseline = baseline_of(kinds, history)
+    return heard(task, baseline_of(kinds, history), kinds, rows)
+
+
+def heard(task: CalmStream, baseline: Baseline, kinds: Sequence[str], rows: Rows) -> Spoken:
+    """What is said of the windows of a stream by a baseline."""
     stream = Stream(baseline, rules(task.mode))
     violating, signals, reasons = 0, Counter[str](), Counter[str]()
     for window in stream.judged(windows(baseline, kinds, rows, task.n, task.windows)):

@@ -40,14 +40,17 @@ class WindowVerdict(NamedTuple):
 
 
 class Stream:
-    """Windows of one model, judged one after another, each a minute after the one before."""
+    """Windows of one model, judged one after another, each a minute after the one before.
 
-    def __init__(self, baseline: Baseline, rules: Rules) -> None:
+    ``first_window``: the minute since midnight at which they begin.
+    """
+
+    def __init__(self, baseline: Baseline, rules: Rules, first_window: int = 0) -> None:
         self._baseline = baseline
         self._judge = Judge("bench", rules)
         self._state = EpisodeState()
         self._history = History()
-        self._windows = 0
+        self._windows = first_window
 
     def judge(self, profile: Profile) -> WindowVerdict:
         """Judge the next window."""

@@ -190,8 +190,14 @@ def _yes(kept: bool) -> str:
 def page(figures: Figures) -> str:
     """All tables."""
     parts = [f"Seed {figures['seed']}, {figures['at']}, scale {figures['scale']:g}.\n"]
-    rows = ("calm", "identifiers", "dependent")
+    rows = ("calm", "identifiers", "dependent", "seasons")
     parts += [calm_table(figures[row]) for row in rows if row in figures]
+    for row in figures.get("seasons-shift", ()):
+        parts.append(
+            f"In season, {row['n']:,} rows a window: a shift of {row['shift']:g} found in"
+            f" {row['found']} of {row['hours']} hours within three windows, the last after"
+            f" {row['longest']}.\n"
+        )
     if "causes" in figures:
         named = figures["causes"]
         parts.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detectors.decisions.compared_season import compared_with
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.window_evidence import Past, WindowEvidence
 from detectors.decisions.judge import Judge
@@ -61,8 +62,9 @@ class BriefJudge(Judge):
         rules = self.rules
         if rules.conditions or rules.is_sagemaker or self._series.detectors(span.model):
             return None
+        compared = compared_with(baseline, span.start_ms, self.rules)
         window = self._checked(
-            span, baseline, profile, evidence, by_sagemaker=False, rules_on_all=evidence is None
+            span, compared, profile, evidence, by_sagemaker=False, rules_on_all=evidence is None
         )
         found = state_of(span, window, violates=False)
         is_judged = found in ("ok", "incomplete", "learning")

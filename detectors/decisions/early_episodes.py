@@ -15,6 +15,7 @@ import msgspec
 
 from detectors.decisions.causes import with_causes
 from detectors.decisions.checks.base import CheckedWindow
+from detectors.decisions.compared_season import with_season
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance, cooldown_of
 from detectors.decisions.rules import Rules
@@ -102,7 +103,8 @@ def completed(
 def _unexplained(report: WindowReport, found: Sequence[EarlyFinding]) -> list[Violation]:
     """Violations that say what was found of features of which the report has none."""
     explained = {violation.feature for violation in report.violations}
-    return [_reason(each) for each in found if each.feature not in explained]
+    named = [_reason(each) for each in found if each.feature not in explained]
+    return with_season(named, report.season)
 
 
 def opened_early(

@@ -20,6 +20,8 @@ from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.early import EarlyEvidence, EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
 from detectors.statistics.evidence.findings import Allowance, findings
+from detectors.statistics.evidence.references import TallyReference
+from detectors.statistics.evidence.seasonal import seasonal_tallies
 from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout, tally_layout
 
 LEAST_ROWS: Final = 10
@@ -29,20 +31,25 @@ ANY_P_VALUE: Final = 0.5
 """The p-value up to which a test may name what has changed: that something has is known by then."""
 
 
-def process_of(baseline: Baseline, of_stream: Floats) -> EProcess:
+def process_of(baseline: Baseline, of_stream: Floats, start_ms: int = 0) -> EProcess:
     """The e-values of a baseline, for rows that depend on each other as those before did.
 
     ``of_stream``: ``float64[features]``, the design effect that the windows before show. Of
-    independent rows, the e-values of the last baselines are kept.
+    independent rows, the e-values of the last baselines are kept. ``start_ms`` is the start of the
+    window, which belongs to a season where the baseline has any.
     """
     layout = tally_layout(baseline)
     factor = factor_of(layout, baseline.dependence, of_stream, layout.baseline[None])[0]
-    return EProcess(layout, factor) if (factor > 1.0).any() else _of_independent_rows(layout)
+    seasonal = seasonal_tallies(baseline)
+    reference = layout.whole if seasonal is None else seasonal.at(start_ms)
+    if (factor > 1.0).any():
+        return EProcess(layout, factor, reference)
+    return _of_independent_rows(layout, reference)
 
 
 @lru_cache(maxsize=MOST_LAYOUTS)
-def _of_independent_rows(layout: TallyLayout) -> EProcess:
-    return EProcess(layout, np.ones(layout.features))
+def _of_independent_rows(layout: TallyLayout, reference: TallyReference) -> EProcess:
+    return EProcess(layout, np.ones(layout.features), reference)
 
 
 def budget_of(
@@ -70,7 +77,8 @@ def look(
     crossed = np.flatnonzero((evidence.log_e >= needed) & (evidence.rows >= LEAST_ROWS))
     found: list[EarlyFinding] = []
     for k in np.unique(evidence.start[crossed]).tolist():
-        named = findings(Pooled(process.layout, sums[[k]], process.factor), _judged(effect_limit))
+        rows = Pooled(process.layout, sums[[k]], process.factor, reference=process.reference)
+        named = findings(rows, _judged(effect_limit))
         for i in crossed[evidence.start[crossed] == k].tolist():
             holding = [finding for finding in named[i].values() if finding.holds]
             if holding:

@@ -8,6 +8,7 @@ from typing import Final
 from detectors.arrays import Ints
 from detectors.changes.base import Change
 from detectors.decisions.checks.base import CheckedWindow
+from detectors.decisions.compared_season import compared_season, compared_with, with_season
 from detectors.decisions.condition_numbers import WindowNumbers
 from detectors.decisions.conditions import Verdict, expects_rows, verdict
 from detectors.decisions.early_episodes import EarlyState, completed, opened_early, tellable
@@ -114,8 +115,11 @@ class Judge:
     ) -> WindowReport:
         """The report on a window with this evidence."""
         by_sagemaker = self.rules.is_sagemaker
-        window = self._checked(span, baseline, profile, evidence, by_sagemaker=by_sagemaker)
+        compared = compared_with(baseline, span.start_ms, self.rules)
+        season = compared_season(baseline, span.start_ms, self.rules)
+        window = self._checked(span, compared, profile, evidence, by_sagemaker=by_sagemaker)
         features, violations = self._judged(span, window, state)
+        violations = with_season(violations, season)
         conditions = self._conditions(span, window.rows, features, len(violations))
         features = mark_violating(features, _features_of(conditions.violations))
         violations += conditions.violations
@@ -139,10 +143,11 @@ class Judge:
             violations=tuple(violations),
             rules=self._rules(window, every_ms),
             notes=(*span.notes, *self._notes(span, window), *conditions.notes),
-            pooled=b"" if evidence is None else embedded(evidence.pooled, violations),
+            pooled=embedded(evidence, violations),
             profile=profile.encode(with_values=self._publishes_values(profile)),
             generation=self.generation,
             expected_rows=span.expected_rows,
+            season=season,
         )
 
     def remembers(self, report: WindowReport) -> bool:
@@ -158,6 +163,7 @@ class Judge:
     ) -> ScheduleReport:
         """The report on one period of a schedule, judged as one window without its history.
 
+        It is compared with the whole baseline, since a period may have several seasons.
         ``profile`` must have the baseline's layout, and keep values. One without rows, of records
         that all fit the schema, gives ``NoData``, or ``Incomplete`` where records are missing. The
         report has SageMaker's own distances by any rules.
@@ -166,8 +172,9 @@ class Judge:
         every_ms = span.end_ms - span.start_ms
         window = None
         if not empty:
-            evidence = self._evidence(span, every_ms, baseline, profile, EpisodeState(), None)
-            window = self._checked(span, baseline, profile, evidence, by_sagemaker=True)
+            whole = baseline.without_seasons
+            evidence = self._evidence(span, every_ms, whole, profile, EpisodeState(), None)
+            window = self._checked(span, whole, profile, evidence, by_sagemaker=True)
         features, violations = self._judged(span, window, None) if window else ((), [])
         period = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{schedule_ms}"
         return ScheduleReport(

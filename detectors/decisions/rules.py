@@ -136,6 +136,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return self.mode == "sagemaker-compat"
 
     @property
+    def of_model_monitor(self) -> bool:
+        """Whether the mode is one of SageMaker's, by whatever checks."""
+        return self.mode in ("sagemaker", "sagemaker-compat")
+
+    @property
     def by_evidence(self) -> bool:
         """Whether tests over the last windows make the violations."""
         return self.mode == "evidence"

@@ -193,6 +193,11 @@ class Baseline:
             self._views[keys] = self._with(profile=profile, seasons=None)
         return self._views[keys]
 
+    @cached_property
+    def without_seasons(self) -> Baseline:
+        """The same baseline without seasons; itself if it has none."""
+        return self if self.seasons is None else self._with(seasons=None)
+
     def _with(self, **changed: Any) -> Baseline:
         """The same baseline with other arguments, by their names."""
         kept = {name: getattr(self, name) for name in _ARGUMENTS}

@@ -20,6 +20,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from detectors.statistics.evidence.horizons import History, PastWindow
+from detectors.statistics.evidence.seasonal import seasonal_tallies
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.aggregation.histories import HistoryStore
 from stream.aggregation.missing_records import missing_reasons
@@ -298,7 +299,9 @@ class WindowCloser:
         """Return the design effect of dependent rows that the windows before one show."""
         layout = tally_layout(baseline)
         history = self._history(key, baseline, start_ms)
-        return np.ones(layout.features) if history is None else history.factor(layout, start_ms)
+        if history is None:
+            return np.ones(layout.features)
+        return history.factor(layout, start_ms, seasonal_tallies(baseline))
 
     def _history(self, key: ModelKey, baseline: Baseline, start_ms: int) -> History | None:
         """Return the windows before this time, of a job that judges windows together with them."""

@@ -151,9 +151,11 @@ class EarlyLooks:
         opened = self._open.get(window)
         if opened is None:
             baseline = self._windows.baselines[key.model]
-            process = process_of(baseline, self._windows.factor(key, baseline, end_ms - length_ms))
+            start_ms = end_ms - length_ms
+            factor = self._windows.factor(key, baseline, start_ms)
+            process = process_of(baseline, factor, start_ms)
             most_looks = length_ms // self._every_ms
-            opened = self._open[window] = OpenWindow(process, end_ms - length_ms, most_looks)
+            opened = self._open[window] = OpenWindow(process, start_ms, most_looks)
             held = self._windows.held(key)
             changed = {start for start in held if end_ms - length_ms <= start < end_ms}
         for pane_ms in sorted(changed):

@@ -90,7 +90,8 @@ def explain(
     limits = read_limits(state, report.limits) if state else None
     published = _feature(report, feature)
     try:
-        measures = measure(baseline, Profile.decode(report.profile, baseline.layout))
+        counts = Profile.decode(report.profile, baseline.layout)
+        measures = measure(baseline.in_season(report.start_ms), counts)
         recomputed = judged_again(report, baseline, limits)
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
         reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
@@ -215,11 +216,19 @@ def _baseline(
     folders = [folder, paths.baseline(report.model) if paths else None]
     predictions = [feature.name for feature in report.features if feature.role == "prediction"]
     candidates = [load_baseline(path, predictions) for path in folders if path]
-    if state and (stored := read_baseline(state, report.baseline)):
+    seasons = "" if report.season is None else report.season.version
+    if state and (stored := read_baseline(state, report.baseline, seasons)):
         candidates.append(stored)
-    for baseline in candidates:
-        if report.baseline in (baseline.fingerprint, baseline.checksum):
-            return baseline  # reports of 0.1.0 name the checksum
+    # Reports of 0.1.0 name the checksum.
+    named = [each for each in candidates if report.baseline in (each.fingerprint, each.checksum)]
+    if named and not seasons:
+        return named[0].without_seasons
+    for baseline in named:
+        if baseline.seasons is not None and baseline.seasons.fingerprint == seasons:
+            return baseline
+    if named:
+        reason = f"it needs the seasons {seasons} of its baseline, which is another version of"
+        raise DataError(f"report {report.id!r}", f"{reason} them: name its folder with --baseline")
     others = ", ".join(baseline.fingerprint for baseline in candidates) or "none"
     reason = f"it needs the baseline {report.baseline}, found {others}: name its folder with"
     raise DataError(f"report {report.id!r}", f"{reason} --baseline")

@@ -102,6 +102,9 @@ class ExplainPage:
         """
         self._console.print(Text(report.id, "bold"), soft_wrap=True)
         self._line(f"{feature}, in a window of {report.rows:,} rows; window state: {report.state}")
+        season = report.season
+        if season is not None:
+            self._line(f"compared with {season.name} ({season.rows:,} rows of the baseline)")
         if since_ms is not None:
             self._line(f"{report.model} drifts since {time_text(since_ms)} (UTC)")
         if rows != report.rows:

@@ -33,7 +33,12 @@ class Archive:
 
     def add(self, baselines: Iterable[Baseline], limits: Iterable[Limits]) -> None:
         """Add baselines and limits unless they exist; to be called in a transaction."""
-        bodies = [(baseline.fingerprint, baseline.encode()) for baseline in baselines]
+        bodies = [
+            (name, body)
+            for baseline in baselines
+            for body in [baseline.encode()]
+            for name in _names(baseline)
+        ]
         self._db.executemany("INSERT OR IGNORE INTO baselines VALUES (?, ?)", bodies)
         bodies = [(limit_set.fingerprint, limit_set.encode()) for limit_set in limits]
         self._db.executemany("INSERT OR IGNORE INTO limits VALUES (?, ?)", bodies)
@@ -55,15 +60,28 @@ class Archive:
         return bytes(row[0]) if row else None
 
 
-def read_baseline(path: Path, fingerprint: str) -> Baseline | None:
+def _names(baseline: Baseline) -> list[str]:
+    """What a baseline is archived by: its fingerprint, and with seasons also theirs beside it."""
+    if baseline.seasons is None:
+        return [baseline.fingerprint]
+    return [baseline.fingerprint, _with_seasons(baseline.fingerprint, baseline.seasons.fingerprint)]
+
+
+def _with_seasons(fingerprint: str, seasons: str) -> str:
+    return f"{fingerprint}/{seasons}"
+
+
+def read_baseline(path: Path, fingerprint: str, seasons: str = "") -> Baseline | None:
     """Return a baseline from the state at ``path``, which a service may own at the same time.
 
-    ``None`` if there is no such state or baseline.
+    ``seasons``: the fingerprint of its seasons, of which it may have had several. ``None`` if there
+    is no such state or baseline.
     """
     if not path.exists():
         return None
+    name = _with_seasons(fingerprint, seasons) if seasons else fingerprint
     with translated_errors(path), closing(_read_only(path)) as db:
-        return Archive(db).baseline(fingerprint)
+        return Archive(db).baseline(name)
 
 
 def read_limits(path: Path, fingerprint: str) -> Limits | None:

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Floats, Ints
+from detectors.decisions.evidence.window_evidence import WindowEvidence
 from detectors.errors import ProfileInvalid
-from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.horizons import HORIZONS, PastWindow
+from detectors.statistics.evidence.seasonal import PastRows, SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
 from detectors.violation import Violation
 
@@ -28,11 +29,24 @@ class _Encoded(msgspec.Struct, array_like=True):
     sums: bytes
 
 
-def embedded(pooled: Pooled, violations: Iterable[Violation]) -> bytes:
+class _EncodedInSeasons(_Encoded, array_like=True):
+    """``starts``: of the windows before, the newest first; ``rows``: as ``sums``, by window and
+    feature those of each.
+    """
+
+    starts: list[int] = []
+    rows: bytes = b""
+
+
+def embedded(evidence: WindowEvidence | None, violations: Iterable[Violation]) -> bytes:
     """The tallies that findings of violations over several windows were computed from, encoded.
 
-    Of all features with such a violation, each at the horizons of its own. Empty without one.
+    Of all features with such a violation, each at the horizons of its own. Empty without one. Where
+    there are seasons, the rows of each of these windows too: by them their seasons are weighted.
     """
+    if evidence is None:
+        return b""
+    pooled = evidence.pooled
     index = pooled.layout.layout.index
     found = [(each.finding, index[each.feature]) for each in violations if each.finding]
     pairs = [(finding.horizon, i) for finding, i in found if finding.horizon > 1]
@@ -45,8 +59,19 @@ def embedded(pooled: Pooled, violations: Iterable[Violation]) -> bytes:
         row, positions = HORIZONS.index(horizon), pooled.layout.positions([i])
         used[row, positions] = pooled.sums[row, positions]
     sums = used[rows][:, pooled.layout.positions(named)].astype("<i8").tobytes()
-    body = bytes(_ZSTD.compress(sums))
-    return msgspec.msgpack.encode(_Encoded(chosen, named, body))
+    encoded = _Encoded(chosen, named, bytes(_ZSTD.compress(sums)))
+    if evidence.past_rows:
+        encoded = _in_seasons(encoded, evidence.past_rows[: chosen[-1] - 1])
+    return msgspec.msgpack.encode(encoded)
+
+
+def _in_seasons(encoded: _Encoded, past_rows: PastRows) -> _EncodedInSeasons:
+    rows = np.stack([rows[encoded.features] for _, rows in past_rows]).astype("<i8").tobytes()
+    return _EncodedInSeasons(
+        **msgspec.structs.asdict(encoded),
+        starts=[start_ms for start_ms, _ in past_rows],
+        rows=bytes(_ZSTD.compress(rows)),
+    )
 
 
 class EmbeddedTallies:
@@ -60,38 +85,56 @@ class EmbeddedTallies:
     def __init__(self, layout: TallyLayout, data: bytes, factor: Floats) -> None:
         self._layout = layout
         self._factor = factor
-        self._rows: Mapping[int, Ints] = _decode(layout, data) if data else {}
+        self._sums: Mapping[int, Ints] = {}
+        self._past_rows: list[tuple[int, Ints]] = []
+        if data:
+            self._sums, self._past_rows = _decode(layout, data)
 
     def windows(self) -> tuple[PastWindow, ...]:
         """None: they are in the report as sums."""
         return ()
 
-    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+    def factor(
+        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+    ) -> Floats:
         """The design effect of dependent rows that the report states, of each feature."""
         return self._factor
 
+    def rows(self, layout: TallyLayout, start_ms: int) -> list[tuple[int, Ints]]:
+        """The windows before, as far as the report has them; other features have no rows."""
+        return self._past_rows
+
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
         """The tallies of the window alone, and those that the report has, up to the longest."""
-        longest = max(self._rows, default=0)
+        longest = max(self._sums, default=0)
         sums = np.zeros((longest + 1, self._layout.size), np.int64)
-        for row, found in self._rows.items():
+        for row, found in self._sums.items():
             sums[row] = found
         sums[0] = tallies
         return sums
 
 
-def _decode(layout: TallyLayout, data: bytes) -> dict[int, Ints]:
+def _decode(layout: TallyLayout, data: bytes) -> tuple[dict[int, Ints], list[tuple[int, Ints]]]:
+    """The tallies by horizon, and the rows of the windows before where there are seasons."""
     try:
-        encoded = msgspec.msgpack.decode(data, type=_Encoded)
+        encoded = msgspec.msgpack.decode(data, type=_EncodedInSeasons)
         positions = layout.positions(encoded.features)
-        nbytes = 8 * len(encoded.horizons) * len(positions)
-        body = _ZSTD.decompress(encoded.sums, nbytes, asbytes=True)
-        sums = np.frombuffer(body, "<i8").reshape(len(encoded.horizons), len(positions))
+        sums = _matrix(encoded.sums, len(encoded.horizons), len(positions))
         rows = [HORIZONS.index(horizon) for horizon in encoded.horizons]
+        before = np.zeros((len(encoded.starts), layout.features), np.int64)
+        if encoded.starts:
+            before[:, encoded.features] = _matrix(
+                encoded.rows, len(encoded.starts), len(encoded.features)
+            )
     except _DAMAGED as error:
         raise ProfileInvalid("its pooled tallies are damaged") from error
     found = {}
     for row, values in zip(rows, sums, strict=True):
         found[row] = np.zeros(layout.size, np.int64)
         found[row][positions] = values
-    return found
+    return found, list(zip(encoded.starts, before, strict=True))
+
+
+def _matrix(data: bytes, rows: int, columns: int) -> Ints:
+    body = _ZSTD.decompress(data, 8 * rows * columns, asbytes=True)
+    return np.frombuffer(body, "<i8").reshape(rows, columns)

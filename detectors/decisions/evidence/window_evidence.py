@@ -18,6 +18,7 @@ from detectors.statistics.evidence.base import Outcome, Pooled
 from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.findings import Allowance, Results, findings, outcome_of
 from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
+from detectors.statistics.evidence.seasonal import PastRows, SeasonalTallies, seasonal_tallies
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 from detectors.statistics.laws import UNSCREENED
 
@@ -35,8 +36,14 @@ class Past(Protocol):
         """The windows, oldest first."""
         ...
 
-    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+    def factor(
+        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+    ) -> Floats:
         """The design effect of dependent rows that they show, of each feature."""
+        ...
+
+    def rows(self, layout: TallyLayout, start_ms: int) -> PastRows:
+        """The start and the rows of each feature of each of them, the newest first."""
         ...
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
@@ -64,6 +71,7 @@ class WindowEvidence:
     * ``constraint_alpha``: the part of it for what ``constraints.json`` states.
     * ``width_alpha``: that of records with too few columns, and of those with too many.
     * ``lingering``: features of the open episode whose drift is still there.
+    * ``past_rows``: the start and rows of each window before, where there are seasons.
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class WindowEvidence:
         width_alpha: float,
         results: Results,
         lingering: frozenset[int],
+        past_rows: PastRows = (),
     ) -> None:
         self.pooled = pooled
         self.budget = budget
@@ -80,6 +89,7 @@ class WindowEvidence:
         self.constraint_alpha: Floats = budget * CONSTRAINT_PART
         self._results = results
         self.lingering = lingering
+        self.past_rows = past_rows
 
     @property
     def findings(self) -> Sequence[Mapping[str, EvidenceFinding]]:
@@ -139,9 +149,17 @@ def window_evidence(
     """
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
-    sums = tallies[None, :] if past is None else past.sums(start_ms, tallies)
-    of_stream = np.ones(layout.features) if past is None else past.factor(layout, start_ms)
+    seasonal = seasonal_tallies(baseline)
+    sums, of_stream = tallies[None, :], np.ones(layout.features)
+    if past is not None:
+        sums, of_stream = past.sums(start_ms, tallies), past.factor(layout, start_ms, seasonal)
     factor = factor_of(layout, baseline.dependence, of_stream, sums)
+    past_rows: PastRows = ()
+    reference = None
+    if seasonal is not None:
+        past_rows = () if past is None else past.rows(layout, start_ms)
+        rows, horizons = layout.named(tallies, "rows"), HORIZONS[: len(sums)]
+        reference = seasonal.over(start_ms, rows, past_rows, horizons)
     alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     budget = feature_alphas(alpha, weights_of(baseline, own))
@@ -151,11 +169,12 @@ def window_evidence(
     )
     judged = Allowance(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
     screened = screened and not memory.horizons and bool(of_tests.max(initial=0.0) <= UNSCREENED)
-    pooled = Pooled(layout, sums, factor, profile.counts, screened=screened)
+    pooled = Pooled(layout, sums, factor, profile.counts, reference, screened=screened)
     outcome = outcome_of(pooled)
     results = Results(pooled, judged, outcome)
     lingering = _lingering(baseline, pooled, judged, memory, outcome)
-    return WindowEvidence(pooled, budget, alpha * WIDTH_PART / 2.0, results, lingering)
+    width_alpha = alpha * WIDTH_PART / 2.0
+    return WindowEvidence(pooled, budget, width_alpha, results, lingering, past_rows)
 
 
 def weights_of(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:

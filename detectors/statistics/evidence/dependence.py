@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from detectors.arrays import Floats, Ints, Mask
 from detectors.profiles.dependence import Dependence
+from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.scores import SCALE
 from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout
 from detectors.statistics.laws import upper_quantile, upper_tails
@@ -43,10 +45,15 @@ def factor_of(layout: TallyLayout, dependence: Dependence, of_stream: Floats, su
     return np.maximum(factor, dependence.factor(names, rows))
 
 
-def stream_factor(layout: TallyLayout, windows: Sequence[Ints]) -> Floats:
+def stream_factor(
+    layout: TallyLayout,
+    windows: Sequence[Ints],
+    references: Sequence[TallyReference] | None = None,
+) -> Floats:
     """The design effect that the last windows show, of each feature; 1 where none is certain.
 
-    ``windows`` are their tallies, one after the other.
+    ``windows`` are their tallies, one after the other. ``references``: what each is compared with,
+    where that differs by season; what they are expected to differ by is then no dependence.
 
     The squared gaps of consecutive windows have the mean 1 where rows are independent. The mean of
     the smallest :data:`KEPT` of them, over its expectation, is the factor: neither a jump nor a
@@ -61,7 +68,9 @@ def stream_factor(layout: TallyLayout, windows: Sequence[Ints]) -> Floats:
     if len(windows) < LEAST_WINDOWS or not layout.features:
         return np.ones(layout.features)
     tallies = np.stack(windows)
-    return factor_of_gaps(layout, squared_gaps(layout, tallies[1:], tallies[:-1]))
+    if references is None:
+        return factor_of_gaps(layout, squared_gaps(layout, tallies[1:], tallies[:-1]))
+    return factor_of_gaps(layout, seasonal_gaps(layout, tallies, references))
 
 
 def factor_of_gaps(layout: TallyLayout, gaps: Floats) -> Floats:
@@ -180,6 +189,49 @@ def squared_gaps(layout: TallyLayout, one: Ints, other: Ints, *, within: bool = 
     return np.concatenate([scores, missing[None], words[None]])
 
 
+def seasonal_gaps(
+    layout: TallyLayout, tallies: Ints, references: Sequence[TallyReference]
+) -> Floats:
+    """Squared differences of consecutive windows, less what their seasons differ by.
+
+    ``[quantities, pairs, features]``, each over its variance for independent rows of both seasons,
+    so that its mean is :func:`freedom`; the error of two different references is part of that. NaN
+    where a side has no value, or where its season has a single one.
+    """
+    expected = np.stack([reference.tallies[0] for reference in references])
+    own = np.stack([reference.variances[:2, 0] for reference in references], axis=1)
+    apart = np.array([a is not b for a, b in pairwise(references)])[:, None]
+    cells, shares, of = _frequent(layout)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values, rows = (_spread(layout, tallies, expected, apart, t) for t in ("values", "rows"))
+        scores = np.diff(_means(layout, tallies) - _means(layout, expected), axis=1)
+        scores = scores**2 / (_midpoints(own, 1) * values)
+        lost, usual = (_share(layout, side, "missing", "rows") for side in (tallies, expected))
+        missing = np.diff(lost - usual, axis=0) ** 2 / (_midpoints(usual * (1.0 - usual)) * rows)
+        after, before = (
+            layout.cells(side)[:, cells] / layout.named(side, "values")[:, of]
+            for side in (tallies, expected)
+        )
+        parts = np.diff(after - before, axis=0) ** 2 / _midpoints(before * (1.0 - before))
+        words = _by_feature(layout, parts * (1.0 - shares), of) / values
+    return np.concatenate([scores, missing[None], words[None]])
+
+
+def _spread(
+    layout: TallyLayout, tallies: Ints, expected: Floats, apart: Mask, whole: str
+) -> Floats:
+    """``1/n + 1/n'`` of consecutive windows, and the same of their references if they differ."""
+    own, known = 1.0 / layout.named(tallies, whole), 1.0 / layout.named(expected, whole)
+    spread: Floats = 2.0 * (_midpoints(own) + np.where(apart, _midpoints(known), 0.0))
+    return spread
+
+
+def _midpoints(numbers: Floats, axis: int = 0) -> Floats:
+    """The means of consecutive entries along an axis."""
+    moved = np.moveaxis(numbers, axis, 0)
+    return np.moveaxis((moved[1:] + moved[:-1]) / 2.0, 0, axis)
+
+
 @lru_cache(maxsize=MOST_LAYOUTS)
 def freedom(layout: TallyLayout) -> Floats:
     """The expectation of each squared gap of independent rows, ``[quantities, features]``.
@@ -222,7 +274,11 @@ def _word_gaps(layout: TallyLayout, one: Ints, other: Ints) -> Floats:
         layout.cells(side)[..., cells] / layout.named(side, "values")[..., of]
         for side in (one, other)
     ]
-    parts = (sides[0] - sides[1]) ** 2 / shares
+    return _by_feature(layout, (sides[0] - sides[1]) ** 2 / shares, of)
+
+
+def _by_feature(layout: TallyLayout, parts: Floats, of: Ints) -> Floats:
+    """The sums of the parts of each feature, ``[..., features]``; 0 of one without any."""
     gaps = np.zeros((*parts.shape[:-1], layout.features))
     if len(of):
         features, firsts = np.unique(of, return_index=True)

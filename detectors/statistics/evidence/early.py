@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
+from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TOTALS, TallyLayout
 from detectors.statistics.laws import log_rising
 
@@ -70,15 +71,21 @@ class EProcess:
     the logarithm instead would forgive too much: what the alternatives learn of the window would
     count as if the rows were independent.)
 
+    ``reference``: what the window is compared with, the whole baseline by default.
+
     Source: Robbins 1970 for mixtures; Ramdas et al. 2023 for e-processes.
     """
 
-    def __init__(self, layout: TallyLayout, factor: Floats) -> None:
+    def __init__(
+        self, layout: TallyLayout, factor: Floats, reference: TallyReference | None = None
+    ) -> None:
         self.layout = layout
         self.factor = factor
-        self._order, self._firsts, self._of = _merged(layout)
+        self.reference = reference or layout.whole
+        known = layout.cells(self.reference.tallies[0])
+        self._order, self._firsts, self._of = _merged(layout, known)
         self._cell_factor = factor[self._of]
-        before = self._merge(layout.cells(layout.baseline)[None])[0]
+        before = self._merge(known[None])[0]
         self._before = before + 1.0
         self._m = self._of_features(before[None])[0]
         shares = self._before / self._of_features(self._before[None])[0][self._of]
@@ -134,7 +141,7 @@ class EProcess:
         layout = self.layout
         k = layout.several(sums, EARLY_SHARES) / self.factor
         n = layout.several(sums, TOTALS)[WHOLE] / self.factor
-        j, m = (side[TESTED][:, None] / self.factor for side in layout.shares_before)
+        j, m = (side[TESTED] / self.factor for side in self.reference.shares)
         return log_share_e(k, n, j, m)
 
     def _merge(self, cells: Ints) -> Floats:
@@ -167,11 +174,11 @@ def log_share_e(k: Floats, n: Floats, j: Floats, m: Floats) -> Floats:
     return log_e
 
 
-def _merged(layout: TallyLayout) -> tuple[Ints, Ints, Ints]:
+def _merged(layout: TallyLayout, before: Ints | Floats) -> tuple[Ints, Ints, Ints]:
     """An order of the cells in which those of a feature that are small come last; the first cell
     of each merged one in that order; and the features of the merged cells.
     """
-    small = layout.cells(layout.baseline) < SMALL_CELL
+    small = before < SMALL_CELL
     order = np.lexsort((small, layout.cell_feature))
     feature, is_small = layout.cell_feature[order], small[order]
     same = (feature[1:] == feature[:-1]) & is_small[1:] & is_small[:-1]

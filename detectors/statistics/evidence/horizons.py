@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.statistics.evidence.dependence import stream_factor
+from detectors.statistics.evidence.seasonal import SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
 
 HORIZONS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -79,14 +80,23 @@ class History:
             self._windows.popleft()
         return True
 
-    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+    def factor(
+        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+    ) -> Floats:
         """The design effect of dependent rows that the windows before ``start_ms`` show.
 
-        Of the last ``OF_ANY_SIZE - 1`` of them, see
+        Of the last ``OF_ANY_SIZE - 1`` of them, measured against what they are compared with where
+        the baseline has seasons. See
         :func:`~detectors.statistics.evidence.dependence.stream_factor`.
         """
         last = self.before(start_ms).windows()[-(OF_ANY_SIZE - 1) :]
-        return stream_factor(layout, [past.tallies for past in last])
+        references = [seasonal.at(past.start_ms) for past in last] if seasonal else None
+        return stream_factor(layout, [past.tallies for past in last], references)
+
+    def rows(self, layout: TallyLayout, start_ms: int) -> list[tuple[int, Ints]]:
+        """The start and the rows of each feature of the windows before, the newest first."""
+        before = reversed(self.before(start_ms).windows())
+        return [(past.start_ms, layout.named(past.tallies, "rows")) for past in before]
 
     def sums(self, start_ms: int, tallies: Ints) -> Ints:
         """The tallies of a window that starts at ``start_ms``, alone and with the windows before.

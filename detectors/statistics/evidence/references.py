@@ -16,7 +16,8 @@ class TallyReference:
       not be whole numbers where several seasons are mixed.
     * ``variances``: ``[scores, rows, features]``, of the scores; NaN where there are none.
     * ``shares``: the parts and totals of all tested shares, ``[shares, rows, features]`` each.
-    * ``counts``: ``int64[slots]``, those that the newest window alone is compared with.
+    * ``counts``: ``int64[slots]``, those that the newest window alone is compared with; ``newest``
+      is the reference of it alone, if this is another one.
     """
 
     def __init__(
@@ -26,14 +27,16 @@ class TallyReference:
         variances: Floats,
         shares: tuple[Floats, Floats],
         counts: Ints,
+        newest: TallyReference | None = None,
     ) -> None:
         self.layout = layout
         self.tallies = tallies
         self.variances = variances
         self.shares = shares
         self.counts = counts
+        self._newest = newest
 
     @cached_property
     def fine(self) -> Neighbourhoods:
         """The fine bins of the numeric features of many values, for the newest window alone."""
-        return neighbourhoods(self.layout, self.counts)
+        return self._newest.fine if self._newest else neighbourhoods(self.layout, self.counts)

@@ -7,7 +7,12 @@ from collections import deque
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.statistics.evidence.dependence import LEAST_WINDOWS, factor_of_gaps, squared_gaps
+from detectors.statistics.evidence.dependence import (
+    LEAST_WINDOWS,
+    factor_of_gaps,
+    squared_gaps,
+    stream_factor,
+)
 from detectors.statistics.evidence.horizons import (
     FEW_ROWS,
     HORIZONS,
@@ -15,6 +20,7 @@ from detectors.statistics.evidence.horizons import (
     OF_ANY_SIZE,
     PastWindow,
 )
+from detectors.statistics.evidence.seasonal import SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
 
 
@@ -59,9 +65,15 @@ class RunningHistory:
         few = self._rows < FEW_ROWS and len(self._windows) < LONGEST
         return few or len(self._windows) < OF_ANY_SIZE
 
-    def factor(self, layout: TallyLayout, start_ms: int) -> Floats:
+    def factor(
+        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+    ) -> Floats:
         """The design effect that the windows before ``start_ms`` show, of each feature."""
         before = self._before(start_ms)
+        if seasonal is not None:
+            windows = self.windows()[:before][-(OF_ANY_SIZE - 1) :]
+            references = [seasonal.at(past.start_ms) for past in windows]
+            return stream_factor(layout, [past.tallies for past in windows], references)
         if before < LEAST_WINDOWS or not layout.features:
             return np.ones(layout.features)
         gaps = [self._gaps[k] for k in range(max(before - OF_ANY_SIZE + 1, 0), before - 1)]
@@ -77,6 +89,11 @@ class RunningHistory:
         for row, length in zip(sums, lengths, strict=True):
             np.subtract(total, self._totals[before + 1 - length], out=row)
         return sums
+
+    def rows(self, layout: TallyLayout, start_ms: int) -> list[tuple[int, Ints]]:
+        """The start and the rows of each feature of the windows before, the newest first."""
+        before = reversed(self.windows()[: self._before(start_ms)])
+        return [(past.start_ms, layout.named(past.tallies, "rows")) for past in before]
 
     def _before(self, start_ms: int) -> int:
         """How many windows end at or before a time: all but the newest ones."""

@@ -86,10 +86,27 @@ def unseen_rows(feature: Feature, bins: Ints) -> UnseenRows:
     return UnseenRows(rows * weight, m * weight)
 
 
+def unseen_in_season(feature: Feature, whole: Ints, bins: Ints) -> float:
+    """Rows of a season that the baseline would not know had each value one row less.
+
+    ``whole`` are the baseline's counts of the bins of a text feature, ``bins`` those of the season:
+    its share of the values that owe to luck that they are known, and the values that are not.
+    Of the whole baseline it is the ``rows`` of :func:`unseen_rows`, over its trust in them.
+    """
+    known = len(feature.vocabulary)
+    beyond = float(bins[known : known + HASHED_BINS].sum())
+    if isinstance(feature.rare, msgspec.UnsetType):
+        lucky = float(bins[:known][whole[:known] <= _last_lucky(feature, whole)].sum())
+    else:
+        rare = float(whole[known + HASHED_BINS :].sum())
+        share = float(bins[known + HASHED_BINS :].sum()) / rare if rare else 0.0
+        lucky = _lucky(feature, whole)[0] * share
+    return min(beyond + lucky, float(bins.sum()))
+
+
 def _lucky(feature: Feature, bins: Ints) -> tuple[float, float]:
     """Rows of known values that owe to luck that they are, and the variance of their estimate."""
     words = bins[: len(feature.vocabulary)]
-    beyond = bool(bins[len(words) :].any())
     rare = feature.rare
     if not isinstance(rare, msgspec.UnsetType):
         if isinstance(rare.lucky, msgspec.UnsetType) or isinstance(
@@ -98,8 +115,15 @@ def _lucky(feature: Feature, bins: Ints) -> tuple[float, float]:
             rows = rare.new_share * float(bins[-1])
             return rows, OLD_CAUTION * rows
         return float(rare.lucky), rare.variance
-    last = 1
-    if beyond and len(words) > FEW_WORDS and words.min() < LEAST_COUNT:
-        last = int(words.min()) + 1  # a vocabulary of 0.1.0, cut after its 1,000th word
+    last = _last_lucky(feature, bins)
     rows = float(words[words <= last].sum())
     return rows, rows + last * float(words[words == last + 1].sum())
+
+
+def _last_lucky(feature: Feature, bins: Ints) -> int:
+    """The rows up to which a word without a filter owes to luck that it is known."""
+    words = bins[: len(feature.vocabulary)]
+    beyond = bool(bins[len(words) :].any())
+    if beyond and len(words) > FEW_WORDS and words.min() < LEAST_COUNT:
+        return int(words.min()) + 1  # a vocabulary of 0.1.0, cut after its 1,000th word
+    return 1
