@@ -22,6 +22,7 @@ from detectors.quality_report import (
     QualityState,
 )
 from detectors.report import (
+    ComparedSeason,
     FeatureReport,
     Figures,
     SagemakerFigures,
@@ -41,6 +42,7 @@ from tests.support.paths import ROOT
 PAGE = ROOT / "docs" / "reports.md"
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Window report": WindowReport,
+    "Compared season": ComparedSeason,
     "Feature report": FeatureReport,
     "Evidence": Evidence,
     "Finding": EvidenceFinding,
