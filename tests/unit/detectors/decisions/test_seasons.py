@@ -119,7 +119,7 @@ def test_a_report_without_seasons_names_none() -> None:
 
 
 def test_signals_by_thresholds_name_the_season() -> None:
-    rules = Rules(min_n=50, k=1, of=1)
+    rules = Rules(mode="threshold", min_n=50, k=1, of=1)
     reports, signals = judged(KNOWN, hourly(60, 8, rows=300, shift_at=7), judge(rules))
     assert not any(report.violations for report in reports[:7])
     assert signals[0].reasons[0].summary.endswith(", compared with hour_of_day 7")
