@@ -43,8 +43,7 @@ def joined(parts: Mapping[int, Mapping[str, Values]]) -> dict[str, Values]:
     """The rows of several hours together."""
     names = next(iter(parts.values()))
     return {
-        name: [value for part in parts.values() for value in list(part[name])]  # type: ignore[misc]
-        for name in names
+        name: [value for part in parts.values() for value in list(part[name])] for name in names
     }
 
 

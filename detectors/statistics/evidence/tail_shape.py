@@ -56,9 +56,10 @@ class TailShapeTests:
 
     def outcome(self, pooled: Pooled) -> Outcome:
         layout = pooled.layout
-        after, before = (layout.several(of, NAMES) for of in (pooled.sums, pooled.before))
+        after, before = layout.several(pooled.sums, NAMES), layout.several(pooled.before, NAMES)
         k, n = (after[of].astype(np.float64) for of in (_TAIL, _PART))
-        j, m = (before[of].astype(np.float64)[:, None] for of in (_TAIL, _PART))
+        # Those of a mixture of seasons are made whole on the side that says less.
+        j, m = np.ceil(before[_TAIL]), np.floor(before[_PART])
         j, m = np.broadcast_to(j, k.shape), np.broadcast_to(m, n.shape)
         p_value, effect, direction = np.ones_like(k), np.zeros_like(k), np.zeros_like(k)
         found = np.nonzero(rise_is_suspect(k, n, j, m, pooled.factor, SCREEN))

@@ -7,6 +7,7 @@ import pytest
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.calendar import Key
 from detectors.profiles.profile import Profile
 from detectors.profiles.seasons import LEAST_ROWS, Seasons
 from detectors.statistics.evidence.base import Pooled
@@ -93,7 +94,7 @@ def test_seasons_that_change_are_not_those_of_before() -> None:
 def of_shares(shares: list[float], sizes: list[int], whole: int) -> Baseline:
     """Hours whose word ``b`` has these shares, in so many rows; ``whole`` rows of the baseline."""
     made = baseline({"x": ["b"] * (whole // 2) + ["a"] * (whole - whole // 2)})
-    profiles = {
+    profiles: dict[Key, Profile] = {
         (str(k),): words(made, round(share * size), size)
         for k, (share, size) in enumerate(zip(shares, sizes, strict=True))
     }

@@ -57,7 +57,7 @@ def test_a_p_value_is_that_of_its_counts() -> None:
     # 30 values beyond the 156 outermost of the baseline, 26 of them beyond the 20 outermost
     values = np.concatenate([np.arange(970) * 20.0, np.full(4, 19_900.0), np.full(26, 19_990.0)])
     pooled = pooled_of(one, counts_of(one, {"x": values}))
-    k, n, j, m = 26, 30, 20, int(pooled.of_baseline("high_outer_1")[0])
+    k, n, j, m = 26, 30, 20, int(pooled.layout.named(pooled.before, "high_outer_1")[0, 0])
     assert 150 <= m <= 250
     p_value, effect, direction = outcome_of(pooled, "high_tail_shape_2")
     assert p_value[0, 0] == pytest.approx(beta_binomial_tail(k, n, j + 1, m - j), rel=1e-9)
