@@ -21,6 +21,7 @@ from detectors.profiles.seasons import Seasons
 from detectors.report import ComparedSeason, Signal, WindowReport
 from detectors.statistics.evidence.dependence import stream_factor
 from detectors.statistics.evidence.horizons import History, PastWindow
+from detectors.statistics.evidence.running_history import RunningHistory
 from detectors.statistics.evidence.seasonal import seasonal_tallies
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.commands.explain import judged_again
@@ -215,3 +216,20 @@ def test_an_open_window_is_looked_into_with_its_season() -> None:
     log_e = [np.logaddexp.reduce(each.log_e_values(rows[None]))[0, 0] for each in (whole, own)]
     assert log_e[0] > 20.0
     assert log_e[1] < 3.0
+
+
+def test_a_backtest_measures_windows_against_their_seasons_as_a_job_does() -> None:
+    layout, seasonal = tally_layout(KNOWN), seasonal_tallies(KNOWN)
+    running, plain = RunningHistory(layout), History()
+    for hour, profile in enumerate(hourly(62, 30)):
+        start_ms, tallies = hour * HOUR_MS, layout.tallies(profile.counts)
+        assert running.factor(layout, start_ms, seasonal).tolist() == (
+            plain.factor(layout, start_ms, seasonal).tolist()
+        )
+        pairs = zip(running.rows(layout, start_ms), plain.rows(layout, start_ms), strict=True)
+        for (one_ms, one), (other_ms, other) in pairs:
+            assert one_ms == other_ms
+            np.testing.assert_array_equal(one, other)
+        running.sums(start_ms, tallies)
+        running.add_judged(start_ms, start_ms + HOUR_MS)
+        plain.add(PastWindow(start_ms, start_ms + HOUR_MS, tallies))
