@@ -18,8 +18,14 @@ from detectors.profiles.baseline import Constraints
 from detectors.profiles.layout import Feature
 from detectors.report import FeatureReport, Figures, SagemakerFigures, Verdict
 from detectors.statistics.measures import Measures
+from detectors.violation import Violation
 
 Number = float | None
+
+
+def features_of(violations: Sequence[Violation]) -> set[str]:
+    """The names of the features that violate."""
+    return {violation.feature for violation in violations}
 
 
 def mark_violating(

@@ -17,13 +17,14 @@ from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance
 from detectors.decisions.evidence.embedded import embedded
 from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, window_evidence
-from detectors.decisions.feature_reports import feature_reports, mark_violating
+from detectors.decisions.feature_reports import feature_reports, features_of, mark_violating
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked, without_extremes
 from detectors.decisions.rules import FeatureRules, Rules, rule_values
 from detectors.decisions.rulings import Ruling, rule
 from detectors.decisions.sagemaker.drift import not_compared
 from detectors.decisions.series import SeriesWatch
+from detectors.decisions.silence import silence_report
 from detectors.decisions.violations import violations_of
 from detectors.decisions.window_span import WindowSpan, state_of, status_of
 from detectors.early_finding import EarlyFinding
@@ -114,14 +115,15 @@ class Judge:
         evidence: WindowEvidence | None,
     ) -> WindowReport:
         """The report on a window with this evidence."""
-        by_sagemaker = self.rules.is_sagemaker
         compared = compared_with(baseline, span.start_ms, self.rules)
+        window = self._checked(
+            span, compared, profile, evidence, by_sagemaker=self.rules.is_sagemaker
+        )
         season = compared_season(baseline, span.start_ms, self.rules)
-        window = self._checked(span, compared, profile, evidence, by_sagemaker=by_sagemaker)
         features, violations = self._judged(span, window, state)
         violations = with_season(violations, season)
         conditions = self._conditions(span, window.rows, features, len(violations))
-        features = mark_violating(features, _features_of(conditions.violations))
+        features = mark_violating(features, features_of(conditions.violations))
         violations += conditions.violations
         return WindowReport(
             version=REPORT_VERSION,
@@ -205,20 +207,13 @@ class Judge:
         ``end_ms`` is ``None`` at the start.
         """
         revision = int(end_ms is not None)
-        return WindowReport(
-            version=REPORT_VERSION,
-            id=self._id(f"{model}/{variant}/{start_ms}/silence/-/{revision}"),
+        return silence_report(
+            id_=self._id(f"{model}/{variant}/{start_ms}/silence/-/{revision}"),
             job=self.job,
             model=model,
             variant=variant,
             start_ms=start_ms,
             end_ms=end_ms,
-            revision=revision,
-            state="no data",
-            rows=0,
-            baseline="-",
-            layout="-",
-            limits="-",
             generation=self.generation,
         )
 
@@ -238,10 +233,9 @@ class Judge:
         See :func:`detectors.decisions.episodes.advance`.
         """
         state = self._series.extend(state, report, baseline)
-        if self.expose_values:
-            return advance(state, report, self.rules)
-        state, signals = advance(state, masked(report, baseline.layout), self.rules)
-        return state, list(map(without_extremes, signals))
+        shown = report if self.expose_values else masked(report, baseline.layout)
+        state, signals = advance(state, shown, self.rules)
+        return state, signals if self.expose_values else list(map(without_extremes, signals))
 
     @property
     def looks_early(self) -> bool:
@@ -281,14 +275,14 @@ class Judge:
         if not told:
             return early, []
         report = self.report(span, baseline, profile, EpisodeState())
+        compared = compared_with(baseline, span.start_ms, self.rules)
         window = self._checked(
-            span, baseline, profile, None, by_sagemaker=False, rules_on_all=False
+            span, compared, profile, None, by_sagemaker=False, rules_on_all=False
         )
         report = completed(report, window, told)
-        if self.expose_values:
-            return opened_early(early, report, told, self.rules)
-        early, signals = opened_early(early, masked(report, baseline.layout), told, self.rules)
-        return early, list(map(without_extremes, signals))
+        shown = report if self.expose_values else masked(report, baseline.layout)
+        early, signals = opened_early(early, shown, told, self.rules)
+        return early, signals if self.expose_values else list(map(without_extremes, signals))
 
     def _publishes_values(self, profile: Profile) -> bool:
         return self.rules.is_sagemaker and profile.values_nbytes <= MOST_VALUE_BYTES
@@ -374,14 +368,14 @@ class Judge:
         features = feature_reports(
             window.measures,
             window.rulings,
-            _features_of(violations),
+            features_of(violations),
             window.baseline.constraints,
             window.sagemaker,
             window.evidence,
         )
         if state and span.revision == 0 and state_of(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)
-            features = mark_violating(features, _features_of(changed))
+            features = mark_violating(features, features_of(changed))
             violations += changed
         return features, violations
 
@@ -413,10 +407,6 @@ class Judge:
         if self.rules.by_evidence:
             return ["no rows"]
         return [f"{counted(rows, 'row')}, fewer than the {self.rules.min_n:,} of rules.min_n"]
-
-
-def _features_of(violations: Sequence[Violation]) -> set[str]:
-    return {violation.feature for violation in violations}
 
 
 def _judged_features(window: CheckedWindow) -> int:
