@@ -208,7 +208,6 @@ class Loop:
         self._job.store.keep([learned.baseline], [])
         seasons = learned.baseline.seasons
         if seasons is not None:
-            self._job.store.keep([learned.baseline], [])  # reports name them from now on
             self._telemetry.log.warning(
                 "seasons_learned",
                 model=learned.model,
