@@ -53,7 +53,7 @@ def learned(folder: Path, name: str, kinds: tuple[str, ...], history: Columns) -
     }
     train, baseline = folder / f"{name}.csv", folder / f"{name}-baseline"
     csv.write_csv(pa.table(table), train)
-    command = [sys.executable, "-m", "stream.cli", "baseline", train, "--out", baseline]
+    command = [sys.executable, "-m", "stream.cli", "baseline", str(train), "--out", str(baseline)]
     subprocess.run(command, check=True, capture_output=True)
     return WrittenModel(name, kinds, folder / f"{name}.jsonl", baseline)
 

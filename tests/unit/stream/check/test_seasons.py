@@ -31,8 +31,8 @@ def test_what_is_learned_is_told_with_its_number_and_time() -> None:
 
 def test_the_seasons_of_a_baseline_are_told_with_those_that_have_few_rows() -> None:
     calendar = Calendar(by=("hour_of_day", "weekend"))
-    counted = {("7", "weekday"): rows(900), ("7", "weekend"): rows(100), ("8", "weekday"): rows(50)}
-    seasonal = PLAIN.seasonal(Seasons(calendar, counted))
+    counted = {("7", "weekday"): 900, ("7", "weekend"): 100, ("8", "weekday"): 50}
+    seasonal = PLAIN.seasonal(Seasons(calendar, {key: rows(n) for key, n in counted.items()}))
     (line,) = season_lines("m", LEARNS, seasonal)
     assert line == (
         "model m: seasons of the baseline by hour_of_day, weekend (UTC): 1 of 48 have 200 rows or"
