@@ -41,10 +41,10 @@ WIDE_FROM_S, WIDE_TO_S = 120, 140
 is about what the rules allow, the former no chance.
 """
 RULES: dict[str, dict[str, Any]] = {
-    "evidence": {"mode": "evidence"},
+    "evidence": {"mode": "evidence", "min_n": 60},
     "threshold": {"mode": "threshold", "min_n": 60},
 }
-"""The rules of runs, by mode."""
+"""The rules of runs, by mode; by evidence ``min_n`` is the least number of labels alone."""
 
 Window = tuple[str, str, int]
 """Model, variant, and the end of a window."""

@@ -131,8 +131,16 @@ def test_in_driftlines_reading_the_line_of_names_is_one_dead_letter(name: str) -
 
 
 def test_requests_that_are_repeated_count_as_if_they_were_not() -> None:
-    report, letters = judged(trained(("Churn",)), the_hour(), Rules())
+    report, letters = judged(trained(("Churn",)), the_hour(), Rules(mode="threshold"))
     assert letters == ["header_row"] * 7
     assert [(each.feature, each.check) for each in report.violations] == [
         ("Intl Calls", "baseline_drift_check")
     ]
+
+
+def test_requests_that_are_repeated_are_evidence_of_what_the_repeated_ones_are() -> None:
+    """Six copies of 330 requests: no test of one window can tell them from 1,970 customers."""
+    report, letters = judged(trained(("Churn",)), the_hour(), Rules())
+    assert letters == ["header_row"] * 7
+    assert {each.check for each in report.violations} == {"baseline_drift_check"}
+    assert "Intl Calls" in {each.feature for each in report.violations}
