@@ -139,7 +139,7 @@ def test_a_source_without_records_has_a_code_of_its_own(baseline: Path, tmp_path
 
 def test_too_few_events_to_judge_have_a_code_of_their_own(baseline: Path, tmp_path: Path) -> None:
     jobs.append(tmp_path, lines_of(1)[:10])
-    code, text, reports = run(tmp_path, settings(baseline))
+    code, text, reports = run(tmp_path, settings(baseline, rules={"mode": "threshold"}))
     assert code == NOTHING_JUDGED
     assert {report.state for report in reports} == {"insufficient"}
     assert "nothing judged: 10 events accepted, and the windows are 1 'insufficient'" in text
