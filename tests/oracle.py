@@ -81,13 +81,15 @@ class Pane:
     """Counts of a model in a pane, in the order of its layout.
 
     ``numbers[i]`` holds the finite numbers of feature ``i``, and ``values[i]`` counts its distinct
-    values: finite numbers, or texts as they count."""
+    values: finite numbers, or texts as they count. ``pairs`` counts the rows of the levels ``a`` of
+    feature ``i`` and ``b`` of a later feature ``j``, as ``(i, a, j, b)``."""
 
     layout: Layout
     rows: int = 0
     counts: list[int] = field(default_factory=list)
     numbers: list[list[float]] = field(default_factory=list)
     values: list[Counter[float | str]] = field(default_factory=list)
+    pairs: Counter[tuple[int, int, int, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.counts = [0] * self.layout.size
@@ -97,8 +99,15 @@ class Pane:
     def add(self, row: Mapping[str, object]) -> None:
         """Count a row; a feature that the row does not have is missing."""
         self.rows += 1
+        levels: dict[int, int] = {}
         for i, feature in enumerate(self.layout.features):
             cell = read_as(row.get(feature.name), feature)
+            level = level_of(cell, feature)
+            for j, earlier in levels.items():
+                if level is not None:
+                    self.pairs[j, earlier, i, level] += 1
+            if level is not None:
+                levels[i] = level
             for slot in slots_of(cell, feature):
                 self.counts[int(self.layout.starts[i]) + slot] += 1
             number = number_of(cell) if feature.numeric else None
@@ -228,6 +237,23 @@ def slots_of(cell: object, feature: Feature) -> list[int]:
     if cell is None or cell == "" or (not feature.numeric and cell != cell):
         return [MISSING]
     return number_slots(cell, feature) if feature.numeric else text_slots(cell, feature)
+
+
+def level_of(cell: object, feature: Feature) -> int | None:
+    """The level of a cell among the levels that pairs are counted by; ``None`` without one."""
+    if isinstance(feature.joint, msgspec.UnsetType):
+        return None
+    if feature.numeric:
+        number = number_of(cell)
+        if number is None or not math.isfinite(number):
+            return None
+        return sum(number >= cut for cut in feature.joint.cuts)
+    if slots_of(cell, feature) == [MISSING]:
+        return None
+    word = word_of(cell)
+    if word in feature.vocabulary:
+        return feature.joint.of_words[feature.vocabulary.index(word)]
+    return feature.joint.of_others
 
 
 TRUTH = {"true": True, "True": True, "TRUE": True, "1": True, "1.0": True}

@@ -146,7 +146,7 @@ class Baseline:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits over layout, counts, sums and columns."""
+        """Sixteen hex digits over layout, counts, sums, counts of pairs and columns."""
         return self._digest()
 
     @cached_property
@@ -158,6 +158,7 @@ class Baseline:
         seed = blake2b(digest_size=8)
         seed.update(self.layout.fingerprint.encode())
         seed.update(self.profile.counts.tobytes() + self.profile.sums.tobytes())
+        seed.update(self.profile.pairs.tobytes())
         seed.update(constraints)
         seed.update(msgspec.msgpack.encode(self.columns))
         return seed.hexdigest()

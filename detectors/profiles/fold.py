@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detectors.profiles import distinct
 from detectors.profiles.columns import Column, Numbers
+from detectors.profiles.joint_counts import JointCounter
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.novel import sample
 from detectors.profiles.profile import Profile
@@ -50,6 +51,11 @@ class Fold:
         self._words = [
             [VocabularyIndex(feature) for feature in layout.features] for layout in self.layouts
         ]
+        self._joint = {
+            which: JointCounter(layout)
+            for which, layout in enumerate(self.layouts)
+            if layout.joint_features
+        }
 
     def fold(
         self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64]
@@ -62,15 +68,30 @@ class Fold:
         small = np.flatnonzero(np.diff(bounds) < SORT_FROM)
         profiles: list[Profile | None] = [None] * len(layout_of)
         if len(small):
-            counted = self._fold_small(columns, layout_of, bounds, small)
-            for g, profile in zip(small.tolist(), counted, strict=True):
+            few = self._fold_small(columns, layout_of, bounds, small)
+            for g, profile in zip(small.tolist(), few, strict=True):
                 profiles[g] = profile
         encoded: dict[str, pa.DictionaryArray] = {}
         for g in range(len(layout_of)):
             if profiles[g] is None:
                 start, stop = int(bounds[g]), int(bounds[g + 1])
                 profiles[g] = self._fold_large(columns, layout_of[g], start, stop, encoded)
-        return [profile for profile in profiles if profile is not None]
+        counted = [profile for profile in profiles if profile is not None]
+        if self._joint:
+            self._count_pairs(columns, layout_of, bounds, counted)
+        return counted
+
+    def _count_pairs(
+        self,
+        columns: Mapping[str, Column],
+        layout_of: Sequence[int],
+        bounds: NDArray[np.int64],
+        profiles: Sequence[Profile],
+    ) -> None:
+        for which, counter in self._joint.items():
+            groups = [g for g, of_group in enumerate(layout_of) if of_group == which]
+            spans = [(int(bounds[g]), int(bounds[g + 1])) for g in groups]
+            counter.count(columns, spans, [profiles[g] for g in groups])
 
     def _fold_small(
         self,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.errors import LayoutInvalid
+from detectors.profiles.joint_levels import JointLevels
 from detectors.profiles.rare_values import RareValues
 from detectors.profiles.reading import PLAIN, CellReading
 from detectors.profiles.sketch_error import SketchError
@@ -63,8 +64,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     not list them: there such a bin ends at the next representable number.
 
     ``reading`` is how cells are read; a feature of 0.1.0 has none, and takes texts as they stand.
-    ``sketch`` is the error of baseline counts that come from a sketch, unset where they are exact.
-    ``nature`` is what the values are where they do not return, see :attr:`compared`.
+    ``sketch`` is the error of baseline counts that come from a sketch, ``nature`` what values are
+    that do not return (see :attr:`compared`), ``joint`` the levels of a feature counted in pairs.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rare: RareValues | msgspec.UnsetType = msgspec.UNSET
     sketch: SketchError | msgspec.UnsetType = msgspec.UNSET
     nature: Nature | msgspec.UnsetType = msgspec.UNSET
+    joint: JointLevels | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def set_fields(self) -> dict[str, object]:
@@ -201,6 +203,11 @@ class Layout:
         return {feature.name: i for i, feature in enumerate(self.features)}
 
     @cached_property
+    def joint_features(self) -> tuple[int, ...]:
+        """Positions of the features that are counted in pairs."""
+        return tuple(i for i, each in enumerate(self.features) if each.joint is not msgspec.UNSET)
+
+    @cached_property
     def edges(self) -> list[NDArray[np.float64]]:
         """The edges of the bins of each feature; none for text."""
         return [np.array(feature.edges, np.float64) for feature in self.features]
@@ -301,6 +308,9 @@ def _starts(widths: Sequence[int]) -> NDArray[np.int64]:
 
 
 def _check(feature: Feature) -> None:
+    joint, words = feature.joint, len(feature.vocabulary)
+    if not isinstance(joint, msgspec.UnsetType) and (problem := joint.problem(words)):
+        raise LayoutInvalid(problem, name=feature.name)
     if not feature.numeric:
         if len(set(feature.vocabulary)) != len(feature.vocabulary):
             raise LayoutInvalid("vocabulary has a value twice", name=feature.name)

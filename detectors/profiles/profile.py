@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.errors import LayoutMismatch, ProfileInvalid
 from detectors.profiles import distinct
+from detectors.profiles.joint_levels import LEVELS
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, Layout
 from detectors.profiles.novel import Sample, counted, merged
 
@@ -29,6 +30,10 @@ class _WireWithValues(_Wire, frozen=True, array_like=True):
     values: dict[int, distinct.Wire] = {}
 
 
+class _WireWithPairs(_WireWithValues, frozen=True, array_like=True):
+    pairs: bytes = b""
+
+
 class Profile:
     """Counts, moments and extremes of every feature over some rows.
 
@@ -43,12 +48,14 @@ class Profile:
       (:mod:`detectors.profiles.novel`). Not used for any number.
     * ``values``: the distinct values of features, by position (:mod:`detectors.profiles.distinct`).
       Empty unless they are kept; then a feature without a value has no entry.
+    * ``pairs``: ``int64``, how often the levels of two features occur together, see
+      :mod:`detectors.profiles.joint_counts`. Empty unless the layout chooses features.
 
     Two profiles of one layout merge by addition: integers exactly, in any order; floating-point
     sums up to rounding. An empty profile is the neutral element.
     """
 
-    __slots__ = ("counts", "high", "layout", "low", "rows", "samples", "sums", "values")
+    __slots__ = ("counts", "high", "layout", "low", "pairs", "rows", "samples", "sums", "values")
 
     def __init__(self, layout: Layout) -> None:
         features = len(layout.features)
@@ -60,6 +67,7 @@ class Profile:
         self.high: NDArray[np.float64] = np.full(features, -np.inf)
         self.samples: dict[str, Sample] = {}
         self.values: dict[int, distinct.DistinctValues] = {}
+        self.pairs: NDArray[np.int64] = np.zeros(_pairs_size(layout), np.int64)
 
     @property
     def without_inputs(self) -> bool:
@@ -78,6 +86,7 @@ class Profile:
             raise LayoutMismatch(self.layout.fingerprint, other.layout.fingerprint)
         self.rows += other.rows
         self.counts += other.counts
+        self.pairs += other.pairs
         # Beyond the largest float a sum is infinite, and the difference of two such sums is NaN.
         with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
@@ -121,8 +130,8 @@ class Profile:
 
     @property
     def nbytes(self) -> int:
-        """The memory of the counts and distinct values, in bytes, without small fixed parts."""
-        return self.counts.nbytes + self.values_nbytes
+        """The memory of all counts and distinct values, in bytes, without small fixed parts."""
+        return self.counts.nbytes + self.pairs.nbytes + self.values_nbytes
 
     @property
     def values_nbytes(self) -> int:
@@ -164,10 +173,15 @@ class Profile:
             body=_ZSTD.compress(raw, asbytes=True),
             novel=self.novel,
         )
-        if not with_values or not self.values:
-            return msgspec.msgpack.encode(wire)
-        values = {i: distinct.encode(self.values[i]) for i in sorted(self.values)}
-        return msgspec.msgpack.encode(_WireWithValues(**structs.asdict(wire), values=values))
+        kept = self.values if with_values else {}
+        values = {i: distinct.encode(kept[i]) for i in sorted(kept)}
+        if len(self.pairs):
+            pairs = bytes(_ZSTD.compress(self.pairs.tobytes(), asbytes=True))
+            fields = structs.asdict(wire)
+            return msgspec.msgpack.encode(_WireWithPairs(**fields, values=values, pairs=pairs))
+        if values:
+            return msgspec.msgpack.encode(_WireWithValues(**structs.asdict(wire), values=values))
+        return msgspec.msgpack.encode(wire)
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Profile:
@@ -180,7 +194,10 @@ class Profile:
         if wire.fingerprint != layout.fingerprint:
             raise LayoutMismatch(layout.fingerprint, wire.fingerprint)
         features = len(layout.features)
-        raw = _decompressed(wire, (layout.size + 4 * features) * 8)
+        size = (layout.size + 4 * features) * 8
+        if wire.size != size:
+            raise ProfileInvalid(f"it has {wire.size} bytes, and its layout {size}")
+        raw = _decompressed(wire.body, size)
         floats = np.frombuffer(raw, np.float64, features * 4, layout.size * 8).copy()
         profile = cls(layout)
         profile.rows = wire.rows
@@ -194,6 +211,9 @@ class Profile:
             profile.values = {i: distinct.decode(values) for i, values in wire.values.items()}
         except ValueError as error:
             raise ProfileInvalid(str(error)) from error
+        if len(profile.pairs):
+            pairs = _decompressed(wire.pairs, profile.pairs.nbytes)
+            profile.pairs = np.frombuffer(pairs, np.int64).copy()
         return profile
 
     @staticmethod
@@ -212,9 +232,15 @@ def _by_name(entry: tuple[int, str, int]) -> str:
 _ZSTD = pa.Codec("zstd", compression_level=1)
 
 
-def _wire(data: bytes) -> _WireWithValues:
+def _pairs_size(layout: Layout) -> int:
+    """The number of counts of pairs: the upper triangle of a matrix of all indicators."""
+    indicators = LEVELS * len(layout.joint_features)
+    return indicators * (indicators + 1) // 2
+
+
+def _wire(data: bytes) -> _WireWithPairs:
     try:
-        wire = msgspec.msgpack.decode(data, type=_WireWithValues)
+        wire = msgspec.msgpack.decode(data, type=_WireWithPairs)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProfileInvalid(str(error)) from error
     if wire.rows < 0:
@@ -222,12 +248,10 @@ def _wire(data: bytes) -> _WireWithValues:
     return wire
 
 
-def _decompressed(wire: _Wire, size: int) -> bytes:
-    """The vectors, of the ``size`` that the layout requires: that in the data is not trusted."""
-    if wire.size != size:
-        raise ProfileInvalid(f"it has {wire.size} bytes, and its layout {size}")
+def _decompressed(body: bytes, size: int) -> bytes:
+    """A vector of the ``size`` that the layout requires: that in the data is not trusted."""
     try:
-        raw: bytes = _ZSTD.decompress(wire.body, decompressed_size=size, asbytes=True)
+        raw: bytes = _ZSTD.decompress(body, decompressed_size=size, asbytes=True)
     except (OSError, pa.ArrowException) as error:
         raise ProfileInvalid("it cannot be decompressed") from error
     return raw

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from detectors.profiles.joint_levels import JointLevels
 from detectors.profiles.layout import Feature, Layout
 from detectors.profiles.reading import CellReading
 from detectors.profiles.vocabulary_choice import rare_values
@@ -137,6 +138,7 @@ layout = Layout(
             edges=(-2.0, 0.0, 2.5, 3.0),
             cells=(0, 0, 1, 1, 2),
             center=1.0,
+            joint=JointLevels(cuts=(-2.0, 0.0, 3.0)),
         ),
         Feature(
             name="n",
@@ -145,8 +147,15 @@ layout = Layout(
             edges=(3.0, 4.0, 7.0, 8.0),
             cells=(0, 1, 0, 2, 0),
             center=5.0,
+            joint=JointLevels(cuts=(4.0,)),
         ),
-        Feature(name="t", type="String", kind="text", vocabulary=("a", "DE", "7", "true")),
+        Feature(
+            name="t",
+            type="String",
+            kind="text",
+            vocabulary=("a", "DE", "7", "true"),
+            joint=JointLevels(of_words=(0, 1, 2, 0), of_others=3),
+        ),
     )
 )
 READINGS = {

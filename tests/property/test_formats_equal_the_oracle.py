@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from detectors.profiles.distinct import shortened
+from detectors.profiles.joint_counts import JointPairs
 from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
 from stream.events import Assign, ModelKey, Partial, RawBatch
@@ -136,10 +137,24 @@ def check_profiles(partial: Partial, expected: dict[tuple[str, str, int], oracle
     for pane, profile in profiles.items():
         assert profile.rows == expected[pane].rows
         check_numbers(profile, expected[pane])
+        assert counted_pairs(profile) == expected[pane].pairs
         values = expected[pane].values
         assert counted_values(profile) == {
             i: as_kept(found) for i, found in enumerate(values) if found
         }
+
+
+def counted_pairs(profile: Profile) -> dict[tuple[int, int, int, int], int]:
+    """The rows of each two levels of a pair of features that occur together."""
+    pairs = JointPairs(profile.layout)
+    tables = pairs.tables(profile.pairs)
+    return {
+        (int(pairs.features[pairs.first[k]]), a, int(pairs.features[pairs.second[k]]), b): count
+        for k, table in enumerate(tables.tolist())
+        for a, row in enumerate(table)
+        for b, count in enumerate(row)
+        if count
+    }
 
 
 def counted_values(profile: Profile) -> dict[int, dict[float | str, int]]:
