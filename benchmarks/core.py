@@ -49,6 +49,7 @@ OURS = (
     "wide5000",
     "values",
     "values200",
+    "joint",
 )
 RATIOS = {
     "d/f": 0.7,
@@ -66,6 +67,7 @@ RATIOS = {
     "wide5000/d": 0.7,
     "values/d": None,
     "values200/wide200": None,
+    "joint/d": 0.8,
 }
 """Ratios and their required minimum; those of wide events compare cells, all others events."""
 

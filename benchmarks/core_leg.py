@@ -21,6 +21,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
+from stream.baselining.joint_features import with_levels
 from stream.events import Assign, ModelKey, RawBatch
 from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.json import Json
@@ -35,7 +36,7 @@ from tests.support.records import NoSource, job_settings
 ARRIVAL_MS = 4_000_000_000_000
 ARROW = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
 SETTINGS = job_settings(lateness_ms=600_000)
-EVENTS_OF = {"f": "d", "labels": "d", "values": "d", "values200": "wide200"}
+EVENTS_OF = {"f": "d", "labels": "d", "values": "d", "values200": "wide200", "joint": "d"}
 """The legs that have the events of another one."""
 SCORE = PredictionColumns(problem="binary", probability="score", positive="1", negative="0")
 
@@ -73,11 +74,15 @@ def floor_leg(folder: Path) -> Callable[[], int]:
 def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     """A leg from bytes to merged counts, with everything on: envelope, guards, marks, lateness,
     panes, dead letters, moments. In the leg ``labels`` all predictions wait for labels, too; in the
-    legs ``values`` and ``values200`` profiles keep the distinct values.
+    legs ``values`` and ``values200`` profiles keep the distinct values; in the leg ``joint`` all
+    features are counted in pairs.
     """
     data = _load(folder, EVENTS_OF.get(name, name))
     models = sorted({key.decode() for key in data.models} or {"m"})
-    layouts = _layouts(_baselines(folder, data.width), len(models))
+    baselines = _baselines(folder, data.width)
+    layouts = _layouts(baselines, len(models))
+    if name == "joint":
+        layouts = [with_levels(layout, baselines[0].profile, ()) for layout in layouts]
     plain = name == "plain"
     form = Json(id="id") if plain else Sagemaker()
     source = NameConfig(source="key") if data.models else NameConfig(name="m")

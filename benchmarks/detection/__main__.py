@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.detection import bound, calm, causes, early, peer_runs, power, seasons
+from benchmarks.detection import bound, calm, causes, early, joint, peer_runs, power, seasons
 from benchmarks.detection.driftline_judge import MODES
 from tests.support.machine import processor
 
@@ -35,6 +35,7 @@ ROWS: Final = (
     "power",
     "early",
     "causes",
+    "joint",
     "peers-calm",
     "peers-power",
 )
@@ -77,6 +78,8 @@ def jobs(rows: tuple[str, ...], scale: float) -> list[RowCall]:
         out += [RowCall("early", early.run, task) for task in looks]
     if "causes" in rows:
         out += [RowCall("causes", causes.name_causes, task) for task in causes.trials(scale)]
+    if "joint" in rows:
+        out += [RowCall("joint", joint.run, task) for task in joint.tasks(scale)]
     if "peers-calm" in rows:
         out += [RowCall("peers-calm", peer_runs.run, batch) for batch in peer_runs.calm(scale)]
     if "peers-power" in rows:
@@ -133,6 +136,8 @@ def figures(results: dict[str, list[Any]], seed: int) -> dict[str, Any]:
         out["early"] = early.figures(results["early"])
     if "causes" in results:
         out["causes"] = causes.figures(results["causes"])
+    if "joint" in results:
+        out["joint"] = joint.figures(results["joint"])
     if answers["peers-calm"]:
         out["peers-calm"] = peer_runs.calm_figures(answers["peers-calm"])
     return out

@@ -139,6 +139,17 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.2f}"
 
 
+def joint_table(rows: list[Figures]) -> str:
+    """Changes of dependence found in one window, and windows without any change."""
+    return table(
+        ("stream of 20 features", "rows a window", "windows", "joint drift", "another violation"),
+        [
+            (row["stream"], f"{row['n']:,}", f"{row['windows']:,}", row["joint"], row["others"])
+            for row in rows
+        ],
+    )
+
+
 def peers_calm_table(rows: list[Figures]) -> str:
     """By method: of a thousand windows of 20 features without drift, those that are flagged."""
     cells = {(row["method"], row["n"]): row for row in rows}
@@ -211,6 +222,8 @@ def page(figures: Figures) -> str:
     if "service" in figures:
         parts += [f"The whole service, seed {figures['service']['seed']}:\n"]
         parts.append(service_table(figures["service"]))
+    if "joint" in figures:
+        parts.append(joint_table(figures["joint"]))
     if "peers-calm" in figures:
         parts.append(peers_calm_table(figures["peers-calm"]))
     if "power" in figures:
