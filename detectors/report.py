@@ -12,6 +12,7 @@ import msgspec
 
 from detectors.early_finding import EarlyFinding
 from detectors.finding import Evidence
+from detectors.joint_report import JointReport
 from detectors.p_values import nearness
 from detectors.quality_report import QualityEvidence
 from detectors.violation import Action, SharedCause, Violation
@@ -243,6 +244,10 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     season: ComparedSeason | None = None
     """The season of the baseline that the window was compared with, and so the numbers in
     ``baseline`` of each feature; null if the baseline has no seasons.
+    """
+    joint: JointReport | None = None
+    """The dependence of the features that are counted in pairs; null unless ``joint`` of the model
+    asks for it.
     """
 
 

@@ -27,6 +27,8 @@ WIDTH_PART: Final = 0.01
 CONSTRAINT_PART: Final = 0.1
 """The part of a feature's budget for what ``constraints.json`` states of single windows: no values
 outside of the domain, none in an empty column. Tests against the baseline have the rest."""
+JOINT_PART: Final = 0.1
+"""The part of a window's budget for the dependence of features, where it is judged."""
 MOST_ALPHA: Final = 0.5
 """The largest chance of false evidence that a window may have, whatever is asked for."""
 

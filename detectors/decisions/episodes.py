@@ -9,6 +9,7 @@ import msgspec
 
 from detectors.decisions.catalogue import size_of
 from detectors.decisions.episode_state import Episode, EpisodeState, JudgedWindow
+from detectors.decisions.evidence.joint_evidence import JOINT
 from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.rules import Rules
 from detectors.decisions.signals import Judged, digest_of, end_of, signal_of, with_figures
@@ -45,6 +46,7 @@ def advance(
     generation = [report.generation] if report.generation else []
     origin = ("episode", report.start_ms, report.baseline, *generation)
     lingering = [each.name for each in report.features if each.evidence and each.evidence.lingers]
+    lingering += [JOINT] if report.joint and report.joint.lingers else []
     before = state.open
     state, signals = after_window(state, report, rules, origin, lingering)
     if rules.by_evidence:

@@ -16,6 +16,7 @@ from detectors.decisions.early_look import budget_of, look
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance
 from detectors.decisions.evidence.embedded import embedded
+from detectors.decisions.evidence.joint_evidence import reported_joint
 from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, window_evidence
 from detectors.decisions.feature_reports import feature_reports, features_of, mark_violating
 from detectors.decisions.limits import Limits, limits_of
@@ -150,6 +151,7 @@ class Judge:
             generation=self.generation,
             expected_rows=span.expected_rows,
             season=season,
+            joint=reported_joint(profile.layout, None if evidence is None else evidence.joint),
         )
 
     def remembers(self, report: WindowReport) -> bool:

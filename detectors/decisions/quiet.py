@@ -35,6 +35,8 @@ def is_quiet(window: CheckedWindow) -> bool:
         return not violations_of(window)
     if window.too_narrow or window.too_wide or evidence.lingering:
         return False
+    if evidence.joint is not None and (evidence.joint.lingers or evidence.joint.holds.any()):
+        return False
     if evidence.any_holds:
         return False
     stated = _stated(window.baseline)

@@ -25,6 +25,7 @@ from stream.baselining.column_nature import nature_of
 from stream.baselining.column_scan import Choice, ColumnScan
 from stream.baselining.constraints_file import load_constraints, read_constraints
 from stream.baselining.files import json_bytes, write_files
+from stream.baselining.joint_features import require_pairs, with_levels
 from stream.baselining.monitor_folder import is_monitor_folder, monitored
 from stream.baselining.row_order import dependence_of
 from stream.baselining.training_data import Progress, TrainingData
@@ -49,13 +50,16 @@ def make(
     text: Sequence[str] = (),
     numbers: Sequence[str] = (),
     missing: Sequence[str] | None = None,
+    joint: Sequence[str] | None = None,
 ) -> BuiltBaseline:
-    """Make the baseline of the rows in ``chunks``, which are read twice.
+    """Make the baseline of the rows in ``chunks``, which are read twice; with ``joint`` thrice.
 
     ``predictions`` names the columns of the model's response, ``text`` and ``numbers`` those whose
     kind is not to be inferred. ``missing`` are the texts that count as missing, ``None`` for those
     of :mod:`detectors.profiles.reading`; the baseline stores them, and events are read with them.
     The type of a column without any value is ``Unknown``: a later value in it is a violation.
+    ``joint`` names the features that are counted in pairs, see
+    :func:`stream.baselining.joint_features.with_levels`.
 
     Raises ``BaselineInvalid`` if there are no rows, if a column is in both ``text`` and
     ``numbers``, or if one of ``numbers`` has no number; :class:`~stream.errors.ColumnsUnknown` if
@@ -76,16 +80,25 @@ def make(
             f"without a single number, but chosen as numbers: {', '.join(map(repr, without))}",
         )
     layout = _layout(scans, predictions)
-    profile = Profile(layout)
-    fold = Fold([layout])
-    for chunk in chunks():
-        profile.merge(_count(fold, layout, chunk))
-    profile.samples.clear()
+    profile = _counted(layout, chunks())
+    if joint is not None:
+        layout = with_levels(layout, profile, joint)
+        profile = _counted(layout, chunks())
     statistics = sagemaker_files.statistics(scans)
     written = _without_dates(suggested_constraints(statistics), layout)
     constraints = read_constraints(written, layout, tuple(scans))
     baseline = Baseline(layout, profile, constraints, tuple(scans), references(statistics))
     return BuiltBaseline(baseline, msgspec.to_builtins(statistics), written, scans)
+
+
+def _counted(layout: Layout, chunks: Iterable[pa.Table]) -> Profile:
+    """The counts of all rows, without samples of new values: all values are known."""
+    profile = Profile(layout)
+    fold = Fold([layout])
+    for chunk in chunks:
+        profile.merge(_count(fold, layout, chunk))
+    profile.samples.clear()
+    return profile
 
 
 def _without_dates(constraints: dict[str, Any], layout: Layout) -> dict[str, Any]:
@@ -159,6 +172,7 @@ def make_from_files(
     text: Sequence[str] = (),
     numbers: Sequence[str] = (),
     missing: Sequence[str] | None = None,
+    joint: Sequence[str] | None = None,
     progress: Progress = lambda _: None,
 ) -> BuiltBaseline:
     """Make the baseline of a training file or folder, see :func:`make`.
@@ -168,7 +182,10 @@ def make_from_files(
     """
     training = TrainingData(path, header, columns, exclude)
     chunks = partial(training.chunks, progress)
-    built = make(chunks, predictions, text=text, numbers=numbers, missing=missing)
+    kinds = {"text": text, "numbers": numbers}
+    built = make(chunks, predictions, **kinds, missing=missing, joint=joint)
+    if joint is not None:
+        require_pairs(built.baseline.layout, joint)
     return in_order(built, training.chunks())
 
 
@@ -212,16 +229,19 @@ def learn(
     tables: Sequence[pa.Table],
     outputs: Sequence[str],
     inputs: Sequence[str],
+    joint: Sequence[str] | None = None,
 ) -> Baseline:
     """Learn the columns that ``known`` lacks from a model's own events, and return the baseline.
 
     ``tables`` hold text columns. Columns in ``outputs`` get the role prediction. The columns of
-    ``known`` stay as they are.
+    ``known`` stay as they are, and so do its pairs; without any, those of ``joint`` are counted,
+    see :func:`make`.
     """
     before = known.columns if known else ()
     order = tuple(name for name in (*outputs, *inputs) if name not in before)
     new = [table.select([name for name in order if name in table.column_names]) for table in tables]
-    fresh = make(lambda: new, _named(outputs, new)).baseline
+    is_whole = known is None or not before
+    fresh = make(lambda: new, _named(outputs, new), joint=joint if is_whole else None).baseline
     if known is None or not before:
         return Baseline(fresh.layout, fresh.profile, fresh.constraints, order, fresh.references)
     return _joined(known, fresh, (*before, *order))
@@ -232,10 +252,11 @@ def learn_from_samples(
     samples: Sequence[bytes],
     outputs: Sequence[str],
     inputs: Sequence[str],
+    joint: Sequence[str] | None = None,
 ) -> Baseline:
     """Learn as :func:`learn` does, from the samples of partials (Arrow IPC streams)."""
     tables = [pa.ipc.open_stream(sample).read_all() for sample in samples]
-    return learn(known if known.columns else None, tables, outputs, inputs)
+    return learn(known if known.columns else None, tables, outputs, inputs, joint)
 
 
 def empty_baseline() -> Baseline:
@@ -255,6 +276,7 @@ def _joined(known: Baseline, fresh: Baseline, columns: tuple[str, ...]) -> Basel
     profile.rows = max(side.rows for side in sides)
     profile.counts = np.concatenate([side.counts for side in sides])
     profile.sums = np.concatenate([side.sums for side in sides])
+    profile.pairs = known.profile.pairs.copy()
     profile.low = np.concatenate([side.low for side in sides])
     profile.high = np.concatenate([side.high for side in sides])
     features = {**known.constraints.features, **fresh.constraints.features}

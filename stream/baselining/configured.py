@@ -7,12 +7,14 @@ from pathlib import Path
 
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.joint_choice import counting_pairs_of
 from detectors.profiles.layout import HEAD
 from stream.baselining.build import FILES, empty_baseline, load_baseline
 from stream.baselining.columns import columns_of
 from stream.baselining.constraints_shape import unread_keys
 from stream.baselining.monitor_folder import is_monitor_folder
 from stream.config.consistency import baseline_faults
+from stream.config.joint import asked_pairs
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
@@ -22,7 +24,7 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     """Return the baseline of each model from its folder, empty where it is to be learned.
 
     Models of one folder share its baseline. It has references only where the job computes
-    SageMaker's distance. Raises
+    SageMaker's distance, and counts the pairs that the model judges. Raises
     :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, those
     of each ``constraints.json``, a baseline that does not fit the columns of its model, names and
     statistics that do not fit the baseline.
@@ -52,7 +54,9 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     faults += baseline_faults(config, columns, baselines)
     if faults:
         raise ConfigError(faults)
-    return baselines
+    chosen = cache(counting_pairs_of)
+    asked = {name: asked_pairs(config.models[name]) for name in baselines}
+    return {name: chosen(baseline, asked[name]) for name, baseline in baselines.items()}
 
 
 def _loaded(folder: str, outputs: tuple[str, ...], with_references: bool) -> Baseline:

@@ -51,6 +51,7 @@ def unused_rules(config: Config) -> Iterator[str]:
     ]
     if mode != "evidence":
         keys += [f"models.{name}.weights" for name, model in config.models.items() if model.weights]
+        keys += [f"models.{name}.joint" for name, model in config.models.items() if model.joint]
     if keys:
         yield f"{', '.join(keys)}: no effect on verdicts; rules.mode is {mode}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -14,6 +13,7 @@ from detectors.errors import BaselineInvalid
 from detectors.phrases import counted
 from stream.baselining.build import BuiltBaseline, constraints_were_edited, in_order, make, write
 from stream.baselining.column_warnings import column_warnings
+from stream.baselining.joint_features import require_pairs
 from stream.baselining.row_order import dependence_lines
 from stream.baselining.training_data import TrainingData
 from stream.commands.baseline_page import print_columns, warning_lines
@@ -22,9 +22,6 @@ from stream.commands.season_page import print_seasons
 from stream.commands.seasonal_baseline import season_notes, training_seasons
 from stream.commands.usage import wrong_option
 from stream.errors import ColumnsUnknown
-
-PASSES: Final = 2
-"""The number of times that the training data are read."""
 
 
 class BaselineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +33,7 @@ class BaselineOptions(msgspec.Struct, frozen=True, kw_only=True):
     text: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     missing: tuple[str, ...] | None = None
+    joint: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
     header: bool = True
     force: bool = False
@@ -65,7 +63,7 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
     training = TrainingData(train, options.header, options.columns, excluded)
     found = None
     try:
-        built = _built(training, options, progress, f"reading {train.name} twice")
+        built = _built(training, options, progress, train.name)
         if season.season:
             timed = tuple(name for name in excluded if name not in season.excluded)
             rows = TrainingData(train, options.header, options.columns, timed)
@@ -74,6 +72,8 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
     except ColumnsUnknown as error:
         raise wrong_option(f"--{error.purpose}", f"{error}{training.hint}") from error
     except BaselineInvalid as error:
+        if error.field == "joint":
+            raise wrong_option("--joint", error.reason) from error
         if error.field != "columns":
             raise
         raise wrong_option("--number", f"columns {error.reason}") from error
@@ -97,6 +97,10 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
         console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
     if baseline.seasons is not None:
         print_seasons(baseline.seasons, console)
+    pairs = [baseline.layout.features[i].name for i in baseline.layout.joint_features]
+    if pairs:
+        line = f"note: counted in pairs: {', '.join(pairs)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     rows = counted(baseline.profile.rows, "row")
     features = counted(len(baseline.layout.features), "feature")
     line = f"{rows}, {features}, fingerprint {baseline.fingerprint}: {made.out}"
@@ -104,14 +108,18 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
 
 
 def _built(
-    training: TrainingData, options: BaselineOptions, progress: Progress, title: str
+    training: TrainingData, options: BaselineOptions, progress: Progress, name: str
 ) -> BuiltBaseline:
-    task = progress.add_task(title, total=PASSES * training.size)
+    passes, times = (2, "twice") if options.joint is None else (3, "three times")
+    task = progress.add_task(f"reading {name} {times}", total=passes * training.size)
     built = make(
         partial(training.chunks, partial(progress.advance, task)),
         options.predictions,
         text=options.text,
         numbers=options.numbers,
         missing=options.missing,
+        joint=options.joint,
     )
+    if options.joint is not None:
+        require_pairs(built.baseline.layout, options.joint)
     return in_order(built, training.chunks())

@@ -56,6 +56,15 @@ TRAINING: Final = _Training(exists=True, path_type=Path)
 @click.option(
     "--columns", multiple=True, metavar="NAMES", help="Names of the columns of a CSV, in order."
 )
+@click.option(
+    "--joint",
+    multiple=True,
+    metavar="NAMES",
+    help=(
+        "Columns that are counted in pairs, so that a change of how they depend on each other is"
+        " found; 'all' for the first 20 whose values vary."
+    ),
+)
 @click.option("--no-header", is_flag=True, help="The CSV has no header row.")
 @click.option("--force", is_flag=True, help="Replace a constraints.json that was edited.")
 @click.option(
@@ -107,6 +116,7 @@ def baseline(
     number: tuple[str, ...],
     missing: tuple[str, ...],
     columns: tuple[str, ...],
+    joint: tuple[str, ...],
     no_header: bool,
     force: bool,
     quality: Problem | None,
@@ -160,7 +170,12 @@ def baseline(
         "missing": _names("--missing", missing) if missing else None,
         "columns": _names("--columns", columns),
     }
-    of_data = {"--predictions": predictions, "--text": text, "--number": number}
+    of_data = {
+        "--predictions": predictions,
+        "--text": text,
+        "--number": number,
+        "--joint": joint,
+    }
     if from_reports is not None:
         data = {**of_data, **{f"--{name}": value for name, value in (answers | names).items()}}
         _refuse({**data, "--quality": quality}, "without --from-reports")
@@ -220,10 +235,15 @@ def _make_of_data(
     from stream.commands.season_choice import read_season
 
     out = _required(out)
-    predictions, text, numbers = (_names(option, given) for option, given in names.items())
+    predictions, text, numbers, joint = (_names(option, given) for option, given in names.items())
     common["season"] = read_season(common["season"], from_reports=False)
     options = BaselineOptions(
-        out=out, predictions=predictions, text=text, numbers=numbers, **common
+        out=out,
+        predictions=predictions,
+        text=text,
+        numbers=numbers,
+        joint=(() if joint == ("all",) else joint) if names["--joint"] else None,
+        **common,
     )
     with progress_bar() as bar:
         made = make_baseline(train, options, bar)

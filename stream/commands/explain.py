@@ -14,22 +14,25 @@ from rich.progress import Progress
 
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.embedded import EmbeddedTallies
+from detectors.decisions.evidence.joint_evidence import JOINT
 from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.decisions.window_span import WindowSpan
 from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.joint_choice import counting_pairs_of
 from detectors.profiles.profile import Profile
 from detectors.report import FeatureReport, SagemakerFigures, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.evidence.tallies import tally_layout
-from detectors.statistics.measures import measure
+from detectors.statistics.measures import Measures, measure
 from detectors.violation import Violation
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
 from stream.commands.explain_target import find_quality, find_target
 from stream.commands.explained_evidence import evidence_numbers
+from stream.commands.explained_joint import print_joint
 from stream.commands.quality_page import QualityPage
 from stream.commands.report_files import ReportFiles
 from stream.commands.usage import wrong_option
@@ -88,16 +91,16 @@ def explain(
     state = earlier_state(paths.state, report.job) if paths else None
     baseline = _baseline(report, paths, state, folder)
     limits = read_limits(state, report.limits) if state else None
-    published = _feature(report, feature)
-    try:
-        counts = Profile.decode(report.profile, baseline.layout)
-        measures = measure(baseline.in_season(report.start_ms), counts)
-        recomputed = judged_again(report, baseline, limits)
-    except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
-        reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
-        raise DataError(f"report {report.id!r}", reason) from error
-    again = _feature(recomputed, feature)
+    measures, recomputed = _recomputed(report, baseline, limits)
     page = ExplainPage(console)
+    if feature == JOINT and report.joint is not None and recomputed.joint is not None:
+        page.head(report, feature, recomputed.rows, files.since_ms(report))
+        matches = print_joint(console, report.joint, recomputed.joint)
+        matches &= _violations(page, *_both_by_check(report, recomputed, feature), frozenset())
+        page.verdict(matches)
+        return matches
+    published = _feature(report, feature)
+    again = _feature(recomputed, feature)
     page.head(report, feature, recomputed.rows, files.since_ms(report))
     if limits is None and report.limits:
         page.limits_missing(report.limits)
@@ -113,8 +116,7 @@ def explain(
     page.metrics(metrics)
     matches = recomputed.rows == report.rows and all(metric.matches for metric in metrics)
     matches &= limits is None or recomputed.rules == report.rules
-    found, expected = _by_check(report, feature), _by_check(recomputed, feature)
-    matches &= _violations(page, found, expected, unchecked)
+    matches &= _violations(page, *_both_by_check(report, recomputed, feature), unchecked)
     page.bins(measures.pair, baseline.layout.index[feature])
     page.new_values(measures.pair.window, baseline.layout.index[feature])
     page.verdict(matches)
@@ -122,6 +124,19 @@ def explain(
     if quality is not None:
         QualityPage(console).print(quality)
     return matches
+
+
+def _recomputed(
+    report: WindowReport, baseline: Baseline, limits: Limits | None
+) -> tuple[Measures, WindowReport]:
+    """The measures of the counts in a report, and the report that they give."""
+    try:
+        counts = Profile.decode(report.profile, baseline.layout)
+        measures = measure(baseline.in_season(report.start_ms), counts)
+        return measures, judged_again(report, baseline, limits)
+    except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
+        reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
+        raise DataError(f"report {report.id!r}", reason) from error
 
 
 def judged_again(
@@ -219,6 +234,8 @@ def _baseline(
     seasons = "" if report.season is None else report.season.version
     if state and (stored := read_baseline(state, report.baseline, seasons)):
         candidates.append(stored)
+    pairs = report.joint.features if report.joint else ()
+    candidates = [counting_pairs_of(baseline, pairs) for baseline in candidates]
     # Reports of 0.1.0 name the checksum.
     named = [each for each in candidates if report.baseline in (each.fingerprint, each.checksum)]
     if named and not seasons:
@@ -353,6 +370,12 @@ def _by_check(report: WindowReport, feature: str) -> dict[str, Violation]:
         for violation in report.violations
         if violation.feature == feature and violation.check != "change_check"
     }
+
+
+def _both_by_check(
+    report: WindowReport, recomputed: WindowReport, feature: str
+) -> tuple[dict[str, Violation], dict[str, Violation]]:
+    return _by_check(report, feature), _by_check(recomputed, feature)
 
 
 def _violations(

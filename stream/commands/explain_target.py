@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Final
 
+from detectors.decisions.evidence.joint_evidence import JOINT
 from detectors.quality_report import QualityReport
 from detectors.report import WindowReport
 from detectors.violation import Violation
@@ -76,6 +77,8 @@ def worst_feature(report: WindowReport) -> str:
     Empty if nothing was judged.
     """
     known = {feature.name for feature in report.features}
+    if report.joint is not None:
+        known.add(JOINT)
     worst = [name for name in _features(report.violations) if name in known]
     near = {feature.name: feature.nearness for feature in report.features}
     return worst[0] if worst else max(near, key=near.__getitem__, default="")

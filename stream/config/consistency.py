@@ -16,6 +16,7 @@ from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from sinks.s3 import S3
 from stream.config.conditions import column_faults, syntax_faults
 from stream.config.faults import mismatch, unknown_name
+from stream.config.joint import joint_faults
 from stream.config.label_keys import label_faults, quality_columns
 from stream.config.renamed_keys import duration_text
 from stream.config.seasons import season_faults, seasonal_baseline_faults
@@ -66,6 +67,7 @@ def baseline_faults(
     faults: list[ConfigFault] = []
     for name in baselines:
         faults += _feature_rules(config, name, columns[name], baselines[name])
+        faults += joint_faults(config.models[name], name, columns[name], baselines[name])
         faults += _change_detectors(config, name, columns[name], baselines[name])
         faults += quality_columns(config, name, columns[name])
         faults += seasonal_baseline_faults(config, name, baselines[name])

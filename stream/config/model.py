@@ -106,6 +106,15 @@ class SeasonConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The length of the windows that seasons are learned from; then they do not change any more."""
 
 
+class JointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which features are judged together, by how they depend on each other."""
+
+    features: Annotated[list[str], msgspec.Meta(min_length=2, max_length=40)] | None = None
+    """The names of 2 to 40 columns, all pairs of which are judged. Without it those that the
+    baseline counts in pairs; of ``baseline: learn`` the first 20 whose values vary.
+    """
+
+
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: its baseline, its columns, and the rules that differ for it.
 
@@ -133,6 +142,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     others: a number by the name of the column, 1 for those that are not named, 0 for one that is
     reported and never signalled. Or a JSON file of such a mapping, as of the importances of a
     model, which are divided by their mean. Of the mode ``evidence``.
+    """
+    joint: JointConfig | None = None
+    """Judge how features depend on each other, also while each of them stays as it is; without it
+    they are judged one by one. It needs a baseline that was made with ``--joint``, or ``baseline:
+    learn``. Of the mode ``evidence``.
     """
     change_detectors: list[AnyChange] = []
     """Detectors of abrupt changes in a series with one number per window."""

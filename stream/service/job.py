@@ -252,5 +252,12 @@ def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes])
         samples=samples,
         outputs=columns.outputs,
         inputs=columns.inputs,
+        joint=_learned_pairs(config, name),
     )
     return learned if settings_of(config).keep_values else learned.referenced({})
+
+
+def _learned_pairs(config: Config, name: str) -> list[str] | None:
+    """The features that a learned baseline counts in pairs: names, none for the usual ones."""
+    joint = config.models[name].joint
+    return None if joint is None else joint.features or []

@@ -12,6 +12,7 @@ import pytest
 
 from detectors.early_finding import EarlyFinding
 from detectors.finding import Evidence, EvidenceFinding
+from detectors.joint_report import JointReport, PairReport
 from detectors.quality_report import (
     EstimateReport,
     EstimateSection,
@@ -46,6 +47,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Feature report": FeatureReport,
     "Evidence": Evidence,
     "Finding": EvidenceFinding,
+    "Dependence of features": JointReport,
+    "Pair": PairReport,
     "Numbers of one side": Figures,
     "SageMaker's distance": SagemakerFigures,
     "Violation": Violation,

@@ -9,7 +9,14 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.decisions.budget import CONSTRAINT_PART, WIDTH_PART, feature_alphas, window_alpha
+from detectors.decisions.budget import (
+    CONSTRAINT_PART,
+    JOINT_PART,
+    WIDTH_PART,
+    feature_alphas,
+    window_alpha,
+)
+from detectors.decisions.evidence.joint_evidence import JOINT, JointEvidence
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.finding import Evidence, EvidenceFinding
 from detectors.profiles.baseline import Baseline
@@ -72,6 +79,7 @@ class WindowEvidence:
     * ``width_alpha``: that of records with too few columns, and of those with too many.
     * ``lingering``: features of the open episode whose drift is still there.
     * ``past_rows``: the start and rows of each window before, where there are seasons.
+    * ``joint``: the dependence of the features; ``None`` where the baseline counts no pairs.
     """
 
     def __init__(
@@ -82,6 +90,7 @@ class WindowEvidence:
         results: Results,
         lingering: frozenset[int],
         past_rows: PastRows = (),
+        joint: JointEvidence | None = None,
     ) -> None:
         self.pooled = pooled
         self.budget = budget
@@ -90,6 +99,7 @@ class WindowEvidence:
         self._results = results
         self.lingering = lingering
         self.past_rows = past_rows
+        self.joint = joint
 
     @property
     def findings(self) -> Sequence[Mapping[str, EvidenceFinding]]:
@@ -162,7 +172,8 @@ def window_evidence(
         reference = seasonal.over(start_ms, rows, past_rows, horizons)
     alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
     own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
-    budget = feature_alphas(alpha, weights_of(baseline, own))
+    of_joint = alpha * JOINT_PART if baseline.layout.joint_features else 0.0
+    budget = feature_alphas(alpha - of_joint, weights_of(baseline, own))
     reach = _reach(baseline, start_ms, past, memory)
     of_tests = np.where(budget > 0.0, budget, alpha / max(layout.features, 1)) * (
         1.0 - CONSTRAINT_PART
@@ -173,8 +184,21 @@ def window_evidence(
     outcome = outcome_of(pooled)
     results = Results(pooled, judged, outcome)
     lingering = _lingering(baseline, pooled, judged, memory, outcome)
+    joint = None
+    if of_joint:
+        found = results.found if results.any_holds else ()
+        drifted = {i for i, each in enumerate(found) if any(f.holds for f in each.values())}
+        joint = JointEvidence(
+            before=baseline.in_season(start_ms).profile,
+            after=profile,
+            factor=pooled.factor[0],
+            alpha=of_joint,
+            effect_limit=judged.effect_limit,
+            unjudged=drifted.union(np.flatnonzero(budget == 0.0).tolist()),
+            is_open=JOINT in memory.horizons,
+        )
     width_alpha = alpha * WIDTH_PART / 2.0
-    return WindowEvidence(pooled, budget, width_alpha, results, lingering, past_rows)
+    return WindowEvidence(pooled, budget, width_alpha, results, lingering, past_rows, joint)
 
 
 def weights_of(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from detectors.decisions.brief_judge import BriefJudge
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.joint_choice import counting_pairs_of
 from stream.baselining.build import load_baseline
 from stream.baselining.configured import configured_baselines
 from stream.commands.backtest.incidents import ListedIncident, findings_of, read_incidents
@@ -133,6 +134,7 @@ def _baselines(config: Config, request: BacktestRequest) -> KnownBaselines:
     }
     predictions = {name for model in config.models.values() for name in model.outputs or ()}
     others = [load_baseline(folder, tuple(predictions)) for folder in request.baselines]
+    others += [counting_pairs_of(baseline, ()) for baseline in others]
     state = earlier_state(Path(config.state.path), config.job)
 
     def stored(fingerprint: str) -> Baseline | None:

@@ -1,0 +1,71 @@
+"""A baseline that counts fewer pairs of features than it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+import numpy as np
+from msgspec import structs
+
+from detectors.arrays import Ints
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.joint_counts import JointPairs
+from detectors.profiles.joint_levels import LEVELS
+from detectors.profiles.layout import Layout
+from detectors.profiles.profile import Profile
+from detectors.profiles.seasons import Seasons
+
+
+def counting_pairs_of(baseline: Baseline, names: Collection[str] | None) -> Baseline:
+    """The baseline that counts no other pairs than those of the named features.
+
+    With ``None`` those of all features that it counts in pairs; the name of another one is ignored.
+    The fingerprint without a name is that of a baseline that was made without pairs.
+    """
+    before = baseline.layout
+    counted = [before.features[i].name for i in before.joint_features]
+    if names is None or all(name in names for name in counted):
+        return baseline
+    kept = [
+        feature if feature.name in names else structs.replace(feature, joint=msgspec.UNSET)
+        for feature in before.features
+    ]
+    layout = Layout(tuple(kept))
+    return Baseline(
+        layout,
+        _with_layout(baseline.profile, layout),
+        baseline.constraints,
+        baseline.columns,
+        baseline.references,
+        baseline.dependence,
+        _seasons(baseline.seasons, layout),
+    )
+
+
+def _seasons(seasons: Seasons | None, layout: Layout) -> Seasons | None:
+    if seasons is None:
+        return None
+    profiles = {key: _with_layout(each, layout) for key, each in seasons.profiles.items()}
+    return Seasons(seasons.calendar, profiles)
+
+
+def _with_layout(profile: Profile, layout: Layout) -> Profile:
+    """The same counts under a layout that counts fewer pairs."""
+    out = Profile(layout)
+    out.rows = profile.rows
+    out.counts, out.sums = profile.counts.copy(), profile.sums.copy()
+    out.low, out.high = profile.low.copy(), profile.high.copy()
+    out.samples, out.values = dict(profile.samples), dict(profile.values)
+    out.pairs = _chosen(JointPairs(profile.layout), profile.pairs, JointPairs(layout))
+    return out
+
+
+def _chosen(before: JointPairs, counts: Ints, after: JointPairs) -> Ints:
+    """The counts of the pairs of indicators that ``after`` has."""
+    together = np.zeros((before.indicators, before.indicators), np.int64)
+    together[before.triangle] = counts
+    places = np.searchsorted(before.features, after.features)
+    indicators = (LEVELS * places[:, None] + np.arange(LEVELS)).ravel()
+    chosen: Ints = together[np.ix_(indicators, indicators)][after.triangle]
+    return chosen
