@@ -110,7 +110,7 @@ def test_an_effect_below_the_limit_is_no_violation() -> None:
 
 
 def test_other_modes_count_pairs_and_do_not_judge_them() -> None:
-    shown = report(rows(8, 1_000, 0.0), rules=Rules()).joint
+    shown = report(rows(8, 1_000, 0.0), rules=Rules(mode="threshold")).joint
     assert shown is not None
     assert (shown.features, shown.judged, shown.budget) == (("area", "rooms", "city"), 0, 0.0)
 
@@ -125,7 +125,7 @@ def test_a_baseline_without_the_pairs_is_the_one_that_never_had_them() -> None:
 
 
 def test_the_counts_of_seasons_lose_the_same_pairs() -> None:
-    key = (3,)
+    key = ("3",)
     seasons = Seasons(Calendar(by=("hour_of_day",)), {key: BASE.profile})
     two = counting_pairs_of(BASE.seasonal(seasons), {"area", "city"})
     assert two.seasons is not None
