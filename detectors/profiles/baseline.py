@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
+from itertools import cycle
 from typing import Any, Final, Literal
 
 import msgspec
+import numpy as np
+from msgspec import structs
 
 from detectors.errors import BaselineInvalid, LayoutInvalid, LayoutMismatch, ProfileInvalid
 from detectors.profiles.calendar import Key
 from detectors.profiles.dependence import Dependence
 from detectors.profiles.layout import Feature, InferredType, Layout
-from detectors.profiles.profile import Profile
+from detectors.profiles.profile import Profile, resegmented
 from detectors.profiles.reference import Reference
 from detectors.profiles.seasons import Seasons
+from detectors.profiles.segmentation import Segmentation
+from detectors.profiles.segments import kept_segments, stacked
 
 BASELINE_VERSION = 1
 
@@ -96,6 +101,7 @@ class _Wire(msgspec.Struct, frozen=True):
     dependence: Dependence = Dependence()
     seasons: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     seasons_checksum: str = ""
+    segments: tuple[Segmentation, ...] = ()
 
 
 class Baseline:
@@ -157,7 +163,8 @@ class Baseline:
     def _digest(self, constraints: bytes = b"") -> str:
         seed = blake2b(digest_size=8)
         seed.update(self.layout.fingerprint.encode())
-        seed.update(self.profile.counts.tobytes() + self.profile.sums.tobytes())
+        for counted in filter(None, (self.profile, self.profile.segments)):
+            seed.update(counted.counts.tobytes() + counted.sums.tobytes())
         seed.update(self.profile.pairs.tobytes())
         seed.update(constraints)
         seed.update(msgspec.msgpack.encode(self.columns))
@@ -204,6 +211,59 @@ class Baseline:
         kept = {name: getattr(self, name) for name in _ARGUMENTS}
         return Baseline(**{**kept, **changed})
 
+    @cached_property
+    def by_segment(self) -> Baseline | None:
+        """The baseline of the segments, of the stacked layout; ``None`` without segments.
+
+        A constraint holds in each segment, but for the domain, which is that of all rows, and for
+        the completeness, which is that of the segment in this baseline.
+        """
+        if self.profile.segments is None:
+            return None
+        side = self.profile.segments
+        present = 1.0 - side.missing / np.maximum(side.feature_rows, 1)
+        own = self.constraints.features
+        features = {
+            name: structs.replace(
+                own[base],
+                domains=None,
+                completeness=None if own[base].completeness is None else float(present[j]),
+            )
+            for j, (name, base) in enumerate(self._stacked_names())
+            if base in own
+        }
+        factors = {
+            name: self.dependence.factors[base]
+            for name, base in self._stacked_names()
+            if base in self.dependence.factors
+        }
+        return Baseline(
+            side.layout,
+            side,
+            Constraints(features, self.constraints.thresholds),
+            tuple(side.layout.index),
+            dependence=structs.replace(self.dependence, factors=factors, changing=()),
+        )
+
+    def _stacked_names(self) -> Iterator[tuple[str, str]]:
+        """The name of each feature of the stacked layout, and that of the feature it is made of."""
+        names = list(self.layout.index)
+        return zip(stacked(self.layout).index, cycle(names), strict=False)
+
+    def segmented(self, wanted: Sequence[tuple[str, int]]) -> Baseline:
+        """The same baseline with the segments by these columns alone, at most so many values each.
+
+        Without any it is the baseline as if it had been made without segments; with some it has no
+        seasons. Raises
+        :class:`~detectors.errors.BaselineInvalid` if it has no counts by one of the columns.
+        """
+        kept = kept_segments(self.layout, wanted)
+        if kept == self.layout.segmentations:
+            return self
+        layout = Layout(self.layout.features, kept)
+        profile = resegmented(self.profile, layout)
+        return self._with(layout=layout, profile=profile, seasons=None)
+
     def encode(self, with_references: bool = True) -> bytes:
         """``baseline.msgpack``: a versioned struct.
 
@@ -224,6 +284,8 @@ class Baseline:
         if self.seasons is not None and with_references:
             content["seasons"] = msgspec.Raw(self.seasons.encode())
             content["seasons_checksum"] = self.seasons.fingerprint
+        if self.layout.segmentations:
+            content["segments"] = self.layout.segmentations
         return msgspec.msgpack.encode(content)
 
     @classmethod
@@ -240,7 +302,7 @@ class Baseline:
         if wire.version != BASELINE_VERSION:
             raise BaselineInvalid("version", f"expected {BASELINE_VERSION}, found {wire.version}")
         try:
-            layout = Layout(wire.features)
+            layout = Layout(wire.features, wire.segments)
             profile = Profile.decode(wire.profile, layout)
             references = _references(wire.references) if with_references else {}
         except msgspec.MsgspecError as error:

@@ -16,12 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from detectors.arrays import Ints
 from detectors.profiles import distinct
 from detectors.profiles.columns import Column, Numbers
 from detectors.profiles.joint_counts import JointCounter
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.novel import sample
+from detectors.profiles.ordered import in_order
 from detectors.profiles.profile import Profile
+from detectors.profiles.segment_fold import SegmentRows, codes_of_columns
 from detectors.profiles.small_groups import SmallGroups
 from detectors.profiles.vocabulary import VocabularyIndex
 
@@ -118,24 +121,29 @@ class Fold:
         layout = self.layouts[which]
         profile = Profile(layout)
         profile.rows = stop - start
+        segments = None
+        if layout.segmentations:
+            codes = codes_of_columns(layout, columns, start, stop, self._words[which])
+            segments = SegmentRows(profile, codes)
         for i, feature in enumerate(layout.features):
             column = columns.get(feature.name)
             if column is None:
                 profile.counts[layout.starts[i] + MISSING] = stop - start
+                if segments:
+                    segments.add_missing(i)
             elif isinstance(column, Numbers):
-                finite = _count_numbers(profile, i, column, start, stop, self._bounds[which][i])
+                rows = _rows_of(column, start, stop)
+                finite = _count_numbers(profile, i, rows, self._bounds[which][i], segments)
                 if self.keep_values and len(finite):
                     profile.values[i] = distinct.of_numbers(finite)
             else:
                 if feature.name not in encoded:
                     encoded[feature.name] = pc.dictionary_encode(column.values)
-                _count_texts(
-                    profile,
-                    i,
-                    encoded[feature.name].slice(start, stop - start),
-                    self._words[which][i],
-                    self.keep_values,
-                )
+                texts = encoded[feature.name].slice(start, stop - start)
+                words = self._words[which][i]
+                bins, types = _count_texts(profile, i, texts, words, self.keep_values)
+                if segments:
+                    segments.add_texts(i, texts, bins, types)
         return profile
 
 
@@ -155,19 +163,32 @@ def _search_bounds(layout: Layout, i: int) -> NDArray[np.float64]:
     return np.array([_LOWEST, *layout.features[i].edges, np.inf, np.nan])
 
 
+def _rows_of(column: Numbers, start: int, stop: int) -> Numbers:
+    slots = None if column.slots is None else column.slots[start:stop]
+    return Numbers(column.values[start:stop], slots, column.integral)
+
+
 def _count_numbers(
-    profile: Profile, i: int, column: Numbers, start: int, stop: int, bounds: NDArray[np.float64]
+    profile: Profile,
+    i: int,
+    column: Numbers,
+    bounds: NDArray[np.float64],
+    segments: SegmentRows | None,
 ) -> NDArray[np.float64]:
-    """Count a column; returns its finite numbers, sorted."""
+    """Count a column, also by segment if there are any; returns its finite numbers, sorted."""
     layout, counts = profile.layout, profile.counts
     first, last = int(layout.starts[i]), int(layout.starts[i + 1])
-    values = column.values[start:stop]
+    values = column.values
     if column.slots is not None:
-        slots = column.slots[start:stop]
-        counts[first : first + NEG_INF] = np.bincount(slots, minlength=NEG_INF)
-        values = values[slots >= INTEGRAL]
-    ordered = np.sort(values)
-    positions = np.searchsorted(ordered, bounds)
+        counts[first : first + NEG_INF] = np.bincount(column.slots, minlength=NEG_INF)
+        values = values[column.slots >= INTEGRAL]
+    if segments is None:
+        ordered = np.sort(values)
+        positions = np.searchsorted(ordered, bounds)
+    else:
+        order, ordered = in_order(values)
+        positions = np.searchsorted(ordered, bounds)
+        segments.add_numbers(i, column, order, ordered, positions)
     counted = counts[first + NEG_INF : last]
     counted[0], counted[-1] = positions[0], len(ordered) - positions[-1]
     np.subtract(positions[1:], positions[:-1], out=counted[1:-1])
@@ -193,7 +214,8 @@ def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None
 
 def _count_texts(
     profile: Profile, i: int, column: pa.DictionaryArray, words: VocabularyIndex, keep_values: bool
-) -> None:
+) -> tuple[Ints, NDArray[np.uint8]]:
+    """Count a column; returns the bin and the type of each entry of its dictionary."""
     layout, counts = profile.layout, profile.counts
     first = int(layout.starts[i])
     feature = layout.features[i]
@@ -214,3 +236,4 @@ def _count_texts(
         if len(counted_texts):
             texts = words.as_counted(values, bins).take(pa.array(counted_texts))
             profile.values[i] = distinct.of_texts(texts, occurrences[counted_texts])
+    return bins, types

@@ -15,6 +15,7 @@ from detectors.errors import LayoutInvalid
 from detectors.profiles.joint_levels import JointLevels
 from detectors.profiles.rare_values import RareValues
 from detectors.profiles.reading import PLAIN, CellReading
+from detectors.profiles.segmentation import Segmentation
 from detectors.profiles.sketch_error import SketchError
 
 MISSING: Final = 0
@@ -164,11 +165,14 @@ class Layout:
     are in no cell. ``unseen[cell]`` is true for cells of values that the baseline does not know:
     the hashed ones of a text feature, and ``other`` of a feature of codes.
 
-    Two layouts are the same if their fingerprints are: a hash over every field of every feature, in
-    order.
+    ``segmentations`` divide the rows into segments with counts of their own, which are in another
+    vector, see :mod:`detectors.profiles.segments`. Two layouts are the same if their fingerprints
+    are: a hash over every field of every feature, in order.
     """
 
-    def __init__(self, features: tuple[Feature, ...]) -> None:
+    def __init__(
+        self, features: tuple[Feature, ...], segmentations: tuple[Segmentation, ...] = ()
+    ) -> None:
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
             repeated = next(name for name in names if names.count(name) > 1)
@@ -176,6 +180,7 @@ class Layout:
         for feature in features:
             _check(feature)
         self.features = features
+        self.segmentations = segmentations
         self.starts = _starts([HEAD + feature.bins + TAIL for feature in features])
         self.cell_starts = _starts([feature.bin_cells for feature in features])
         self._labels: dict[int, list[str]] = {}
@@ -193,8 +198,10 @@ class Layout:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits over the features."""
+        """Sixteen hex digits over the features, and over the segmentations if there are any."""
         encoded = msgspec.msgpack.encode([feature.set_fields for feature in self.features])
+        if self.segmentations:
+            encoded += msgspec.msgpack.encode(self.segmentations)
         return blake2b(encoded, digest_size=8).hexdigest()
 
     @cached_property

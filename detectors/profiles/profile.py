@@ -15,6 +15,7 @@ from detectors.profiles import distinct
 from detectors.profiles.joint_levels import LEVELS
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, Layout
 from detectors.profiles.novel import Sample, counted, merged
+from detectors.profiles.segments import stacked, targets
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -34,6 +35,10 @@ class _WireWithPairs(_WireWithValues, frozen=True, array_like=True):
     pairs: bytes = b""
 
 
+class _WireWithSegments(_WireWithPairs, frozen=True, array_like=True):
+    segments: bytes = b""
+
+
 class Profile:
     """Counts, moments and extremes of every feature over some rows.
 
@@ -50,12 +55,16 @@ class Profile:
       Empty unless they are kept; then a feature without a value has no entry.
     * ``pairs``: ``int64``, how often the levels of two features occur together, see
       :mod:`detectors.profiles.joint_counts`. Empty unless the layout chooses features.
+    * ``segments``: the counts, moments and extremes of each segment of the rows, in the stacked
+      layout (:mod:`detectors.profiles.segments`); ``None`` if the layout has no segments.
 
     Two profiles of one layout merge by addition: integers exactly, in any order; floating-point
     sums up to rounding. An empty profile is the neutral element.
     """
 
-    __slots__ = ("counts", "high", "layout", "low", "pairs", "rows", "samples", "sums", "values")
+    __slots__ = (
+        "counts", "high", "layout", "low", "pairs", "rows", "samples", "segments", "sums", "values"
+    )  # fmt: skip
 
     def __init__(self, layout: Layout) -> None:
         features = len(layout.features)
@@ -68,6 +77,7 @@ class Profile:
         self.samples: dict[str, Sample] = {}
         self.values: dict[int, distinct.DistinctValues] = {}
         self.pairs: NDArray[np.int64] = np.zeros(_pairs_size(layout), np.int64)
+        self.segments = Profile(stacked(layout)) if layout.segmentations else None
 
     @property
     def without_inputs(self) -> bool:
@@ -96,6 +106,8 @@ class Profile:
             self.add_sample(name, sampled)
         for i, found in other.values.items():
             self.add_values(i, found)
+        if self.segments is not None and other.segments is not None:
+            self.segments.merge(other.segments)
 
     def add_values(self, i: int, found: distinct.DistinctValues) -> None:
         """Add the distinct values of more rows of feature ``i``."""
@@ -131,7 +143,8 @@ class Profile:
     @property
     def nbytes(self) -> int:
         """The memory of all counts and distinct values, in bytes, without small fixed parts."""
-        return self.counts.nbytes + self.pairs.nbytes + self.values_nbytes
+        of_segments = 0 if self.segments is None else self.segments.nbytes
+        return self.counts.nbytes + self.pairs.nbytes + self.values_nbytes + of_segments
 
     @property
     def values_nbytes(self) -> int:
@@ -175,12 +188,19 @@ class Profile:
         )
         kept = self.values if with_values else {}
         values = {i: distinct.encode(kept[i]) for i in sorted(kept)}
+        fields = structs.asdict(wire)
+        pairs = b""
         if len(self.pairs):
             pairs = bytes(_ZSTD.compress(self.pairs.tobytes(), asbytes=True))
-            fields = structs.asdict(wire)
+        if self.segments is not None:
+            of_segments = self.segments.encode()
+            return msgspec.msgpack.encode(
+                _WireWithSegments(**fields, values=values, pairs=pairs, segments=of_segments)
+            )
+        if pairs:
             return msgspec.msgpack.encode(_WireWithPairs(**fields, values=values, pairs=pairs))
         if values:
-            return msgspec.msgpack.encode(_WireWithValues(**structs.asdict(wire), values=values))
+            return msgspec.msgpack.encode(_WireWithValues(**fields, values=values))
         return msgspec.msgpack.encode(wire)
 
     @classmethod
@@ -214,6 +234,8 @@ class Profile:
         if len(profile.pairs):
             pairs = _decompressed(wire.pairs, profile.pairs.nbytes)
             profile.pairs = np.frombuffer(pairs, np.int64).copy()
+        if profile.segments is not None:
+            profile.segments = cls.decode(wire.segments, profile.segments.layout)
         return profile
 
     @staticmethod
@@ -223,6 +245,32 @@ class Profile:
         Raises :class:`~detectors.errors.ProfileInvalid` if it is damaged.
         """
         return _wire(data).rows
+
+
+def resegmented(profile: Profile, layout: Layout) -> Profile:
+    """The same counts with other segments: those of ``layout``, which are among its own.
+
+    See :func:`detectors.profiles.segments.targets`. Distinct values and samples stay.
+    """
+    out = Profile(layout)
+    out.rows = profile.rows
+    out.counts, out.sums = profile.counts.copy(), profile.sums.copy()
+    out.low, out.high = profile.low.copy(), profile.high.copy()
+    out.samples, out.values = dict(profile.samples), dict(profile.values)
+    out.pairs = profile.pairs.copy()
+    if out.segments is None or profile.segments is None:
+        return out
+    into, of = out.segments, profile.segments
+    for s, target in enumerate(targets(profile.layout, layout)):
+        if target >= 0:
+            rows = len(layout.features)
+            part, place = slice(s * rows, (s + 1) * rows), slice(target * rows, (target + 1) * rows)
+            into.counts.reshape(-1, layout.size)[target] += of.counts.reshape(-1, layout.size)[s]
+            into.sums[place] += of.sums[part]
+            into.low[place] = np.minimum(into.low[place], of.low[part])
+            into.high[place] = np.maximum(into.high[place], of.high[part])
+    into.rows = of.rows
+    return out
 
 
 def _by_name(entry: tuple[int, str, int]) -> str:
@@ -238,9 +286,9 @@ def _pairs_size(layout: Layout) -> int:
     return indicators * (indicators + 1) // 2
 
 
-def _wire(data: bytes) -> _WireWithPairs:
+def _wire(data: bytes) -> _WireWithSegments:
     try:
-        wire = msgspec.msgpack.decode(data, type=_WireWithPairs)
+        wire = msgspec.msgpack.decode(data, type=_WireWithSegments)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProfileInvalid(str(error)) from error
     if wire.rows < 0:

@@ -17,6 +17,8 @@ from detectors.profiles.edge_search import CACHED, edges_below
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.profile import Profile
 from detectors.profiles.row_selection import RowSelection
+from detectors.profiles.segment_fold import SegmentRows
+from detectors.profiles.segments import slot_tables
 from detectors.profiles.text_tables import TextTables
 from detectors.profiles.wide_batch import WideBatch
 
@@ -49,7 +51,8 @@ class SmallGroups:
         groups = RowSelection(layout_of, bounds, rows)
         slots = [*self._numbers.slots(columns, groups), *self._texts.slots(columns, groups)]
         profiles = [self._count(groups, g, slots) for g in range(len(layout_of))]
-        self._numbers.add_moments(profiles, groups)
+        by_segment = self._count_segments(profiles, groups, slots)
+        self._numbers.add_moments(profiles, groups, by_segment)
         self._texts.add_novel(profiles, groups)
         if self.keep_values:
             self._numbers.add_values(profiles, groups)
@@ -68,6 +71,39 @@ class SmallGroups:
         profile.counts = counts[: layout.size]
         profile.counts[layout.starts[self._absent[which]] + MISSING] = stop - start
         return profile
+
+    def _count_segments(
+        self, profiles: Sequence[Profile], groups: RowSelection, slots: Sequence[Ints]
+    ) -> dict[int, SegmentRows]:
+        """Count the groups whose layout has segments by these, and return them by group."""
+        found = {}
+        for g, profile in enumerate(profiles):
+            if not profile.layout.segmentations:
+                continue
+            rows = slice(int(groups.bounds[g]), int(groups.bounds[g + 1]))
+            codes = self._codes(profile.layout, [block[:, rows] for block in slots], rows)
+            found[g] = SegmentRows(profile, codes)
+            found[g].add_slots([block[:, rows] for block in slots])
+            for i in self._absent[int(groups.layout_of[g])].tolist():
+                found[g].add_missing(i)
+        return found
+
+    def _codes(self, layout: Layout, slots: Sequence[Ints], rows: slice) -> Ints:
+        """The segment of each row by each segmentation, from the slots of its cells."""
+        codes = []
+        for table in slot_tables(layout):
+            block = self._bins_of(layout.features[table.feature].name, slots)
+            size = rows.stop - rows.start
+            codes.append(np.full(size, table.others) if block is None else table.of_slot[block])
+        return np.stack(codes)
+
+    def _bins_of(self, name: str, slots: Sequence[Ints]) -> Ints | None:
+        """The slots of the bins of a column, ``None`` for a column that there is not."""
+        first = 2 * bool(self._numbers.names)
+        for names, at in ((self._numbers.names, 0), (self._texts.names, first)):
+            if name in names:
+                return slots[at][names.index(name)]
+        return None
 
 
 class _NumberTables:
@@ -187,7 +223,12 @@ class _NumberTables:
             )
         return below
 
-    def add_moments(self, profiles: Sequence[Profile], groups: RowSelection) -> None:
+    def add_moments(
+        self,
+        profiles: Sequence[Profile],
+        groups: RowSelection,
+        by_segment: Mapping[int, SegmentRows],
+    ) -> None:
         """Add sums, sums of squares and extremes of the finite numbers to the profiles."""
         if not self.names:
             return
@@ -206,6 +247,11 @@ class _NumberTables:
             profile.sums[features, 1] = squares[present, g]
             profile.low[features] = low[present, g]
             profile.high[features] = high[present, g]
+            if g in by_segment:
+                rows = slice(int(groups.bounds[g]), int(groups.bounds[g + 1]))
+                finite = self.finite[present, rows]
+                numbers = np.where(finite, self.values[present, rows], np.nan)
+                by_segment[g].add_unsorted_moments(features, offsets[present, rows], numbers)
 
     def add_values(self, profiles: Sequence[Profile], groups: RowSelection) -> None:
         """Add the distinct finite numbers of each column and group to its profile."""
