@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from detectors.early_finding import EarlyFinding
-from detectors.finding import Evidence
+from detectors.finding import Evidence, EvidenceFinding
 from detectors.joint_report import JointReport
 from detectors.p_values import nearness
 from detectors.quality_report import QualityEvidence
@@ -177,6 +177,33 @@ class ComparedSeason(msgspec.Struct, frozen=True, kw_only=True):
     """The number of its rows."""
 
 
+class SegmentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One segment of the rows of a window, and the feature of it that moved most."""
+
+    by: str
+    """The column whose values divide the rows."""
+    value: str
+    """Its value, as ``BR``, or ``value #k`` unless ``expose_values`` is set; ``all others`` for the
+    rows with another value, or without any.
+    """
+    rows: int
+    """The number of rows of the segment."""
+    share: float | None
+    """Their share of the rows of the window; null without rows."""
+    baseline_share: float
+    """The share that the segment has in the baseline."""
+    feature: str
+    """The feature that is nearest to a violation; empty where none is judged."""
+    finding: EvidenceFinding | None
+    """The test of that feature, with its p-value, effect, and what it was allowed; null where none
+    is judged.
+    """
+    violates: bool
+    """Whether a feature has moved in the segment by evidence."""
+    lingering: tuple[str, ...] = ()
+    """Features of the segment that are in the open episode, and whose drift is still there."""
+
+
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics, violations and state of one model and variant in one window.
 
@@ -248,6 +275,10 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     joint: JointReport | None = None
     """The dependence of the features that are counted in pairs; null unless ``joint`` of the model
     asks for it.
+    """
+    segments: tuple[SegmentReport, ...] = ()
+    """The segments of the rows that moved most, at most 20, worst first; empty unless the model has
+    ``segments``. The counts of all of them are in ``profile``.
     """
 
 

@@ -117,3 +117,12 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """The test that is the evidence; null unless ``rules.mode`` is ``evidence``."""
     cause: Cause | None = None
     """The likely cause with its numbers and an action; null for a check that names none."""
+    segment: str = ""
+    """The segment of the rows that it is about, as ``country = BR``, or ``country = value #k``
+    unless ``expose_values`` is set; empty where it is about all rows.
+    """
+
+    @property
+    def key(self) -> str:
+        """The feature, with the segment if it is about one: what an episode remembers it by."""
+        return f"{self.feature} where {self.segment}" if self.segment else self.feature

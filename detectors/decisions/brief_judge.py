@@ -23,16 +23,18 @@ class BriefJudge(Judge):
         profile: Profile,
         state: EpisodeState,
         history: Past | None = None,
+        segments: Past | None = None,
     ) -> WindowReport:
         """The report on one window, without its numbers and counts where nothing in it violates.
 
         State, violations and what follows for the episodes are those of :meth:`Judge.report`.
         """
         every_ms = self._every_ms(span)
-        screened = self._evidence(span, every_ms, baseline, profile, state, history, screened=True)
+        pasts = history, segments
+        screened = self._evidence(span, every_ms, baseline, profile, state, *pasts, screened=True)
         quiet_state = self._quiet_state(span, baseline, profile, screened)
         if not quiet_state:
-            evidence = self._evidence(span, every_ms, baseline, profile, state, history)
+            evidence = self._evidence(span, every_ms, baseline, profile, state, *pasts)
             return self._reported(span, every_ms, baseline, profile, state, evidence)
         return WindowReport(
             version=REPORT_VERSION,

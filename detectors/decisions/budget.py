@@ -29,6 +29,8 @@ CONSTRAINT_PART: Final = 0.1
 outside of the domain, none in an empty column. Tests against the baseline have the rest."""
 JOINT_PART: Final = 0.1
 """The part of a window's budget for the dependence of features, where it is judged."""
+SEGMENTS_PART: Final = 0.5
+"""The part of a window's budget for the features of segments, where the baseline has any."""
 MOST_ALPHA: Final = 0.5
 """The largest chance of false evidence that a window may have, whatever is asked for."""
 

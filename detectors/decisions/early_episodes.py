@@ -116,7 +116,7 @@ def opened_early(
     one on the last seconds of a window that was quiet before, becomes a violation of the signal.
     """
     names = {finding.feature for finding in found}
-    reasons = [each for each in report.violations if each.feature in names]
+    reasons = [each for each in report.violations if each.key in names]
     reasons += _unexplained(report, found)
     reasons = [msgspec.structs.replace(reason, overwhelming=True) for reason in reasons]
     so_far = msgspec.structs.replace(report, state="violations", violations=tuple(reasons))

@@ -47,6 +47,7 @@ def advance(
     origin = ("episode", report.start_ms, report.baseline, *generation)
     lingering = [each.name for each in report.features if each.evidence and each.evidence.lingers]
     lingering += [JOINT] if report.joint and report.joint.lingers else []
+    lingering += [name for segment in report.segments for name in segment.lingering]
     before = state.open
     state, signals = after_window(state, report, rules, origin, lingering)
     if rules.by_evidence:
@@ -68,9 +69,9 @@ def _remembered(
     found = {name: known.get(name, LONGEST) for name in inside}
     new = inside - known.keys() | {name for signal in signals for name in signal.features}
     for violation in report.violations:
-        if violation.feature in inside & new and violation.finding is not None:
-            horizon = min(found[violation.feature], violation.finding.horizon)
-            found[violation.feature] = horizon
+        if violation.key in inside & new and violation.finding is not None:
+            horizon = min(found[violation.key], violation.finding.horizon)
+            found[violation.key] = horizon
     since = {name: since for name, since in state.memory.since.items() if name not in inside}
     return Memory(since=since | dict.fromkeys(left, end_of(report)), horizons=found)
 
@@ -85,6 +86,8 @@ def after_window(
     """The state after a judged window that is newer than all before, and the signal it raises.
 
     ``origin`` tells an episode that this window opens from every other one of the model.
+
+    A feature of a segment is one of its own, see :attr:`~detectors.violation.Violation.key`.
 
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of``
     windows that do not overlap, this one included; or if this window's evidence is overwhelming.
@@ -109,7 +112,7 @@ def after_window(
     feature that is confirmed again continues its episode in silence whatever its size, and an
     episode sends one ``worsened`` a cool-down, however many features it spreads over.
     """
-    violating = tuple(sorted({*lingering, *(violation.feature for violation in report.violations)}))
+    violating = tuple(sorted({*lingering, *(violation.key for violation in report.violations)}))
     window = JudgedWindow(report.start_ms, end_of(report), violating)
     windows = (*state.windows, window)[-MAX_WINDOWS:]
     needed = max(rules.of, rules.k)
@@ -152,9 +155,9 @@ def _confirmed(
 ) -> tuple[str, ...]:
     confirmed = set()
     for violation in violations:
-        times = sum(violation.feature in window.features for window in separate)
+        times = sum(violation.key in window.features for window in separate)
         if violation.overwhelming or times >= k:
-            confirmed.add(violation.feature)
+            confirmed.add(violation.key)
     return tuple(sorted(confirmed))
 
 
@@ -179,9 +182,9 @@ def _continued_if_returned(
 
 def _is_stronger(episode: Episode, report: Judged, features: Sequence[str]) -> bool:
     """Return whether the evidence on these features is stronger than what was signalled."""
-    overwhelmed = {reason.feature for reason in episode.reasons if reason.overwhelming}
+    overwhelmed = {reason.key for reason in episode.reasons if reason.overwhelming}
     return _has_grown(episode, report, features) or any(
-        reason.overwhelming and reason.feature not in overwhelmed
+        reason.overwhelming and reason.key not in overwhelmed
         for reason in _reasons(report, features)
     )
 
@@ -195,7 +198,7 @@ def _worth_a_signal(
     """
     overwhelming: set[str] = set()
     if not rules.by_evidence:
-        overwhelming = {each.feature for each in report.violations if each.overwhelming}
+        overwhelming = {each.key for each in report.violations if each.overwhelming}
     return {name for name in features if name in overwhelming or name not in state.signalled}
 
 
@@ -282,7 +285,7 @@ def _staying(
 
 
 def _last_violation_ms(episode: Episode, report: Judged) -> int:
-    violates = any(violation.feature in episode.features for violation in report.violations)
+    violates = any(violation.key in episode.features for violation in report.violations)
     return end_of(report) if violates else episode.last_violation_ms
 
 
@@ -328,9 +331,9 @@ def _has_grown(episode: Episode, report: Judged, features: Iterable[str]) -> boo
 
 
 def _key(violation: Violation) -> str:
-    return f"{violation.feature}\x1f{violation.check}"
+    return f"{violation.key}\x1f{violation.check}"
 
 
 def _reasons(report: Judged, features: Iterable[str]) -> tuple[Violation, ...]:
     wanted = set(features)
-    return tuple(violation for violation in report.violations if violation.feature in wanted)
+    return tuple(violation for violation in report.violations if violation.key in wanted)

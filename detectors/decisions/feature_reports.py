@@ -24,8 +24,8 @@ Number = float | None
 
 
 def features_of(violations: Sequence[Violation]) -> set[str]:
-    """The names of the features that violate."""
-    return {violation.feature for violation in violations}
+    """The names of the features that violate in all rows."""
+    return {violation.feature for violation in violations if not violation.segment}
 
 
 def mark_violating(

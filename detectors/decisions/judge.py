@@ -17,13 +17,15 @@ from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance
 from detectors.decisions.evidence.embedded import embedded
 from detectors.decisions.evidence.joint_evidence import reported_joint
-from detectors.decisions.evidence.window_evidence import Past, WindowEvidence, window_evidence
+from detectors.decisions.evidence.segment_evidence import evidence_by_segment
+from detectors.decisions.evidence.window_evidence import Past, WindowEvidence
 from detectors.decisions.feature_reports import feature_reports, features_of, mark_violating
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked, without_extremes
 from detectors.decisions.rules import FeatureRules, Rules, rule_values
 from detectors.decisions.rulings import Ruling, rule
 from detectors.decisions.sagemaker.drift import not_compared
+from detectors.decisions.segment_reports import segment_reports
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.silence import silence_report
 from detectors.decisions.violations import violations_of
@@ -88,18 +90,19 @@ class Judge:
         profile: Profile,
         state: EpisodeState,
         history: Past | None = None,
+        segments: Past | None = None,
     ) -> WindowReport:
         """The report on one window.
 
         ``history`` has the windows before it, which are judged together with it in the mode
-        ``evidence``; without it the window is judged alone.
+        ``evidence``; without it the window is judged alone. ``segments``: those of its segments.
 
         ``profile`` must have the baseline's layout; an empty one gives ``insufficient``. By the
         checks of SageMaker, any other window has a verdict. Only then the report has SageMaker's
         own distances, also if a schedule lets the profile keep values.
         """
         every_ms = self._every_ms(span)
-        evidence = self._evidence(span, every_ms, baseline, profile, state, history)
+        evidence = self._evidence(span, every_ms, baseline, profile, state, history, segments)
         return self._reported(span, every_ms, baseline, profile, state, evidence)
 
     def _every_ms(self, span: WindowSpan) -> int:
@@ -152,6 +155,7 @@ class Judge:
             expected_rows=span.expected_rows,
             season=season,
             joint=reported_joint(profile.layout, None if evidence is None else evidence.joint),
+            segments=segment_reports(window),
         )
 
     def remembers(self, report: WindowReport) -> bool:
@@ -297,6 +301,7 @@ class Judge:
         profile: Profile,
         state: EpisodeState,
         past: Past | None,
+        past_segments: Past | None = None,
         *,
         screened: bool = False,
     ) -> WindowEvidence | None:
@@ -306,7 +311,7 @@ class Judge:
         """
         if not self.rules.by_evidence:
             return None
-        return window_evidence(
+        return evidence_by_segment(
             baseline=baseline,
             profile=profile,
             rules=self.rules,
@@ -314,6 +319,7 @@ class Judge:
             start_ms=span.start_ms,
             every_ms=every_ms,
             past=past,
+            past_segments=past_segments,
             memory=state.memory,
             screened=screened,
         )

@@ -33,11 +33,12 @@ def is_quiet(window: CheckedWindow) -> bool:
     evidence = window.evidence
     if evidence is None or not ONLY_OWN:
         return not violations_of(window)
-    if window.too_narrow or window.too_wide or evidence.lingering:
+    if window.too_narrow or window.too_wide:
         return False
     if evidence.joint is not None and (evidence.joint.lingers or evidence.joint.holds.any()):
         return False
-    if evidence.any_holds:
+    sides = [evidence] if evidence.segments is None else [evidence, evidence.segments]
+    if any(side.lingering or side.any_holds for side in sides):
         return False
     stated = _stated(window.baseline)
     suspects = {*stated.others, *_beyond_domains(window, stated)}

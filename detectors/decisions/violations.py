@@ -13,6 +13,7 @@ from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.evidence.violations import evidence_violations
 from detectors.decisions.rules import Rules
 from detectors.decisions.sagemaker.violations import sagemaker_violations
+from detectors.decisions.segment_violations import with_segments
 from detectors.violation import Violation
 
 ORDERED: Final = sorted(
@@ -45,8 +46,9 @@ OF_SAGEMAKER: Final = frozenset(
 def violations_of(window: CheckedWindow) -> list[Violation]:
     """Violations of the features in the order of the layout, then those of all columns together.
 
-    With the likely cause of each, see :mod:`detectors.decisions.causes`. Those of SageMaker's own
-    checks where ``rules.mode`` asks for them.
+    With the likely cause of each, see :mod:`detectors.decisions.causes`, and with what segments of
+    the rows add, see :func:`~detectors.decisions.segment_violations.with_segments`. Those of
+    SageMaker's own checks where ``rules.mode`` asks for them.
     """
     if window.rules.is_sagemaker:
         return with_causes(window, sagemaker_violations(window))
@@ -60,7 +62,7 @@ def violations_of(window: CheckedWindow) -> list[Violation]:
             violations += found + _of_feature(window, i, OF_OTHERS, found)
     of_columns = [check.of_columns(window) for check in ORDERED]
     violations += [violation for violation in of_columns if violation is not None]
-    return with_causes(window, violations)
+    return with_segments(window, with_causes(window, violations))
 
 
 def stages_of(rules: Rules) -> Sequence[Sequence[Check]]:

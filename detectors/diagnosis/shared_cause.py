@@ -40,7 +40,7 @@ def shared_causes(reasons: Sequence[Violation]) -> tuple[SharedCause, ...]:
     groups: dict[tuple[str, ...], dict[str, Cause]] = {}
     for reason in reasons:
         if reason.cause is not None and reason.cause.name != "unknown":
-            groups.setdefault(_key(reason.cause), {}).setdefault(reason.feature, reason.cause)
+            groups.setdefault(_key(reason.cause), {}).setdefault(reason.key, reason.cause)
     found = [_shared(tuple(group), next(iter(group.values()))) for group in groups.values()]
     return tuple(sorted(found, key=lambda shared: -shared.count))
 

@@ -257,7 +257,7 @@ class Baseline:
         seasons. Raises
         :class:`~detectors.errors.BaselineInvalid` if it has no counts by one of the columns.
         """
-        kept = kept_segments(self.layout, wanted)
+        kept = kept_segments(self.layout, self.profile.counts, wanted)
         if kept == self.layout.segmentations:
             return self
         layout = Layout(self.layout.features, kept)

@@ -143,7 +143,7 @@ class Fold:
                 words = self._words[which][i]
                 bins, types = _count_texts(profile, i, texts, words, self.keep_values)
                 if segments:
-                    segments.add_texts(i, texts, bins, types)
+                    segments.add_texts(i, texts, bins, types.astype(np.int64))
         return profile
 
 

@@ -31,7 +31,7 @@ def counting_pairs_of(baseline: Baseline, names: Collection[str] | None) -> Base
         feature if feature.name in names else structs.replace(feature, joint=msgspec.UNSET)
         for feature in before.features
     ]
-    layout = Layout(tuple(kept))
+    layout = Layout(tuple(kept), before.segmentations)
     return Baseline(
         layout,
         _with_layout(baseline.profile, layout),
@@ -58,6 +58,8 @@ def _with_layout(profile: Profile, layout: Layout) -> Profile:
     out.low, out.high = profile.low.copy(), profile.high.copy()
     out.samples, out.values = dict(profile.samples), dict(profile.values)
     out.pairs = _chosen(JointPairs(profile.layout), profile.pairs, JointPairs(layout))
+    if out.segments is not None and profile.segments is not None:
+        out.segments.merge(profile.segments)
     return out
 
 

@@ -123,7 +123,7 @@ class SegmentRows:
         codes = self._codes
         words = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         # A row without a text has the entry after the last one.
-        kinds = np.append(types, MISSING).astype(np.int64)[words]
+        kinds = np.append(types, MISSING)[words]
         self._add(i, codes, kinds)
         slots = np.append(bins, self._layout.features[i].bins)[words]
         has_bin = slots < self._layout.features[i].bins
@@ -208,7 +208,8 @@ def _slots(
     encoded = pc.dictionary_encode(column.values.slice(start, stop - start))
     bins, _, _, _ = words.look_up(encoded.dictionary)
     slots = np.append(np.where(bins < feature.bins, first + bins, layout.size), layout.size)
-    return slots[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    found: Ints = slots[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return found
 
 
 def _finite(column: Numbers, start: int, stop: int) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from detectors.arrays import Ints
 from detectors.errors import BaselineInvalid, LayoutInvalid
@@ -70,7 +70,7 @@ def stacked(layout: Layout) -> Layout:
     """The layout of the counts of all segments; a feature has the name of :func:`stacked_name`."""
     return Layout(
         tuple(
-            structs.replace(feature, name=stacked_name(feature.name, layout, s))
+            structs.replace(feature, name=stacked_name(feature.name, layout, s), joint=UNSET)
             for s in range(len(segments(layout)))
             for feature in layout.features
         )
@@ -142,19 +142,30 @@ def segmentation_of(layout: Layout, counts: Ints, by: str, most: int) -> Segment
     return Segmentation(by, tuple(bins))
 
 
-def kept_segments(layout: Layout, wanted: Sequence[tuple[str, int]]) -> tuple[Segmentation, ...]:
+def kept_segments(
+    layout: Layout, counts: Ints, wanted: Sequence[tuple[str, int]]
+) -> tuple[Segmentation, ...]:
     """The segmentations of a layout by these columns alone, with at most so many values each.
 
-    Raises :class:`~detectors.errors.BaselineInvalid` if the layout has fewer than are wanted and
-    known, or none by a column.
+    ``counts`` are those of the baseline. Raises :class:`~detectors.errors.BaselineInvalid` if the
+    layout has fewer than are wanted and there are, or none by a column.
     """
     known = {each.by: each for each in layout.segmentations}
     kept = []
     for by, most in wanted:
         if by not in known:
             raise BaselineInvalid("segments", f"it has no counts of its own by {by!r}")
+        if most > len(known[by].bins) and _more_values(layout, counts, known[by]):
+            reason = f"it has counts of its own for {len(known[by].bins)} values of {by!r} alone"
+            raise BaselineInvalid("segments", reason)
         kept.append(Segmentation(by, known[by].bins[:most]))
     return tuple(kept)
+
+
+def _more_values(layout: Layout, counts: Ints, segmentation: Segmentation) -> bool:
+    """Whether more values of the column have rows in the baseline than are segments."""
+    lone = layout.lone_bins(layout.index[segmentation.by])
+    return bool((counts[lone] > 0).sum() > len(segmentation.bins))
 
 
 def targets(before: Layout, after: Layout) -> list[int]:

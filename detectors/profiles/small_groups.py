@@ -102,7 +102,8 @@ class SmallGroups:
         first = 2 * bool(self._numbers.names)
         for names, at in ((self._numbers.names, 0), (self._texts.names, first)):
             if name in names:
-                return slots[at][names.index(name)]
+                bins: Ints = slots[at][names.index(name)]
+                return bins
         return None
 
 

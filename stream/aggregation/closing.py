@@ -22,7 +22,7 @@ from detectors.report import WindowReport
 from detectors.statistics.evidence.horizons import History, PastWindow
 from detectors.statistics.evidence.seasonal import seasonal_tallies
 from detectors.statistics.evidence.tallies import tally_layout
-from stream.aggregation.histories import HistoryStore
+from stream.aggregation.histories import HistoryStore, segments_key
 from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PaneId, PaneStore
 from stream.aggregation.row_expectation import expectation, forget, learn
@@ -267,9 +267,9 @@ class WindowCloser:
         baseline = self._seasons.baseline(key.model, self.baselines[key.model], end_ms)
         profile = self.sum(key, end_ms)
         span = self.span(key, end_ms, revision, early)
-        history = self._history(key, baseline, span.start_ms)
+        pasts = self._pasts(key, baseline, span.start_ms)
         episodes = _as_of(state, window) if revision else state.episodes
-        report = self._judge.report(span, baseline, profile, episodes, history)
+        report = self._judge.report(span, baseline, profile, episodes, *pasts)
         state.reported[window] = revision
         if self._judge.expects_rows:
             learn(state, report)
@@ -309,10 +309,21 @@ class WindowCloser:
             return None
         return self._histories.get(key, tally_layout(baseline)).before(start_ms)
 
+    def _pasts(
+        self, key: ModelKey, baseline: Baseline, start_ms: int
+    ) -> tuple[History | None, History | None]:
+        """Return the windows before this time, and those of their segments."""
+        history = self._history(key, baseline, start_ms)
+        if history is None or baseline.by_segment is None:
+            return history, None
+        return history, self._history(segments_key(key), baseline.by_segment, start_ms)
+
     def _remember(
         self, key: ModelKey, span: WindowSpan, baseline: Baseline, profile: Profile
     ) -> None:
-        """Add a window to the history."""
+        """Add a window to the history, and its segments to theirs."""
+        if baseline.by_segment is not None and profile.segments is not None:
+            self._remember(segments_key(key), span, baseline.by_segment, profile.segments)
         layout = tally_layout(baseline)
         window = PastWindow(span.start_ms, span.end_ms, layout.tallies(profile.counts))
         settled_ms = self._state.settled_ms

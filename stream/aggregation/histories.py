@@ -28,6 +28,14 @@ class HistoryStore(Protocol):
         """Forget the histories of all variants of a model; no error if it has none."""
 
 
+def segments_key(key: ModelKey) -> ModelKey:
+    """The key of the history of the segments of a model and variant, beside that of all rows.
+
+    No name of a variant has the separator, which is no printable character.
+    """
+    return ModelKey(key.model, f"{key.variant}\x1fsegments")
+
+
 class MemoryHistories:
     """Histories in a dictionary, as of a job that does not outlive its process."""
 

@@ -17,6 +17,7 @@ from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.fold import Fold
 from detectors.profiles.layout import Feature, Layout, Role
 from detectors.profiles.profile import Profile
+from detectors.profiles.segments import segmentation_of
 from detectors.sagemaker.constraints import constraints as suggested_constraints
 from detectors.sagemaker.references import references
 from stream.baselining import sagemaker_files
@@ -192,6 +193,27 @@ def make_from_files(
 def in_order(built: BuiltBaseline, chunks: Iterable[pa.Table]) -> BuiltBaseline:
     """The same baseline with the dependence of its rows, which ``chunks`` hold in their order."""
     return built._replace(baseline=built.baseline.depending(dependence_of(chunks, built.baseline)))
+
+
+def by_segments(
+    built: BuiltBaseline, chunks: Iterable[pa.Table], columns: Sequence[str], most: int
+) -> BuiltBaseline:
+    """The same baseline with the counts of the ``most`` most frequent values of these columns.
+
+    ``chunks`` hold its rows. Raises :class:`~stream.errors.ColumnsUnknown` for a column that there
+    is not, and ``BaselineInvalid`` for one that has no values that return.
+    """
+    known = built.baseline
+    if unknown := [name for name in columns if name not in known.layout.index]:
+        raise ColumnsUnknown("training data", "segment", unknown, list(known.layout.index))
+    counts = known.profile.counts
+    chosen = [segmentation_of(known.layout, counts, by, most) for by in dict.fromkeys(columns)]
+    layout = Layout(known.layout.features, tuple(chosen))
+    profile = _counted(layout, chunks)
+    divided = Baseline(
+        layout, profile, known.constraints, known.columns, known.references, known.dependence
+    )
+    return built._replace(baseline=divided)
 
 
 def load_baseline(

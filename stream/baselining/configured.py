@@ -16,6 +16,7 @@ from stream.baselining.monitor_folder import is_monitor_folder
 from stream.config.consistency import baseline_faults
 from stream.config.joint import asked_pairs
 from stream.config.model import Config
+from stream.config.segments import divided
 from stream.config.timing import settings_of
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
@@ -23,8 +24,8 @@ from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 def configured_baselines(config: Config) -> dict[str, Baseline]:
     """Return the baseline of each model from its folder, empty where it is to be learned.
 
-    Models of one folder share its baseline. It has references only where the job computes
-    SageMaker's distance, and counts the pairs that the model judges. Raises
+    Models of one folder and the same segments share a baseline. It has references only where the
+    job computes SageMaker's distance, and counts the pairs that the model judges. Raises
     :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, those
     of each ``constraints.json``, a baseline that does not fit the columns of its model, names and
     statistics that do not fit the baseline.
@@ -32,13 +33,18 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     baselines = {}
     faults = []
     columns: dict[str, tuple[str, ...]] = {}
+    with_segments = cache(divided)
     loaded = cache(partial(_loaded, with_references=settings_of(config).keep_values))
     for name, model in config.models.items():
         try:
             outputs = tuple(model.outputs or ())
             baseline = empty_baseline() if model.learned else loaded(model.baseline, outputs)
             named = columns_of(name, baseline, model.outputs, model.inputs)
+            baseline = with_segments(baseline, model.divided_by, named.unlearned)
         except BaselineInvalid as error:
+            if error.field == "segments":
+                faults.append(ConfigFault(path=f"models.{name}.segments", reason=error.reason))
+                continue
             reason = f"{_expectation(Path(model.baseline))}{error}"
             faults.append(ConfigFault(path=f"models.{name}.baseline", reason=reason))
         except ConfigError as error:

@@ -11,7 +11,14 @@ from rich.progress import Progress
 
 from detectors.errors import BaselineInvalid
 from detectors.phrases import counted
-from stream.baselining.build import BuiltBaseline, constraints_were_edited, in_order, make, write
+from stream.baselining.build import (
+    BuiltBaseline,
+    by_segments,
+    constraints_were_edited,
+    in_order,
+    make,
+    write,
+)
 from stream.baselining.column_warnings import column_warnings
 from stream.baselining.joint_features import require_pairs
 from stream.baselining.row_order import dependence_lines
@@ -38,6 +45,8 @@ class BaselineOptions(msgspec.Struct, frozen=True, kw_only=True):
     header: bool = True
     force: bool = False
     season: SeasonOptions = SeasonOptions()
+    segments: tuple[str, ...] = ()
+    most_segments: int = 50
 
 
 class MadeBaseline(msgspec.Struct, frozen=True):
@@ -74,6 +83,8 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
     except BaselineInvalid as error:
         if error.field == "joint":
             raise wrong_option("--joint", error.reason) from error
+        if error.field == "segments":
+            raise wrong_option("--segment", error.reason) from error
         if error.field != "columns":
             raise
         raise wrong_option("--number", f"columns {error.reason}") from error
@@ -103,6 +114,9 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     rows = counted(baseline.profile.rows, "row")
     features = counted(len(baseline.layout.features), "feature")
+    for each in baseline.layout.segmentations:
+        values = counted(len(each.bins), "value")
+        console.print(f"segments: {values} of {each.by}, and all others", markup=False)
     line = f"{rows}, {features}, fingerprint {baseline.fingerprint}: {made.out}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -110,8 +124,8 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
 def _built(
     training: TrainingData, options: BaselineOptions, progress: Progress, name: str
 ) -> BuiltBaseline:
-    passes, times = (2, "twice") if options.joint is None else (3, "three times")
-    task = progress.add_task(f"reading {name} {times}", total=passes * training.size)
+    passes = 2 + (options.joint is not None) + bool(options.segments)
+    task = progress.add_task(f"reading {name}", total=passes * training.size)
     built = make(
         partial(training.chunks, partial(progress.advance, task)),
         options.predictions,
@@ -122,4 +136,8 @@ def _built(
     )
     if options.joint is not None:
         require_pairs(built.baseline.layout, options.joint)
-    return in_order(built, training.chunks())
+    built = in_order(built, training.chunks())
+    if not options.segments:
+        return built
+    chunks = training.chunks(partial(progress.advance, task))
+    return by_segments(built, chunks, options.segments, options.most_segments)

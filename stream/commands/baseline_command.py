@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
+from detectors.profiles.segmentation import MOST_SEGMENTS
 from detectors.quality.config import Problem
 from stream.commands.options import FOLDER, progress_bar
 from stream.commands.season_options import OF_SEASONS, season_options
@@ -65,6 +66,17 @@ TRAINING: Final = _Training(exists=True, path_type=Path)
         " found; 'all' for the first 20 whose values vary."
     ),
 )
+@click.option(
+    "--segment",
+    multiple=True,
+    metavar="NAMES",
+    help="Columns whose frequent values have a baseline of their own, see `segments` of a model.",
+)
+@click.option(
+    "--most-segments",
+    type=click.IntRange(1, MOST_SEGMENTS),
+    help="With --segment: the most values of each column that have one; 50 unless it is given.",
+)
 @click.option("--no-header", is_flag=True, help="The CSV has no header row.")
 @click.option("--force", is_flag=True, help="Replace a constraints.json that was edited.")
 @click.option(
@@ -117,6 +129,8 @@ def baseline(
     missing: tuple[str, ...],
     columns: tuple[str, ...],
     joint: tuple[str, ...],
+    segment: tuple[str, ...],
+    most_segments: int | None,
     no_header: bool,
     force: bool,
     quality: Problem | None,
@@ -156,6 +170,7 @@ def baseline(
     \b
     Examples:
       driftline baseline train.csv --out baseline/ --predictions prediction
+      driftline baseline train.csv --out baseline/ --segment country --most-segments 10
       driftline baseline s3://b/baselining/results/ --out baseline/ --prediction y
       driftline baseline train.csv --out baseline/ --season hour_of_day,weekend --time date
       driftline baseline baseline/ --season hour_of_day --from-reports reports/
@@ -175,7 +190,12 @@ def baseline(
         "--text": text,
         "--number": number,
         "--joint": joint,
+        "--segment": segment,
     }
+    if not segment:
+        _refuse({"--most-segments": most_segments}, "with --segment")
+    elif season["season"]:
+        _refuse({"--segment": segment}, "without --season")
     if from_reports is not None:
         data = {**of_data, **{f"--{name}": value for name, value in (answers | names).items()}}
         _refuse({**data, "--quality": quality}, "without --from-reports")
@@ -194,7 +214,8 @@ def baseline(
     common = {**names, "header": not no_header, "force": force}
     if quality is None:
         _refuse({f"--{name}": value for name, value in answers.items()}, "with --quality")
-        _make_of_data(train, out, of_data, {**common, "season": season})
+        given = {**common, "season": season, "most_segments": most_segments or 50}
+        _make_of_data(train, out, of_data, given)
     else:
         _refuse({**of_data, **of_season}, "without --quality")
         _make_of_quality(train, out, quality, answers | common)
@@ -229,21 +250,22 @@ def _required(out: Path | None) -> Path:
 
 
 def _make_of_data(
-    train: Path, out: Path | None, names: dict[str, tuple[str, ...]], common: dict[str, Any]
+    train: Path, out: Path | None, names: dict[str, tuple[str, ...]], given: dict[str, Any]
 ) -> None:
     from stream.commands.baseline import BaselineOptions, make_baseline, print_made
     from stream.commands.season_choice import read_season
 
     out = _required(out)
-    predictions, text, numbers, joint = (_names(option, given) for option, given in names.items())
-    common["season"] = read_season(common["season"], from_reports=False)
+    predictions, text, numbers, joint, segments = (_names(*each) for each in names.items())
+    given["season"] = read_season(given["season"], from_reports=False)
     options = BaselineOptions(
         out=out,
         predictions=predictions,
         text=text,
         numbers=numbers,
         joint=(() if joint == ("all",) else joint) if names["--joint"] else None,
-        **common,
+        segments=segments,
+        **given,
     )
     with progress_bar() as bar:
         made = make_baseline(train, options, bar)

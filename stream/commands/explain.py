@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from math import isclose
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.decisions.window_span import WindowSpan
-from detectors.errors import DetectorError
+from detectors.errors import BaselineInvalid, DetectorError
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.joint_choice import counting_pairs_of
 from detectors.profiles.profile import Profile
@@ -235,7 +236,12 @@ def _baseline(
     if state and (stored := read_baseline(state, report.baseline, seasons)):
         candidates.append(stored)
     pairs = report.joint.features if report.joint else ()
-    candidates = [counting_pairs_of(baseline, pairs) for baseline in candidates]
+    divided = paths.divided_by(report.model) if paths else ()
+    candidates = [
+        counting_pairs_of(each, pairs)
+        for known in candidates
+        for each in _divisions(known, divided)
+    ]
     # Reports of 0.1.0 name the checksum.
     named = [each for each in candidates if report.baseline in (each.fingerprint, each.checksum)]
     if named and not seasons:
@@ -246,9 +252,17 @@ def _baseline(
     if named:
         reason = f"it needs the seasons {seasons} of its baseline, which is another version of"
         raise DataError(f"report {report.id!r}", f"{reason} them: name its folder with --baseline")
-    others = ", ".join(baseline.fingerprint for baseline in candidates) or "none"
+    others = ", ".join(dict.fromkeys(each.fingerprint for each in candidates)) or "none"
     reason = f"it needs the baseline {report.baseline}, found {others}: name its folder with"
     raise DataError(f"report {report.id!r}", f"{reason} --baseline")
+
+
+def _divisions(baseline: Baseline, divided_by: Sequence[tuple[str, int]]) -> Iterator[Baseline]:
+    """The baseline in a folder as a job uses it: with its segments, with some of them, or none."""
+    yield baseline
+    yield baseline.segmented(())
+    with suppress(BaselineInvalid):
+        yield baseline.segmented(divided_by)
 
 
 def _feature(report: WindowReport, name: str) -> FeatureReport:
@@ -269,9 +283,7 @@ def _comparable(
     unchecked: frozenset[str],
 ) -> FeatureReport:
     """The published numbers, with the verdict that they would have without unchecked checks."""
-    checks = {
-        violation.check for violation in report.violations if violation.feature == published.name
-    }
+    checks = {violation.check for violation in report.violations if violation.key == published.name}
     if checks and checks <= unchecked and published.verdict == "violation":
         return msgspec.structs.replace(published, verdict=recomputed.verdict)
     return published
@@ -364,11 +376,11 @@ def _matches(recomputed: object, published: object) -> bool:
 
 
 def _by_check(report: WindowReport, feature: str) -> dict[str, Violation]:
-    """The violations of the feature by check, without those of change detectors."""
+    """The violations of the feature in all rows by check, without those of change detectors."""
     return {
         violation.check: violation
         for violation in report.violations
-        if violation.feature == feature and violation.check != "change_check"
+        if violation.key == feature and violation.check != "change_check"
     }
 
 

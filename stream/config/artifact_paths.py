@@ -13,8 +13,14 @@ from stream.config.model import StateConfig, path_of_job
 from stream.errors import ConfigFault
 
 
+class _Segments(msgspec.Struct, frozen=True):
+    by: str = ""
+    most: int = 50
+
+
 class _Model(msgspec.Struct, frozen=True):
     baseline: str = "learn"
+    segments: list[_Segments] = []
 
 
 class _Sink(msgspec.Struct, frozen=True):
@@ -103,6 +109,11 @@ class ArtifactPaths:
             return None
         folder = self._path(settings.baseline, f"models.{model}.baseline")
         return folder if folder.is_dir() else None
+
+    def divided_by(self, model: str) -> tuple[tuple[str, int], ...]:
+        """The columns that the rows of a model are divided by, with the most values of each."""
+        settings = self._keys.models.get(model, _Model())
+        return tuple((each.by, each.most) for each in settings.segments)
 
     def _path(self, text: str, path: str) -> Path:
         return self._file.folder / self._resolved(text, path)

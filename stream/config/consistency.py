@@ -20,6 +20,7 @@ from stream.config.joint import joint_faults
 from stream.config.label_keys import label_faults, quality_columns
 from stream.config.renamed_keys import duration_text
 from stream.config.seasons import season_faults, seasonal_baseline_faults
+from stream.config.segments import segment_faults
 from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
 from stream.formats.names import LONGEST_NAME, name_problem
@@ -161,6 +162,7 @@ def _models(config: Config) -> Faults:
     for model, settings in config.models.items():
         yield from _name("models", model)
         yield from _columns(f"models.{model}", settings)
+        yield from segment_faults(f"models.{model}.segments", settings, config.rules)
 
 
 def _columns(path: str, model: ModelConfig) -> Faults:

@@ -15,6 +15,7 @@ from detectors.decisions.rules import Amount, FeatureRules, Rules
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
 from detectors.profiles.calendar import SeasonPart
+from detectors.profiles.segmentation import MOST_SEGMENTS
 from detectors.quality.config import QualityConfig
 from sinks.aws.client import url_faults
 from sinks.base import Sink
@@ -115,6 +116,17 @@ class JointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
 
+class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A column whose values divide the rows of a model into segments, each judged on its own."""
+
+    by: Annotated[str, msgspec.Meta(min_length=1)]
+    """The column: one of texts, or of numbers that are codes."""
+    most: Annotated[int, msgspec.Meta(ge=1, le=MOST_SEGMENTS)] = 50
+    """The number of its values, those most frequent in the baseline, that are a segment of their
+    own; the rows of all others, and those without a value, are one more.
+    """
+
+
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: its baseline, its columns, and the rules that differ for it.
 
@@ -148,6 +160,10 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     they are judged one by one. It needs a baseline that was made with ``--joint``, or ``baseline:
     learn``. Of the mode ``evidence``.
     """
+    segments: list[SegmentsConfig] = []
+    """The columns by whose values the rows are divided into segments, which have counts and a
+    baseline of their own (``driftline baseline --segment``). Of the mode ``evidence``.
+    """
     change_detectors: list[AnyChange] = []
     """Detectors of abrupt changes in a series with one number per window."""
     learn: LearnConfig | None = None
@@ -164,6 +180,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def learned(self) -> bool:
         """True if the first events become the baseline."""
         return self.baseline == "learn"
+
+    @property
+    def divided_by(self) -> tuple[tuple[str, int], ...]:
+        """The columns that rows are divided by, each with the most values that are segments."""
+        return tuple((each.by, each.most) for each in self.segments)
 
 
 class LabelsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

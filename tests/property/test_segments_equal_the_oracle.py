@@ -18,7 +18,8 @@ from detectors.profiles.reading import CellReading
 from detectors.profiles.segmentation import Segmentation
 from detectors.profiles.segments import segments, stacked
 from detectors.profiles.vocabulary_choice import rare_values
-from tests.oracle import number_of, read_as, slots_of
+from tests.oracle import read_as, slots_of
+from tests.oracle_rows import number_of
 from tests.property.events import NASTY, NUMBERS
 
 COUNTRY = Feature(

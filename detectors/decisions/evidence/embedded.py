@@ -41,14 +41,19 @@ class _EncodedInSeasons(_Encoded, array_like=True):
 def embedded(evidence: WindowEvidence | None, violations: Iterable[Violation]) -> bytes:
     """The tallies that findings of violations over several windows were computed from, encoded.
 
-    Of all features with such a violation, each at the horizons of its own. Empty without one. Where
-    there are seasons, the rows of each of these windows too: by them their seasons are weighted.
+    Of all features with such a violation in all rows, each at the horizons of its own. Empty
+    without one. Where there are seasons, the rows of each of these windows too: by them their
+    seasons are weighted.
     """
     if evidence is None:
         return b""
     pooled = evidence.pooled
     index = pooled.layout.layout.index
-    found = [(each.finding, index[each.feature]) for each in violations if each.finding]
+    found = [
+        (each.finding, index[each.feature])
+        for each in violations
+        if each.finding and not each.segment
+    ]
     pairs = [(finding.horizon, i) for finding, i in found if finding.horizon > 1]
     if not pairs:
         return b""

@@ -12,6 +12,7 @@ from detectors.arrays import Floats, Ints
 from detectors.decisions.budget import (
     CONSTRAINT_PART,
     JOINT_PART,
+    SEGMENTS_PART,
     WIDTH_PART,
     feature_alphas,
     window_alpha,
@@ -77,9 +78,10 @@ class WindowEvidence:
     * ``budget``: ``float64[features]``, the chance of false evidence that each may spend.
     * ``constraint_alpha``: the part of it for what ``constraints.json`` states.
     * ``width_alpha``: that of records with too few columns, and of those with too many.
-    * ``lingering``: features of the open episode whose drift is still there.
+    * ``inside``: features of the open episode, and ``lingering`` those whose drift is still there.
     * ``past_rows``: the start and rows of each window before, where there are seasons.
     * ``joint``: the dependence of the features; ``None`` where the baseline counts no pairs.
+    * ``segments``: the evidence on the features of all segments; ``None`` without any.
     """
 
     def __init__(
@@ -88,18 +90,22 @@ class WindowEvidence:
         budget: Floats,
         width_alpha: float,
         results: Results,
+        inside: frozenset[int],
         lingering: frozenset[int],
         past_rows: PastRows = (),
         joint: JointEvidence | None = None,
+        segments: WindowEvidence | None = None,
     ) -> None:
         self.pooled = pooled
         self.budget = budget
         self.width_alpha = width_alpha
         self.constraint_alpha: Floats = budget * CONSTRAINT_PART
         self._results = results
+        self.inside = inside
         self.lingering = lingering
         self.past_rows = past_rows
         self.joint = joint
+        self.segments = segments
 
     @property
     def findings(self) -> Sequence[Mapping[str, EvidenceFinding]]:
@@ -151,12 +157,46 @@ def window_evidence(
     every_ms: int,
     past: Past | None,
     memory: Memory,
+    reach: Memory | None = None,
     screened: bool = False,
 ) -> WindowEvidence:
     """The evidence on a window, alone and together with the windows before it.
 
-    ``screened``: where no finding holds, they need not be exact; see :class:`Pooled`.
+    ``reach`` is what limits how far back features are judged, where that is more than ``memory``.
+    ``screened``: where no finding holds, they need not be exact; see :class:`Pooled`. Where the
+    baseline has segments, all rows may spend half of the budget; the segments have the other half,
+    see :mod:`detectors.decisions.evidence.segment_evidence`.
     """
+    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
+    alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
+    return evidence_of(
+        baseline=baseline,
+        profile=profile,
+        alpha=alpha if baseline.by_segment is None else alpha * (1.0 - SEGMENTS_PART),
+        weights=weights_of(baseline, own),
+        effect_limit=effect_limits(rules, own),
+        start_ms=start_ms,
+        past=past,
+        memory=memory,
+        reach=reach or memory,
+        screened=screened,
+    )
+
+
+def evidence_of(
+    *,
+    baseline: Baseline,
+    profile: Profile,
+    alpha: float,
+    weights: Floats,
+    effect_limit: Floats,
+    start_ms: int,
+    past: Past | None,
+    memory: Memory,
+    reach: Memory,
+    screened: bool,
+) -> WindowEvidence:
+    """The evidence on the features of a layout, which may spend ``alpha`` by their weights."""
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
     seasonal = seasonal_tallies(baseline)
@@ -170,20 +210,20 @@ def window_evidence(
         past_rows = () if past is None else past.rows(layout, start_ms)
         rows, horizons = layout.named(tallies, "rows"), HORIZONS[: len(sums)]
         reference = seasonal.over(start_ms, rows, past_rows, horizons)
-    alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
-    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     of_joint = alpha * JOINT_PART if baseline.layout.joint_features else 0.0
-    budget = feature_alphas(alpha - of_joint, weights_of(baseline, own))
-    reach = _reach(baseline, start_ms, past, memory)
+    budget = feature_alphas(alpha - of_joint, weights)
+    windows = _reach(baseline, start_ms, past, reach)
     of_tests = np.where(budget > 0.0, budget, alpha / max(layout.features, 1)) * (
         1.0 - CONSTRAINT_PART
     )
-    judged = Allowance(alpha=of_tests, effect_limit=effect_limits(rules, own), windows=reach)
+    judged = Allowance(alpha=of_tests, effect_limit=effect_limit, windows=windows)
     screened = screened and not memory.horizons and bool(of_tests.max(initial=0.0) <= UNSCREENED)
     pooled = Pooled(layout, sums, factor, profile.counts, reference, screened=screened)
     outcome = outcome_of(pooled)
     results = Results(pooled, judged, outcome)
-    lingering = _lingering(baseline, pooled, judged, memory, outcome)
+    index = layout.layout.index
+    inside = frozenset(index[name] for name in memory.horizons if name in index)
+    lingering = _lingering(pooled, judged, inside, outcome)
     joint = None
     if of_joint:
         found = results.found if results.any_holds else ()
@@ -198,7 +238,7 @@ def window_evidence(
             is_open=JOINT in memory.horizons,
         )
     width_alpha = alpha * WIDTH_PART / 2.0
-    return WindowEvidence(pooled, budget, width_alpha, results, lingering, past_rows, joint)
+    return WindowEvidence(pooled, budget, width_alpha, results, inside, lingering, past_rows, joint)
 
 
 def weights_of(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:
@@ -242,15 +282,13 @@ def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory)
 
 
 def _lingering(
-    baseline: Baseline, pooled: Pooled, judged: Allowance, memory: Memory, outcome: Outcome
+    pooled: Pooled, judged: Allowance, inside: frozenset[int], outcome: Outcome
 ) -> frozenset[int]:
     """The features of the open episode whose drift is still there.
 
     Over at most as many windows as it was found with, at half of the effect limit, and at a level
     of :data:`LINGERING_ALPHA`.
     """
-    index = baseline.layout.index
-    inside = {index[name] for name in memory.horizons if name in index}
     if not inside:
         return frozenset()
     looser = Allowance(

@@ -65,6 +65,7 @@ class _Series:
         self._judge = judge
         self._state = EpisodeState()
         self._history: RunningHistory | None = None
+        self._segments: RunningHistory | None = None
         self._traffic = TrafficMemory()
         self._baseline = ""
 
@@ -77,10 +78,13 @@ class _Series:
         self._baseline = past.baseline
         if self._history is None:
             self._history = RunningHistory(tally_layout(baseline))
-        history = self._history
-        report = self._judge.report(self._span(past), baseline, profile, self._state, history)
+        if self._segments is None and baseline.by_segment is not None:
+            self._segments = RunningHistory(tally_layout(baseline.by_segment))
+        pasts = self._history, self._segments
+        report = self._judge.report(self._span(past), baseline, profile, self._state, *pasts)
         if self._judge.remembers(report):
-            history.add_judged(past.start_ms, past.end_ms or 0)
+            for each in filter(None, pasts):
+                each.add_judged(past.start_ms, past.end_ms or 0)
         if report.state not in ("incomplete", "learning"):
             self._traffic = observed(self._traffic, past.start_ms, past.end_ms or 0, past.rows)
         self._state, signals = self._judge.advance(self._state, report, baseline)
@@ -89,6 +93,7 @@ class _Series:
     def _begin_anew(self) -> None:
         """Forget what was counted by another baseline, as a job does; an open episode stays."""
         self._history = None
+        self._segments = None
         self._state = EpisodeState(open=self._state.open, signalled=self._state.signalled)
 
     def _span(self, past: PastReport) -> WindowSpan:
@@ -142,5 +147,5 @@ def _past(key: ModelKey, report: WindowReport) -> JudgedPast:
         end_ms=report.end_ms or 0,
         rows=report.rows,
         state=report.state,
-        features=tuple(dict.fromkeys(violation.feature for violation in report.violations)),
+        features=tuple(dict.fromkeys(violation.key for violation in report.violations)),
     )

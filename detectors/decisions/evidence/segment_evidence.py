@@ -1,0 +1,151 @@
+"""The evidence on the segments of a window: each feature of each, with a budget of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.arrays import Floats
+from detectors.decisions.budget import SEGMENTS_PART, window_alpha
+from detectors.decisions.evidence.window_evidence import (
+    Memory,
+    Past,
+    WindowEvidence,
+    effect_limits,
+    evidence_of,
+    weights_of,
+    window_evidence,
+)
+from detectors.decisions.rules import FeatureRules, Rules
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.layout import Layout
+from detectors.profiles.profile import Profile
+from detectors.profiles.segments import MOST_LAYOUTS, key_of, label, segments, stacked_name
+from detectors.statistics.evidence.horizons import LONGEST
+
+
+def evidence_by_segment(
+    *,
+    baseline: Baseline,
+    profile: Profile,
+    rules: Rules,
+    feature_rules: Mapping[str, FeatureRules],
+    start_ms: int,
+    every_ms: int,
+    past: Past | None,
+    past_segments: Past | None,
+    memory: Memory,
+    screened: bool = False,
+) -> WindowEvidence:
+    """The evidence on a window and on its segments; ``past_segments``: the segments before.
+
+    Those may spend :data:`SEGMENTS_PART` of the window's budget together, in proportion to the
+    weights of the features, the same in each segment. A feature is judged in a segment that has
+    rows in the baseline, and not in the segments that are made by it.
+
+    What was drifted before a repair counts neither against a segment nor against all rows: each is
+    judged no further back than the other.
+    """
+    reach = _reach_of_all_rows(memory, baseline.layout)
+    evidence = window_evidence(
+        baseline=baseline,
+        profile=profile,
+        rules=rules,
+        feature_rules=feature_rules,
+        start_ms=start_ms,
+        every_ms=every_ms,
+        past=past,
+        memory=memory,
+        reach=reach,
+        screened=screened,
+    )
+    if baseline.by_segment is None or profile.segments is None:
+        return evidence
+    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
+    judged = _judged(baseline)
+    evidence.segments = evidence_of(
+        baseline=baseline.by_segment,
+        profile=profile.segments,
+        alpha=window_alpha(rules.false_alarms, every_ms, early=rules.early) * SEGMENTS_PART,
+        weights=(judged * weights_of(baseline, own)).ravel(),
+        effect_limit=np.tile(effect_limits(rules, own), len(judged)),
+        start_ms=start_ms,
+        past=past_segments,
+        memory=_renamed(memory, baseline.layout),
+        reach=_reach_of_segments(memory, baseline.layout),
+        screened=screened,
+    )
+    return evidence
+
+
+def _judged(baseline: Baseline) -> Floats:
+    """1 where a feature is judged in a segment, else 0: ``float64[segments, features]``."""
+    side = baseline.profile.segments
+    names = list(baseline.layout.index)
+    if side is None:
+        return np.zeros((0, len(names)))
+    has_rows = (side.feature_rows > 0).reshape(-1, len(names))
+    is_by = np.array([[name == each.by for name in names] for each in segments(baseline.layout)])
+    judged: Floats = (has_rows & ~is_by).astype(np.float64)
+    return judged
+
+
+def _renamed(memory: Memory, layout: Layout) -> Memory:
+    """What is remembered of segments, by the names of the stacked layout."""
+    names = _places(layout)
+    since, horizons = (
+        {names[key].stacked: value for key, value in known.items() if key in names}
+        for known in (memory.since, memory.horizons)
+    )
+    return Memory(since=since, horizons=horizons)
+
+
+def _reach_of_all_rows(memory: Memory, layout: Layout) -> Memory:
+    """What limits how far back all rows are judged: what is remembered of them, and of segments."""
+    names = _places(layout)
+    since, horizons = dict(memory.since), dict(memory.horizons)
+    for key in memory.since.keys() & names.keys():
+        feature = names[key].feature
+        since[feature] = max(since.get(feature, memory.since[key]), memory.since[key])
+    for key in memory.horizons.keys() & names.keys():
+        feature = names[key].feature
+        horizons[feature] = min(horizons.get(feature, LONGEST), memory.horizons[key])
+    return Memory(since=since, horizons=horizons)
+
+
+def _reach_of_segments(memory: Memory, layout: Layout) -> Memory:
+    """What limits how far back segments are judged: what is remembered of them, and of all rows."""
+    own = _renamed(memory, layout)
+    since, horizons = dict(own.since), dict(own.horizons)
+    for place in _places(layout).values():
+        feature, name = place
+        if feature in memory.since:
+            since[name] = max(since.get(name, memory.since[feature]), memory.since[feature])
+        if feature in memory.horizons:
+            horizons[name] = min(horizons.get(name, LONGEST), memory.horizons[feature])
+    return Memory(since=since, horizons=horizons)
+
+
+class _Place(NamedTuple):
+    """A feature, and its name in the stacked layout in one segment."""
+
+    feature: str
+    stacked: str
+
+
+@lru_cache(maxsize=MOST_LAYOUTS)
+def _places(layout: Layout) -> dict[str, _Place]:
+    """The features of segments by the names that they are remembered by, with and without values.
+
+    Empty without segments.
+    """
+    places = {}
+    for s in range(len(segments(layout))):
+        for feature in layout.features:
+            place = _Place(feature.name, stacked_name(feature.name, layout, s))
+            places[place.stacked] = place
+            places[key_of(feature.name, label(layout, s, expose_values=True))] = place
+    return places
