@@ -13,9 +13,9 @@ from rich.text import Text
 
 from detectors.diagnosis.new_values import new_value_labels
 from detectors.diagnosis.shared_cause import ACTION_WORDS
-from detectors.phrases import escaped, number
+from detectors.phrases import escaped, number, percent
 from detectors.profiles.profile import Profile
-from detectors.report import WindowReport
+from detectors.report import SegmentReport, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
@@ -180,6 +180,29 @@ class ExplainPage:
         """Print a violation that follows from the counts but is not in the report."""
         self._line(f"{_compared(recomputed)}: not published", DIFFERS)
 
+    def segments(self, listed: Sequence[SegmentReport]) -> None:
+        """Print the segments of the rows as the report lists them, worst first; none without any.
+
+        They are judged together with the windows before, whose counts the report does not have.
+        """
+        if not listed:
+            return
+        table = Table("segment", "rows", "share", "feature", "test", "p", "allowed", "effect", "")
+        for each in listed:
+            found = each.finding
+            numbers = ["", "", "", ""]
+            if found is not None:
+                name = f"{found.test}, {found.horizon}"
+                numbers = [name, f"{found.p_value:.1g}", f"{found.allowed:.1g}"]
+                numbers.append(f"{found.effect:.3f}")
+            share = "" if each.share is None else percent(each.share)
+            cells = [f"{each.by}: {each.value}", f"{each.rows:,}", share, each.feature, *numbers]
+            moved = "moved" if each.violates else ""
+            table.add_row(*map(_cell, cells), moved, style=DIFFERS if each.violates else None)
+        self._console.print()
+        self._line("the segments that moved most, as published (test, windows together):")
+        self._console.print(table)
+
     def bins(self, pair: Pair, feature: int) -> None:
         """Print counts and shares of the bins, the largest change first.
 
@@ -262,6 +285,10 @@ def _cause_in_words(cause: Cause) -> tuple[str, str]:
 def _compared(violation: Violation) -> str:
     numbers = f"{violation.statistic} {violation.value:.6g}, limit {violation.limit:.6g}"
     return f"{violation.check}: {numbers}"
+
+
+def _cell(text: str) -> Text:
+    return Text(escaped(text))
 
 
 def _label(name: str) -> str:

@@ -124,7 +124,7 @@ class LiveView:
         """Print a signal with its reasons, the worst feature first."""
         is_recovered = signal.kind == "recovered"
         reasons = worst_first(signal.reasons)
-        names = [reason.feature for reason in reasons] or list(signal.features)
+        names = [reason.key for reason in reasons] or list(signal.features)
         kind = f"{signal.kind} early" if signal.early else signal.kind
         head = printable(f"signal {kind}: {', '.join(names)}{note}")
         lines = [] if is_recovered else [violation_text(reason) for reason in reasons]

@@ -71,7 +71,7 @@ def findings_text(report: WindowReport, width: int) -> str:
 def violation_text(reason: Violation) -> str:
     """Describe a violation: its statistic, the largest shift of a share, the diagnosis if any."""
     value, limit = distinguishable(reason.value, reason.limit)
-    parts = [f"{reason.feature}: {reason.statistic} {value}, limit {limit}"]
+    parts = [f"{reason.key}: {reason.statistic} {value}, limit {limit}"]
     largest = next(iter(reason.moved), None)
     if largest and reason.check != "data_type_check":
         parts.append(f"{largest.label}: {largest.before:.1%} -> {largest.after:.1%}")
