@@ -1,0 +1,113 @@
+"""Segments from the training file to the signal and its explanation."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from stream.cli import main
+from stream.testing.baselines import Values
+from tests.support.segments import rows
+
+MINUTE_MS = 60_000
+START_MS = 1_750_000_020_000
+WINDOW_ROWS = 1_000
+CONFIG: dict[str, Any] = {
+    "job": "j",
+    "source": {"type": "jsonl", "path": "events", "follow": False},
+    "format": {"type": "json", "features": "request"},
+    "time": {"path": "time", "unit": "ms"},
+    "model": {"from": "const", "name": "prices"},
+    "models": {"prices": {"baseline": "baseline/", "segments": [{"by": "country", "most": 9}]}},
+    "window": "60s",
+    "rules": {"mode": "evidence"},
+    "sinks": [{"type": "jsonl", "path": "reports/"}],
+    "http": {"port": 0},
+}
+
+
+def events(windows: int) -> list[str]:
+    """Rows of so many minutes; from the third one on, the areas of one country have moved."""
+    rng = np.random.default_rng(11)
+    lines = []
+    for k in range(windows):
+        frame = rows(rng, WINDOW_ROWS, {"BR": 1.0} if k >= 2 else None)
+        for i, row in enumerate(zip(*frame.values(), strict=True)):
+            time = START_MS + k * MINUTE_MS + i * MINUTE_MS // WINDOW_ROWS
+            request = dict(zip(frame, row, strict=True))
+            lines.append(json.dumps({"time": time, "request": request}))
+    return lines
+
+
+def write_csv(path: Path, data: dict[str, Values]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(data)
+        writer.writerows(zip(*data.values(), strict=True))
+
+
+def driftline(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words), catch_exceptions=False)
+
+
+def reports(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(folder.glob("reports/*reports*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "train.csv", rows(np.random.default_rng(1), 20_000))
+    made = driftline("baseline", "train.csv", "--out", "baseline/", "--segment", "country")
+    assert made.exit_code == 0, made.output
+    assert "segments: 9 values of country, and all others" in made.output
+    (tmp_path / "events").mkdir()
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    return tmp_path
+
+
+def test_a_job_names_the_segment_that_moved_once_also_if_it_is_started_again(job: Path) -> None:
+    lines = events(6)
+    for k, part in enumerate((lines[:4_000], lines[4_000:])):
+        (job / "events" / f"{k}.jsonl").write_text("\n".join(part) + "\n")
+        assert driftline("run", "config.yaml").exit_code == 0
+    (signal,) = (
+        json.loads(line) for line in (job / "reports" / "signals.jsonl").read_text().splitlines()
+    )
+    (feature,) = signal["features"]
+    assert feature.startswith("area where country = value #")
+    found = reports(job)
+    assert [bool(each["violations"]) for each in found[:2]] == [False, False]
+    assert {v["segment"] for each in found for v in each["violations"]} == {
+        feature.removeprefix("area where ")
+    }
+    explained = driftline("explain", found[-1]["id"], "--config", "config.yaml")
+    assert "the segments that moved most" in explained.output
+    assert explained.exit_code == 0, explained.output
+
+
+def test_a_baseline_that_lacks_the_segments_is_refused_with_the_command_that_makes_it(
+    job: Path,
+) -> None:
+    other = {"baseline": "baseline/", "segments": [{"by": "plan"}]}
+    (job / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "models": {"prices": other}}))
+    checked = driftline("check", "config.yaml")
+    assert checked.exit_code != 0
+    assert "models.prices.segments" in checked.output
+    assert "--segment plan --most-segments 50" in checked.output
+    (job / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "rules": {"mode": "threshold"}}))
+    assert "segments are judged in rules.mode evidence" in driftline("check", "config.yaml").output
+
+
+def test_a_column_of_many_values_is_no_segment(job: Path) -> None:
+    made = driftline("baseline", "train.csv", "--out", "other/", "--segment", "area")
+    assert made.exit_code != 0
+    assert "has no values that return" in made.output
