@@ -402,7 +402,7 @@ class Judge:
         return verdict(texts, numbers, rows, expose_values=self.expose_values)
 
     def _rules(self, window: CheckedWindow, every_ms: int) -> dict[str, float | int | str]:
-        values = {**rule_values(self.rules), "judged_features": _judged_features(window)}
+        values = {**rule_values(self.rules), "judged_features": window.judged_features}
         return values | {"every_ms": every_ms} if self.rules.by_evidence else values
 
     def _notes(self, span: WindowSpan, window: CheckedWindow) -> list[str]:
@@ -415,8 +415,3 @@ class Judge:
         if self.rules.by_evidence:
             return ["no rows"]
         return [f"{counted(rows, 'row')}, fewer than the {self.rules.min_n:,} of rules.min_n"]
-
-
-def _judged_features(window: CheckedWindow) -> int:
-    """The number of features among which ``alpha`` is divided."""
-    return sum(ruling.verdict != "disabled" for ruling in window.rulings)

@@ -309,14 +309,10 @@ class WindowCloser:
             return None
         return self._histories.get(key, tally_layout(baseline)).before(start_ms)
 
-    def _pasts(
-        self, key: ModelKey, baseline: Baseline, start_ms: int
-    ) -> tuple[History | None, History | None]:
+    def _pasts(self, key: ModelKey, baseline: Baseline, start_ms: int) -> list[History | None]:
         """Return the windows before this time, and those of their segments."""
-        history = self._history(key, baseline, start_ms)
-        if history is None or baseline.by_segment is None:
-            return history, None
-        return history, self._history(segments_key(key), baseline.by_segment, start_ms)
+        sides = [(key, baseline), (segments_key(key), baseline.by_segment)]
+        return [known and self._history(of, known, start_ms) for of, known in sides]
 
     def _remember(
         self, key: ModelKey, span: WindowSpan, baseline: Baseline, profile: Profile

@@ -102,6 +102,11 @@ class CheckedWindow:
         """The layout of baseline and window."""
         return self.measures.layout
 
+    @property
+    def judged_features(self) -> int:
+        """The number of features among which ``alpha`` is divided."""
+        return sum(ruling.verdict != "disabled" for ruling in self.rulings)
+
     @cached_property
     def alpha(self) -> float:
         """The chance of a false verdict per feature: ``alpha`` over the number of features."""

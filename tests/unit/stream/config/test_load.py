@@ -207,7 +207,7 @@ def test_an_unknown_key_is_reported_with_the_nearest_and_all_valid_ones(file: Pa
             "models.delay.input",
             (
                 *("baseline", "outputs", "inputs", "features", "weights", "segments"),
-                *("change_detectors", "learn", "quality"),
+                *("change_detectors", "learn", "season", "quality"),
             ),
         ),
     ],
