@@ -312,7 +312,9 @@ class WindowCloser:
     def _pasts(self, key: ModelKey, baseline: Baseline, start_ms: int) -> list[History | None]:
         """Return the windows before this time, and those of their segments."""
         sides = [(key, baseline), (segments_key(key), baseline.by_segment)]
-        return [known and self._history(of, known, start_ms) for of, known in sides]
+        return [
+            None if known is None else self._history(of, known, start_ms) for of, known in sides
+        ]
 
     def _remember(
         self, key: ModelKey, span: WindowSpan, baseline: Baseline, profile: Profile
