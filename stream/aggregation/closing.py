@@ -303,27 +303,24 @@ class WindowCloser:
             return np.ones(layout.features)
         return history.factor(layout, start_ms, seasonal_tallies(baseline))
 
-    def _history(self, key: ModelKey, baseline: Baseline, start_ms: int) -> History | None:
+    def _history(self, key: ModelKey, baseline: Baseline | None, start_ms: int) -> History | None:
         """Return the windows before this time, of a job that judges windows together with them."""
-        if not self._judge.rules.by_evidence or self._state.models[key.model].learning:
+        by_evidence = self._judge.rules.by_evidence and not self._state.models[key.model].learning
+        if baseline is None or not by_evidence:
             return None
         return self._histories.get(key, tally_layout(baseline)).before(start_ms)
 
     def _pasts(self, key: ModelKey, baseline: Baseline, start_ms: int) -> list[History | None]:
         """Return the windows before this time, and those of their segments."""
         sides = [(key, baseline), (segments_key(key), baseline.by_segment)]
-        return [
-            None if known is None else self._history(of, known, start_ms) for of, known in sides
-        ]
+        return [self._history(*side, start_ms) for side in sides]
 
-    def _remember(
-        self, key: ModelKey, span: WindowSpan, baseline: Baseline, profile: Profile
-    ) -> None:
+    def _remember(self, key: ModelKey, span: WindowSpan, known: Baseline, side: Profile) -> None:
         """Add a window to the history, and its segments to theirs."""
-        if baseline.by_segment is not None and profile.segments is not None:
-            self._remember(segments_key(key), span, baseline.by_segment, profile.segments)
-        layout = tally_layout(baseline)
-        window = PastWindow(span.start_ms, span.end_ms, layout.tallies(profile.counts))
+        if known.by_segment is not None and side.segments is not None:
+            self._remember(segments_key(key), span, known.by_segment, side.segments)
+        layout = tally_layout(known)
+        window = PastWindow(span.start_ms, span.end_ms, layout.tallies(side.counts))
         settled_ms = self._state.settled_ms
         final_ms = -FOREVER_MS if settled_ms is None else settled_ms - self._settings.window_ms
         self._histories.add(key, layout, window, final_ms)
