@@ -168,7 +168,13 @@ def test_a_struct_without_source_has_no_descriptions() -> None:
 
 def test_structs_are_found_in_unions_lists_mappings_and_tuples() -> None:
     names = {struct.__name__ for struct in structs_of(WindowReport)}
-    of_features = {"FeatureReport", "Figures", "SagemakerFigures", "SegmentReport"}
+    of_features = {
+        "FeatureReport",
+        "Figures",
+        "SagemakerFigures",
+        "SegmentReport",
+        "ComparedSeason",
+    }
     of_evidence = {"Evidence", "EvidenceFinding"}
     assert names == {"WindowReport", "Violation", "BinShift", "Cause"} | of_features | of_evidence
     assert len(structs_of(Config)) == len(schema_of("config")["$defs"])
