@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.errors import LayoutInvalid
 from detectors.profiles.joint_levels import JointLevels
+from detectors.profiles.number_texts import different_texts
 from detectors.profiles.rare_values import RareValues
 from detectors.profiles.reading import PLAIN, CellReading
 from detectors.profiles.segmentation import Segmentation
@@ -389,7 +390,7 @@ class _Ends:
             for b in range(1, feature.bins)
             if b not in singles and b - 1 not in singles
         }
-        texts = _texts([*singles.values(), *plain.values()])
+        texts = different_texts([*singles.values(), *plain.values()])
         self.values = dict(zip(singles, texts, strict=False))
         self._edges = dict(zip(plain, texts[len(singles) :], strict=True))
 
@@ -411,17 +412,3 @@ class _Ends:
         if last == self._bins - 1:
             return "inf)"
         return f"{self.values[last]}]" if last in self.values else f"{self.start(last + 1)})"
-
-
-def _texts(numbers: Sequence[float]) -> list[str]:
-    """Each number in six digits, or in as many more as make all of them different.
-
-    With more than six digits the whole part of each is shown, up to 15 digits.
-    """
-    different = len(set(numbers))
-    whole = len(f"{max(map(abs, numbers), default=0.0):.0f}")
-    for digits in (6, *range(min(max(whole, 7), 15), 16)):
-        texts = [f"{number:.{digits}g}" for number in numbers]
-        if len(set(texts)) == different:
-            return texts
-    return [repr(number) for number in numbers]
