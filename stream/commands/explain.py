@@ -260,8 +260,7 @@ def _baseline(
 
 def _divisions(baseline: Baseline, divided_by: Sequence[tuple[str, int]]) -> Iterator[Baseline]:
     """The baseline in a folder as a job uses it: with its segments, with some of them, or none."""
-    yield baseline
-    yield baseline.segmented(())
+    yield from (baseline, baseline.segmented(()))
     with suppress(BaselineInvalid):
         yield baseline.segmented(divided_by)
 
