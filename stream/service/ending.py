@@ -73,7 +73,12 @@ class RunTally:
         events = counted(read[ACCEPTED], "event")
         states = ", ".join(f"{count} {state!r}" for state, count in sorted(self._states.items()))
         windows = f"the windows are {states}" if states else "no window was reported"
-        advice = "A longer `window` or a lower `rules.min_n` judges fewer events"
+        advice = "The `notes` of the reports say why"
+        if self._states["insufficient"]:
+            advice = (
+                "A longer `window`, or a lower `rules.min_n` where `rules.mode` reads it, judges"
+                " fewer events"
+            )
         if self._states["learning"]:
             advice = "A baseline was still being learned: windows that begin later are judged"
         return f"nothing judged: {events} accepted, and {windows}. {advice}"
