@@ -206,7 +206,7 @@ def test_an_unknown_key_is_reported_with_the_nearest_and_all_valid_ones(file: Pa
             "baseline: b, input: [a]",
             "models.delay.input",
             (
-                *("baseline", "outputs", "inputs", "features", "weights", "segments"),
+                *("baseline", "outputs", "inputs", "features", "weights", "joint", "segments"),
                 *("change_detectors", "learn", "season", "quality"),
             ),
         ),
