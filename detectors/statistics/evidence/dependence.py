@@ -13,7 +13,7 @@ from detectors.arrays import Floats, Ints, Mask
 from detectors.profiles.dependence import Dependence
 from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.scores import SCALE
-from detectors.statistics.evidence.tallies import MOST_LAYOUTS, TallyLayout
+from detectors.statistics.evidence.tallies import MOST_LAYOUTS, SHARES, TallyLayout
 from detectors.statistics.laws import upper_quantile, upper_tails
 
 QUANTITIES: Final = ("location", "spread", "missing", "words")
@@ -26,6 +26,12 @@ LEAST_WINDOWS: Final = 8
 """The number of windows from which on the stream is asked."""
 ROUNDING: Final = 1e-9
 """How much earlier than needed a factor is looked at: quantiles and sums are rounded."""
+LEAST_VARIANCE: Final = 0.01
+"""The variance of a share, ``q * (1 - q)``, from which on it shows whether its rows depend."""
+FAULTS: Final = SHARES.index("mistyped") + 1
+"""The number of tested shares, the first ones, of rows without a proper value."""
+MOST_OF_FAULTS: Final = 4.0
+"""The largest factor of a share of rows without a proper value that the baseline hardly has."""
 KEPT: Final = 0.9
 """The share of the gaps between windows, the smallest ones, that count: a jump is no dependence."""
 
@@ -43,6 +49,29 @@ def factor_of(layout: TallyLayout, dependence: Dependence, of_stream: Floats, su
     names = [feature.name for feature in layout.layout.features]
     rows = layout.named(sums, "rows").astype(np.float64)
     return np.maximum(factor, dependence.factor(names, rows))
+
+
+def factor_of_shares(layout: TallyLayout, factor: Floats) -> Floats:
+    """The factor of each of the tested shares, ``[shares, horizons, features]``.
+
+    ``factor[horizons, features]`` is that of the rows. That values depend on their neighbours does
+    not say that faults do: where a baseline has almost no missing, mistyped or other improper
+    values, or almost only such ones, at most :data:`MOST_OF_FAULTS` of it count for their share.
+    """
+    if factor.max(initial=1.0) <= MOST_OF_FAULTS:
+        return np.broadcast_to(factor, (len(SHARES), *factor.shape))
+    capped = np.minimum(factor, MOST_OF_FAULTS)
+    return np.where(_rare_faults(layout)[:, None], capped, factor)
+
+
+@lru_cache(maxsize=MOST_LAYOUTS)
+def _rare_faults(layout: TallyLayout) -> Mask:
+    """The shares of which the baseline says nothing on dependence, ``[shares, features]``."""
+    parts, totals = layout.shares_before
+    share = parts[:FAULTS] / np.maximum(totals[:FAULTS], 1.0)
+    rare = np.zeros(parts.shape, bool)
+    rare[:FAULTS] = share * (1.0 - share) < LEAST_VARIANCE
+    return rare
 
 
 def stream_factor(
@@ -241,7 +270,7 @@ def freedom(layout: TallyLayout) -> Floats:
     """
     freedom = np.zeros((len(QUANTITIES), layout.features))
     freedom[:2] = np.isfinite(layout.variances[:2])
-    freedom[2] = missing_variance(layout) >= 0.01
+    freedom[2] = missing_variance(layout) >= LEAST_VARIANCE
     _, shares, of = _frequent(layout)
     words = np.bincount(of, weights=1.0 - shares, minlength=layout.features)
     freedom[3] = np.where(words >= FREQUENT, words, 0.0)

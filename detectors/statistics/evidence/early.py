@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
+from detectors.statistics.evidence.dependence import factor_of_shares
 from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TOTALS, TallyLayout
 from detectors.statistics.laws import log_rising
@@ -67,9 +68,10 @@ class EProcess:
     (Ville 1939).
 
     ``factor``: ``float64[features]``, the design effect of dependent rows, 1 or more. All counts
-    are divided by it; so rows that come in groups of f equal ones are judged as one each. (Dividing
-    the logarithm instead would forgive too much: what the alternatives learn of the window would
-    count as if the rows were independent.)
+    are divided by it, those of a share by the factor of that share
+    (:func:`~.dependence.factor_of_shares`); so rows that come in groups of f equal ones are judged
+    as one each. (Dividing the logarithm instead would forgive too much: what the alternatives learn
+    of the window would count as if the rows were independent.)
 
     ``reference``: what the window is compared with, the whole baseline by default.
 
@@ -139,9 +141,10 @@ class EProcess:
     def _of_shares(self, sums: Ints) -> Floats:
         """The logarithms of the e-values of the shares, ``[shares, starts, features]``."""
         layout = self.layout
-        k = layout.several(sums, EARLY_SHARES) / self.factor
-        n = layout.several(sums, TOTALS)[WHOLE] / self.factor
-        j, m = (side[TESTED] / self.factor for side in self.reference.shares)
+        factor = factor_of_shares(layout, self.factor[None])[TESTED]
+        k = layout.several(sums, EARLY_SHARES) / factor
+        n = layout.several(sums, TOTALS)[WHOLE] / factor
+        j, m = (side[TESTED] / factor for side in self.reference.shares)
         return log_share_e(k, n, j, m)
 
     def _merge(self, cells: Ints) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Mask
 from detectors.statistics.evidence.base import Outcome, Pooled
+from detectors.statistics.evidence.dependence import factor_of_shares
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TOTALS
 from detectors.statistics.laws import beta_binomial_tails
 
@@ -24,7 +25,8 @@ class ShareTests:
     With j of m in the baseline, k of n in the window has a p-value of ``P(K >= k)``, K
     beta-binomial with Beta(j + 1, m - j). This is exact for values beyond the j outermost of the
     baseline, whatever their distribution, and on the safe side for any other share. With a
-    ``factor`` above 1, all four counts are divided by it. A count that is less than three
+    ``factor`` above 1, all four counts are divided by that of the share
+    (:func:`~.dependence.factor_of_shares`). A count that is less than three
     deviations above its expectation is not tested: its p-value is 1, and its effect 0.
 
     The effect is ``(sqrt(k/n) - sqrt(j/m)) / sqrt(2)`` less what chance adds, 0 if negative.
@@ -34,13 +36,14 @@ class ShareTests:
     names: ClassVar[tuple[str, ...]] = SHARES
 
     def outcome(self, pooled: Pooled) -> Outcome:
-        layout, factor = pooled.layout, pooled.factor
+        layout = pooled.layout
+        factor = factor_of_shares(layout, pooled.factor)
         k = layout.several(pooled.sums, self.names).astype(np.float64)
         n = layout.several(pooled.sums, TOTALS).astype(np.float64)[WHOLE]
         j, m = pooled.reference.shares
         p_value, effect, direction = np.ones_like(k), np.zeros_like(k), np.zeros_like(k)
         found = np.nonzero(rise_is_suspect(k, n, j, m, factor, SCREEN))
-        own = factor[found[1:]]
+        own = factor[found]
         before, of = (np.broadcast_to(side, k.shape)[found] for side in (j, m))
         p_value[found] = risen(k[found], n[found], before, of, own)
         effect[found] = effect_of_rise(k[found], n[found], before, of, own)

@@ -62,3 +62,33 @@ def test_a_report_states_the_factor_and_is_judged_again_by_it() -> None:
     again = judged_again(report, ORDERED)
     assert again.features[0].evidence == evidence
     assert again.violations == report.violations
+
+
+@pytest.mark.parametrize("factor", [18.0, 57.8, 1_000.0])
+def test_a_column_without_values_is_signalled_at_once_whatever_its_values_depend_on(
+    factor: float,
+) -> None:
+    known = BASE.depending(Dependence((16, 128), {"x": (factor, factor)}))
+    values = autoregressive(45 * 30, 7)
+    calm: list[dict[str, Values]] = [{"x": values[45 * k : 45 * k + 45]} for k in range(30)]
+    results = run([*calm, {"x": [None] * 45}], base=known)
+    assert [signal for signal in signals(results) if signal[0] < 30] == []
+    assert [(reason.check, reason.feature) for reason in results[30].signals[0].reasons] == [
+        ("missing_column_check", "x")
+    ]
+
+
+def bursts(rows: int, seed: int) -> dict[str, Values]:
+    """A feature of which runs of about twenty rows, a tenth of all, have no value."""
+    rng = np.random.default_rng(seed)
+    lost = np.repeat(rng.random(rows // 20 + 1) < 0.1, 20)[:rows]
+    values = rng.normal(0, 1, rows)
+    return {"x": [None if gone else v for gone, v in zip(lost, values, strict=True)]}
+
+
+def test_missing_rows_that_come_in_bursts_are_judged_by_their_own_dependence() -> None:
+    known = baseline(bursts(20_000, 8)).depending(Dependence((16, 128), {"x": (15.0, 20.0)}))
+    frames = [bursts(100, 100 + k) for k in range(100)]
+    assert signals(run(frames, base=known)) == []
+    broken: list[dict[str, Values]] = [{"x": [None] * 90 + [0.0] * 10}] * 4
+    assert signals(run([*frames[:20], *broken], base=known)) != []

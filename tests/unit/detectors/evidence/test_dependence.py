@@ -9,9 +9,9 @@ from detectors.arrays import Floats
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.dependence import Dependence
 from detectors.statistics.evidence.block_tallies import BlockTallies, block_length
-from detectors.statistics.evidence.dependence import factor_of, freedom
+from detectors.statistics.evidence.dependence import factor_of, factor_of_shares, freedom
 from detectors.statistics.evidence.horizons import History, PastWindow
-from detectors.statistics.evidence.tallies import TallyLayout
+from detectors.statistics.evidence.tallies import SHARES, TallyLayout
 from stream.testing.baselines import Values, baseline
 from tests.support.evidence import counts_of, drawn
 
@@ -170,6 +170,20 @@ def test_the_larger_of_file_and_stream_counts_by_the_rows_of_each_horizon() -> N
         factor_of(LAYOUT, Dependence(), history.factor(LAYOUT, 99), sums).tolist()
         == [[1.0] * FEATURES] * 12
     )
+
+
+def test_faults_that_a_baseline_hardly_has_do_not_depend_as_its_values_do() -> None:
+    some = [None if k % 50 == 0 else float(k) for k in range(1_000)]
+    few = [None if k % 250 == 0 else float(k) for k in range(1_000)]
+    layout = TallyLayout(baseline({"some": some, "few": few, "none": np.arange(1_000.0)}))
+    factor = factor_of_shares(layout, np.array([[50.0, 50.0, 50.0], [3.0, 3.0, 1.0]]))
+    of = dict(zip(SHARES, factor.tolist(), strict=True))
+    assert of["missing"] == [[50.0, 4.0, 4.0], [3.0, 3.0, 1.0]]
+    for name in ("nan", "infinite", "mistyped"):
+        assert of[name] == [[4.0, 4.0, 4.0], [3.0, 3.0, 1.0]]
+    for name in ("unseen", "below", "low_tail_0"):
+        assert of[name] == [[50.0, 50.0, 50.0], [3.0, 3.0, 1.0]]
+    assert factor_of_shares(layout, np.full((1, 3), 4.0)).tolist() == [[[4.0] * 3]] * len(SHARES)
 
 
 def test_a_baseline_keeps_its_dependence_outside_of_the_fingerprint() -> None:
