@@ -97,10 +97,11 @@ class Tests(Protocol):
 
 
 def unbiased_effect(statistic: Floats, dof: Floats | float, scale: Floats) -> Floats:
-    """``sqrt(max(statistic - dof, 0) * scale / 8)``: what is left of a statistic of ``dof``
-    degrees of freedom when its mean without drift is taken off; 0 where a side has no value.
+    """``sqrt(max(statistic - dof, 0) * scale / 8)``, at most 1: what is left of a statistic of
+    ``dof`` degrees of freedom when its mean without drift is taken off; 0 where a side has no
+    value. No Hellinger distance is above 1; beyond it the scale of normal means has no meaning.
     """
     with np.errstate(invalid="ignore"):
         excess = np.maximum(statistic - dof, 0.0) * scale / 8.0
-    effect: Floats = np.sqrt(np.where(np.isfinite(excess), excess, 0.0))
+    effect: Floats = np.sqrt(np.minimum(np.where(np.isfinite(excess), excess, 0.0), 1.0))
     return effect

@@ -225,7 +225,7 @@ def seasonal_gaps(
 
     ``[quantities, pairs, features]``, each over its variance for independent rows of both seasons,
     so that its mean is :func:`freedom`; the error of two different references is part of that. NaN
-    where a side has no value, or where its season has a single one.
+    where a side has no value.
     """
     expected = np.stack([reference.tallies[0] for reference in references])
     own = np.stack([reference.variances[:2, 0] for reference in references], axis=1)

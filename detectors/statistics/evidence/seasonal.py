@@ -25,6 +25,9 @@ from detectors.statistics.evidence.text_cells import unseen_in_season
 
 ROUNDING = 1e-6
 """What a count of a mixture may lie beyond a whole number by rounding alone."""
+LEAST_VARIANCE: Final = 0.1
+"""The smallest variance of a season's scores, over that of the whole baseline's: where almost all
+rows of a season are alike, a few others tell nothing of how far a mean varies."""
 WHOLE: Final = (0,)
 """The position of the whole baseline, before those of the seasons."""
 PastRows = Sequence[tuple[int, Ints]]
@@ -153,10 +156,11 @@ class SeasonalTallies:
             means = layout.several(tallies, SCORES) / SCALE / values
             of_scores = squares.reshape(len(sums), len(SCORES), layout.features)
             variances = np.moveaxis(of_scores, 1, 0) / values - means**2
+            least = LEAST_VARIANCE * layout.variances[:, None]
         return TallyReference(
             layout.layout,
             tallies,
-            np.where(variances > 0.0, variances, np.nan),
+            np.maximum(variances, least),
             self._shares(tallies, unseen),
             counts,
             newest,

@@ -63,3 +63,11 @@ def test_a_constant_feature_has_no_scores_and_no_finding() -> None:
     same = np.full(100, 7.0)
     for test in ("location", "spread", "normal"):
         assert outcome(same, np.full(50, 7.0), test) == (1.0, 0.0, 0.0)
+
+
+def test_no_effect_is_above_one() -> None:
+    """One row in 10,000 is odd, then all are: the gap is a hundred deviations."""
+    p_value, effect, direction = outcome(codes([9_999, 1]), np.ones(50), "location")
+    assert p_value < 1e-9
+    assert effect == 1.0
+    assert direction == 1.0

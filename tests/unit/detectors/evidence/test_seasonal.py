@@ -10,7 +10,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.calendar import Key
 from detectors.profiles.profile import Profile
 from detectors.profiles.seasons import LEAST_ROWS, Seasons
-from detectors.statistics.evidence.base import Pooled
+from detectors.statistics.evidence.base import Outcome, Pooled
 from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.findings import TESTS, outcome_of
 from detectors.statistics.evidence.horizons import HORIZONS, History, PastWindow
@@ -223,3 +223,30 @@ def test_a_shift_of_half_a_deviation_is_found_at_each_hour() -> None:
         assert found.p_value[k, 0, 0] < 1e-6
         assert found.direction[k, 0, 0] == 1.0
         assert found.effect[k, 0, 0] == pytest.approx(0.5 / np.sqrt(8.0), rel=0.5)
+
+
+@pytest.mark.parametrize("odd_rows", [0, 1])
+def test_a_season_of_almost_equal_values_makes_no_odd_row_a_drift(odd_rows: int) -> None:
+    rng = np.random.default_rng(15)
+    dry = np.where(np.arange(800) < odd_rows, 0.3, 0.0)
+    wet = np.where(rng.random(2_400) < 0.2, rng.exponential(1.0, 2_400), 0.0)
+    whole = baseline({"rain": np.concatenate((dry, wet))})
+    seasons: dict[Key, Profile] = {
+        ("0",): window(whole.layout, {"rain": dry}),
+        ("1",): window(whole.layout, {"rain": wet}),
+    }
+    known = whole.seasonal(Seasons(BY_HOUR, seasons))
+    layout, reference = tally_layout(known), tallies_of(known).at(0)
+    assert reference.variances[:, 0] == pytest.approx(0.1 * layout.variances)
+
+    def outcome(rain: Floats) -> Outcome:
+        counts = window(known.layout, {"rain": rain}).counts
+        sums = layout.tallies(counts)[None]
+        return outcome_of(Pooled(layout, sums, np.ones(1), counts, reference))
+
+    # One odd row of fifty, after none or one of 800: a chance of 6 or 11 in a hundred.
+    one = outcome(np.where(np.arange(50) < 1, 0.3, 0.0))
+    assert one.p_value.min() > 1e-3
+    rainy = outcome(rng.exponential(1.0, 50))
+    assert rainy.p_value[TESTS.index("location"), 0, 0] < 1e-20
+    assert 0.3 < rainy.effect.max() <= 1.0
