@@ -192,10 +192,8 @@ class Aggregator:
         if partial.dead_letters:
             outputs.append(DeadLetters(tuple(partial.dead_letters)))
         outputs += [*assigns, *self._advance_watermark()]
-        for name in dict.fromkeys(sample.key.model for sample in partial.samples):
-            outputs += self._take_samples(
-                name, [sample for sample in partial.samples if sample.key.model == name]
-            )
+        for sample in partial.samples:
+            outputs += self._take_sample(sample)
         return outputs
 
     def _is_acceptable(self, partial: Partial) -> bool:
@@ -337,14 +335,15 @@ class Aggregator:
         self.state.ledger.gap_records += gap.lost or 0
         return [assign]
 
-    def _take_samples(self, name: str, samples: Sequence[Sample]) -> list[Output]:
+    def _take_sample(self, sample: Sample) -> list[Output]:
         """Collect the samples of a model that is learning, and install its baseline when due."""
+        name = sample.key.model
         model = self.state.models[name]
         if not model.learning or self._learn is None:
             return []
         rule = self.settings.learn_rule(name)
-        collect(model, samples, rule)
-        if not is_due(model, rule, self.state.watermark_ms):
+        collect(model, sample, rule, self.settings.every_ms)
+        if not is_due(model, rule, self.settings.every_ms):
             return []
         return self._install(name, self._learn(name, self.baselines[name], model.samples))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -12,39 +11,21 @@ from stream.event_time import LearningRule
 from stream.events import Sample
 
 SLICES: Final = 24
-"""The parts of ``at_least`` that each give the same number of rows: of a day, one an hour."""
+"""The parts of ``at_least`` that each give the same number of rows, of a day one an hour; or its
+panes, if those are fewer."""
 
 
-def collect(model: ModelState, samples: Sequence[Sample], rule: LearningRule) -> None:
-    """Keep the rows of a model's samples that its baseline is learned from.
+def collect(model: ModelState, sample: Sample, rule: LearningRule, every_ms: int) -> None:
+    """Keep the rows of a sample that the model's baseline is learned from.
 
-    Without ``at_least_ms`` those are the first ``rows``. With it, each slice of that time gives the
-    first of its own: a baseline of a day then holds the night as well as the morning, and the state
-    holds about ``rows`` however many events there are.
+    Without ``at_least_ms`` those are the first ``rows`` of all. With it, each slice of time gives
+    the first of its own: a baseline of a day then holds the night as well as the morning, and the
+    state holds about ``rows`` however many events there are.
     """
-    if not samples:
-        return
-    if model.sampled_since_ms is None:
-        # The newest pane: a single event that is dated far back does not shorten the time.
-        model.sampled_since_ms = max(sample.pane_ms for sample in samples)
-    for sample in samples:
-        _keep(model, sample, rule)
-
-
-def is_due(model: ModelState, rule: LearningRule, watermark_ms: int | None) -> bool:
-    """Return whether enough rows are collected, and over a time that is long enough."""
-    if model.sampled_rows < rule.rows:
-        return False
-    if not rule.at_least_ms:
-        return True
-    since_ms = model.sampled_since_ms
-    if since_ms is None or watermark_ms is None:
-        return False
-    return watermark_ms >= since_ms + rule.at_least_ms
-
-
-def _keep(model: ModelState, sample: Sample, rule: LearningRule) -> None:
-    part, most = _slice(sample.pane_ms, rule)
+    part, most = 0, rule.rows
+    if rule.at_least_ms:
+        slice_ms, slices = _slices(rule, every_ms)
+        part, most = sample.pane_ms // slice_ms, -(-rule.rows // slices)
     # A state of 0.1.0 has rows without slices: they are those of the only one.
     before = model.sampled_slices.get(part, 0 if rule.at_least_ms else model.sampled_rows)
     rows = min(sample.rows, most - before)
@@ -55,11 +36,22 @@ def _keep(model: ModelState, sample: Sample, rule: LearningRule) -> None:
     model.sampled_slices[part] = before + rows
 
 
-def _slice(pane_ms: int, rule: LearningRule) -> tuple[int, int]:
-    """Return the slice of a pane, and the largest number of rows that it gives."""
-    if not rule.at_least_ms:
-        return 0, rule.rows
-    return pane_ms * SLICES // rule.at_least_ms, -(-rule.rows // SLICES)
+def is_due(model: ModelState, rule: LearningRule, every_ms: int) -> bool:
+    """Return whether there are enough rows, from slices that together are long enough.
+
+    The slices with rows are counted: neither how events come together nor a single one that is
+    dated far back shortens the time. Two more than ``at_least_ms`` has are needed, because the
+    first and the last may be parts.
+    """
+    if model.sampled_rows < rule.rows:
+        return False
+    return not rule.at_least_ms or len(model.sampled_slices) >= _slices(rule, every_ms)[1] + 2
+
+
+def _slices(rule: LearningRule, every_ms: int) -> tuple[int, int]:
+    """Return the length of a slice, and how many the time has."""
+    slice_ms = max(rule.at_least_ms // SLICES, every_ms)
+    return slice_ms, -(-rule.at_least_ms // slice_ms)
 
 
 def _first(data: bytes, rows: int) -> bytes:

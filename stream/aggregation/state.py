@@ -113,10 +113,9 @@ class ModelState(msgspec.Struct):
     """The state of one model: the fingerprint of its baseline, and the samples to learn it from.
 
     ``samples`` are the raw rows (Arrow IPC streams) of a model that is ``learning``, and
-    ``sampled_rows`` is their number, ``sampled_slices`` that of each slice of the time to learn,
-    and ``sampled_since_ms`` the start of that time. Windows that begin before
-    ``incomplete_before_ms`` are ``incomplete``, because the baseline or the window length changed
-    in them. ``season`` is the progress of a model that learns seasons.
+    ``sampled_rows`` is their number, ``sampled_slices`` that of each slice of the time to learn.
+    Windows that begin before ``incomplete_before_ms`` are ``incomplete``, because the baseline or
+    the window length changed in them. ``season`` is the progress of a model that learns seasons.
     """
 
     baseline: str
@@ -124,7 +123,6 @@ class ModelState(msgspec.Struct):
     sampled_rows: int = 0
     samples: list[bytes] = []
     sampled_slices: dict[int, int] = {}
-    sampled_since_ms: int | None = None
     incomplete_before_ms: int | None = msgspec.field(name="cut_ms", default=None)
     season: SeasonState | None = None
 

@@ -80,7 +80,10 @@ class RunTally:
                 " fewer events"
             )
         if self._states["learning"]:
-            advice = "A baseline was still being learned: windows that begin later are judged"
+            advice = (
+                "A baseline was being learned (`learn`): windows that begin after it is complete"
+                " are judged"
+            )
         return f"nothing judged: {events} accepted, and {windows}. {advice}"
 
 

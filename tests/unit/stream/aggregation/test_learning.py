@@ -14,6 +14,7 @@ from stream.events import ModelKey, Sample
 
 M = ModelKey("m", "v")
 HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
 DAY = LearningRule(rows=240, at_least_ms=24 * HOUR_MS)
 
 
@@ -34,44 +35,50 @@ def kept(model: ModelState) -> list[int]:
 def test_without_a_time_the_first_rows_are_kept_however_they_are_divided(
     ends: tuple[int, ...],
 ) -> None:
-    model = ModelState("b", learning=True)
+    model, rule = ModelState("b", learning=True), LearningRule(rows=600)
     for start, end in pairwise((0, *ends)):
-        collect(model, [sample(range(start, end))], LearningRule(rows=600))
+        collect(model, sample(range(start, end)), rule, HOUR_MS)
     assert kept(model) == list(range(600))
-    assert is_due(model, LearningRule(rows=600), None)
+    assert is_due(model, rule, HOUR_MS)
 
 
 def test_a_model_of_an_earlier_version_goes_on_with_the_rows_that_it_has() -> None:
     model = ModelState("b", learning=True, sampled_rows=3, samples=[sample(range(3)).data])
-    collect(model, [sample(range(3, 10))], LearningRule(rows=5))
+    collect(model, sample(range(3, 10)), LearningRule(rows=5), HOUR_MS)
     assert kept(model) == [0, 1, 2, 3, 4]
 
 
 def test_of_a_day_each_hour_gives_the_same_number_of_rows() -> None:
     """Hour ``h`` has the rows ``100 h`` to ``100 h + 99``; the first ten of each are kept."""
     model = ModelState("b", learning=True)
-    for hour in range(24):
-        assert not is_due(model, DAY, hour * HOUR_MS)
-        collect(model, [sample(range(100 * hour, 100 * hour + 100), hour * HOUR_MS)], DAY)
-    assert kept(model) == [100 * hour + k for hour in range(24) for k in range(10)]
-    assert not is_due(model, DAY, 24 * HOUR_MS - 1)
-    assert is_due(model, DAY, 24 * HOUR_MS)
+    for hour in range(26):
+        assert not is_due(model, DAY, MINUTE_MS)
+        collect(model, sample(range(100 * hour, 100 * hour + 100), hour * HOUR_MS), DAY, MINUTE_MS)
+    assert kept(model) == [100 * hour + k for hour in range(26) for k in range(10)]
+    assert is_due(model, DAY, MINUTE_MS)
+
+
+def test_ten_minutes_are_ten_panes_of_a_minute_and_a_part_at_each_end() -> None:
+    rule = LearningRule(rows=50, at_least_ms=10 * MINUTE_MS)
+    model = ModelState("b", learning=True)
+    for minute in range(12):
+        assert not is_due(model, rule, MINUTE_MS)
+        collect(model, sample(range(20), minute * MINUTE_MS), rule, MINUTE_MS)
+    assert is_due(model, rule, MINUTE_MS)
+    assert kept(model) == list(range(5)) * 12
 
 
 def test_a_day_with_too_few_rows_is_followed_by_another() -> None:
     model = ModelState("b", learning=True)
-    for hour in range(0, 48, 2):
-        collect(model, [sample(range(hour, hour + 5), hour * HOUR_MS)], DAY)
-    assert (model.sampled_rows, is_due(model, DAY, 48 * HOUR_MS)) == (120, False)
-    for hour in range(48, 72):
-        collect(model, [sample(range(hour, hour + 5), hour * HOUR_MS)], DAY)
-    assert (model.sampled_rows, is_due(model, DAY, 72 * HOUR_MS)) == (240, True)
+    for hour in range(0, 94, 2):
+        collect(model, sample(range(hour, hour + 5), hour * HOUR_MS), DAY, MINUTE_MS)
+    assert (model.sampled_rows, is_due(model, DAY, MINUTE_MS)) == (235, False)
+    collect(model, sample(range(5), 94 * HOUR_MS), DAY, MINUTE_MS)
+    assert is_due(model, DAY, MINUTE_MS)
 
 
 def test_an_event_dated_far_back_does_not_shorten_the_time() -> None:
-    model = ModelState("b", learning=True)
-    first = LearningRule(rows=2, at_least_ms=24 * HOUR_MS)
-    day_ms = 24 * HOUR_MS
-    collect(model, [sample(range(1), 0), sample(range(1, 3), 30 * day_ms)], first)
-    assert not is_due(model, first, 30 * day_ms)
-    assert is_due(model, first, 31 * day_ms)
+    model, rule = ModelState("b", learning=True), LearningRule(rows=2, at_least_ms=24 * HOUR_MS)
+    collect(model, sample(range(1), 0), rule, MINUTE_MS)
+    collect(model, sample(range(1, 3), 720 * HOUR_MS), rule, MINUTE_MS)
+    assert not is_due(model, rule, MINUTE_MS)
