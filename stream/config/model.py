@@ -162,7 +162,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
     segments: list[SegmentsConfig] = []
     """The columns by whose values the rows are divided into segments, which have counts and a
-    baseline of their own (``driftline baseline --segment``). Of the mode ``evidence``.
+    baseline of their own (``driftline baseline --segment COLUMN``). Of the mode ``evidence``.
     """
     change_detectors: list[AnyChange] = []
     """Detectors of abrupt changes in a series with one number per window."""
