@@ -19,6 +19,12 @@ OF_EVIDENCE: Final = frozenset({"false_alarms", "effect", "early"})
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+SMALLEST_WEIGHT: Final = 1e-6
+LARGEST_WEIGHT: Final = 1e6
+WEIGHTS: Final = "0, or a number from 0.000001 to 1,000,000"
+"""What a weight may be. The sum of a model's weights can neither overflow nor vanish."""
+Weight = Annotated[float, msgspec.Meta(ge=0, le=LARGEST_WEIGHT, extra={"expected": WEIGHTS})]
+"""The weight of a feature; the configuration is checked for those below the smallest one."""
 Probability = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 ConditionText = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 """A condition over the numbers of a report, see :mod:`detectors.decisions.conditions`."""
@@ -187,10 +193,10 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The feature's own deciding statistic; without it that of ``rules``."""
     effect: Share | None = None
     """The feature's own smallest drift that is worth a signal; without it that of ``rules``."""
-    weight: Amount = 1.0
-    """The feature's part of the budget of false alarms, in proportion to those of the others; 0: it
-    is reported and never signalled. A weight in ``weights`` of the model goes first. Of the mode
-    ``evidence``.
+    weight: Weight = 1.0
+    """The feature's part of the budget of false alarms, in proportion to those of the others: from
+    0.000001 to 1000000, or 0: it is reported and never signalled. A weight in ``weights`` of the
+    model goes first. Of the mode ``evidence``.
     """
     enabled: bool = True
     """Whether the feature is judged at all."""

@@ -18,6 +18,7 @@ from stream.baselining.configured import (
 )
 from stream.baselining.quality.configured import configured_quality
 from stream.baselining.quality.limits import metric_rules
+from stream.baselining.unweighted import NO_WEIGHT, unweighted_models
 from stream.check.chance import chance_warnings
 from stream.check.cloudwatch_bill import offline_bills
 from stream.check.findings import format_duration
@@ -87,8 +88,9 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     """Return warnings about possible mistakes.
 
     Unset variables, missing constraints, keys of constraints that are not read, no sinks, names
-    that sinks replace, predictions without a baseline, models that learn first, limits without an
-    effect, methods under which chance gives violations, quality without a limit.
+    that sinks replace, predictions without a baseline, models that learn first, models without a
+    weight, limits without an effect, methods under which chance gives violations, quality
+    without a limit.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
@@ -113,6 +115,8 @@ def _limit_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterat
         yield from sagemaker_warnings(config, baselines)
         return
     yield from unused_rules(config)
+    for name in unweighted_models(config, baselines):
+        yield f"models.{name}: {NO_WEIGHT}"
     if config.rules.by_evidence:
         yield from unused_thresholds(baselines)
         return

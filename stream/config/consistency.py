@@ -21,6 +21,7 @@ from stream.config.label_keys import label_faults, quality_columns
 from stream.config.renamed_keys import duration_text
 from stream.config.seasons import season_faults, seasonal_baseline_faults
 from stream.config.segments import segment_faults
+from stream.config.weights import weight_faults
 from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
 from stream.formats.names import LONGEST_NAME, name_problem
@@ -47,6 +48,7 @@ def key_faults(config: Config) -> list[ConfigFault]:
         *_models(config),
         *_error_detectors(config),
         *season_faults(config),
+        *weight_faults(config),
         *_rules(config),
         *_dedupe(config),
         *label_faults(config),

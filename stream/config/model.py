@@ -11,7 +11,7 @@ import msgspec
 
 from detectors.changes.base import Change
 from detectors.components import find
-from detectors.decisions.rules import Amount, FeatureRules, Rules
+from detectors.decisions.rules import FeatureRules, Rules, Weight
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
 from detectors.profiles.calendar import SeasonPart
@@ -149,11 +149,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
     features: dict[str, FeatureRules] = {}
     """Rules of single features, by the name of the column."""
-    weights: dict[str, Amount] | str = {}
+    weights: dict[str, Weight] | str = {}
     """What each feature may spend of the budget of false alarms, in proportion to those of the
-    others: a number by the name of the column, 1 for those that are not named, 0 for one that is
-    reported and never signalled. Or a JSON file of such a mapping, as of the importances of a
-    model, which are divided by their mean. Of the mode ``evidence``.
+    others: a number from 0.000001 to 1000000 by the name of the column, 1 for those that are not
+    named, 0 for one that is reported and never signalled. Or a JSON file of such a mapping, as of
+    the importances of a model, which are divided by their mean. Of the mode ``evidence``.
     """
     joint: JointConfig | None = None
     """Judge how features depend on each other, also while each of them stays as it is; without it

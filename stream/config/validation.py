@@ -198,7 +198,7 @@ def _scalar_faults(kind: inspect.Type, value: Any, path: str, expected: str) -> 
     for bound, sign, holds in _BOUNDS:
         limit = getattr(kind, bound, None)
         if limit is not None and not holds(value, limit):
-            yield mismatch(path, f"{name} {sign} {limit}", quoted(value))
+            yield mismatch(path, expected or f"{name} {sign} {limit}", quoted(value))
             return
     if isinstance(kind, inspect.StrType):
         if kind.pattern and not re.search(kind.pattern, value):

@@ -8,7 +8,14 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from detectors.decisions.rules import Amount, FeatureRules
+from detectors.decisions.rules import (
+    LARGEST_WEIGHT,
+    SMALLEST_WEIGHT,
+    WEIGHTS,
+    Amount,
+    FeatureRules,
+)
+from stream.config.faults import mismatch
 from stream.config.model import Config, ModelConfig
 from stream.errors import ConfigFault
 
@@ -26,12 +33,42 @@ def with_weights(config: Config, folder: Path) -> tuple[Config, list[ConfigFault
         if isinstance(model.weights, str):
             try:
                 weights = _importances(folder / model.weights)
+                wrong = list(_file_faults(name, model.weights, weights))
+                faults += wrong
+                weights = {} if wrong else weights
             except (OSError, msgspec.MsgspecError) as error:
                 reason = f"the importances in {model.weights!r} cannot be read: {_cause(error)}"
                 faults.append(ConfigFault(path=f"models.{name}.weights", reason=reason))
                 weights = {}
             models[name] = replace(model, weights=weights)
     return replace(config, models=models), faults
+
+
+def weight_faults(config: Config) -> Iterator[ConfigFault]:
+    """Yield the faults of weights above 0 that are too small; the type knows the largest one."""
+    for name, model in config.models.items():
+        own = {
+            f"features.{column}.weight": rules.weight for column, rules in model.features.items()
+        }
+        own |= {f"weights.{column}": weight for column, weight in _weights(model)}
+        for key, weight in own.items():
+            if not _is_weight(weight):
+                yield mismatch(f"models.{name}.{key}", WEIGHTS, f"{weight:g}")
+
+
+def _file_faults(model: str, file: str, weights: dict[str, float]) -> Iterator[ConfigFault]:
+    for column, weight in weights.items():
+        if not _is_weight(weight):
+            reason = (
+                f"the importance of {column!r} in {file!r} is {weight:g} times their mean; a weight"
+                f" is {WEIGHTS}"
+            )
+            yield ConfigFault(path=f"models.{model}.weights", reason=reason)
+
+
+def _is_weight(value: float) -> bool:
+    """Whether a number may be a weight; not so NaN."""
+    return value == 0 or SMALLEST_WEIGHT <= value <= LARGEST_WEIGHT
 
 
 def rules_of_features(model: ModelConfig) -> dict[str, FeatureRules]:
@@ -50,8 +87,12 @@ def _weights(model: ModelConfig) -> Iterator[tuple[str, float]]:
 def _importances(path: Path) -> dict[str, float]:
     """A JSON file of one number a feature, divided by their mean."""
     found = msgspec.json.decode(path.read_bytes(), type=dict[str, Amount])
-    mean = sum(found.values()) / max(len(found), 1)
-    return {name: value / mean for name, value in found.items()} if mean else found
+    largest = max(found.values(), default=0.0)
+    if not largest:
+        return found
+    parts = {name: value / largest for name, value in found.items()}  # their sum cannot overflow
+    mean = sum(parts.values()) / len(parts)
+    return {name: value / mean for name, value in parts.items()}
 
 
 def _cause(error: Exception) -> str:

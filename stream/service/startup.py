@@ -13,6 +13,7 @@ import msgspec
 from detectors.profiles.baseline import Baseline
 from detectors.quality.baseline import QualityBaseline
 from stream.baselining.configured import unread_constraints, without_counts
+from stream.baselining.unweighted import NO_WEIGHT, unweighted_models
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
@@ -189,6 +190,8 @@ class Startup:
             if features := without_counts(baseline):
                 log = self._telemetry.log
                 log.warning("baseline_without_counts", model=model, features=features)
+        for model in unweighted_models(self._config, job.configured):
+            self._telemetry.log.warning("model_without_weights", model=model, advice=NO_WEIGHT)
         for change in job.limits_changes:
             self._telemetry.log.warning(
                 "limits_changed", model=change.model, before=change.before, after=change.after

@@ -214,3 +214,19 @@ def test_a_baseline_without_sketches_has_no_distance_of_sagemaker(tmp_path: Path
     data = config("", models={"m": {"baseline": str(stored.parent)}}, rules=rules)
     (warning,) = warnings(parse(data, tmp_path), Environment())
     assert warning.startswith("models.m: the baseline has no sketch of 3 numeric features")
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ({"weights": {"area": 0, "rooms": 0, "price": 0}}, True),
+        ({"weights": {"area": 0, "rooms": 0}, "features": {"price": {"enabled": False}}}, True),
+        ({"weights": {"area": 0, "rooms": 0}}, False),
+    ],
+)
+def test_a_model_of_which_no_feature_may_signal_is_told(
+    tmp_path: Path, model: dict[str, Any], told: bool
+) -> None:
+    found = warned(tmp_path, model=model, rules={"mode": "evidence"})
+    reason = "models.m: each feature has a weight of 0 or is not enabled, so that none may signal"
+    assert (reason in found) == told
