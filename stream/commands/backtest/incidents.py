@@ -16,10 +16,26 @@ from detectors.report import Signal
 from stream.commands.backtest.judging import Backtest
 from stream.config.faults import mismatch, missing, unknown_key, unknown_name
 from stream.errors import ConfigError, ConfigFault
+from stream.formats.timestamps import END_MS
 
 KEYS: Final = ("model", "from", "to", "name")
 REQUIRED: Final = ("model", "from", "to")
+EXPECTED: Final = "a time from 1970 to 2099, like 2026-11-25T10:00"
 WEEK_MS: Final = 7 * 86_400_000
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader; what looks like a time and is none stays a text, which has its own fault."""
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> object:
+        """A date or time, or the text of the node."""
+        try:
+            return super().construct_yaml_timestamp(node)
+        except (ValueError, OverflowError, AttributeError):
+            return str(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
 
 
 class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,8 +131,8 @@ def _entries(path: Path) -> list[Mapping[str, Any]]:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".csv":
             return [dict(row) for row in csv.DictReader(text.splitlines())]
-        entries = yaml.safe_load(text) or []
-    except (OSError, UnicodeDecodeError, csv.Error, yaml.YAMLError) as error:
+        entries = yaml.load(text, Loader=_Loader) or []  # noqa: S506  # a safe loader
+    except (OSError, ValueError, csv.Error, yaml.YAMLError) as error:
         reason = f"cannot be read: {' '.join(str(error).split())}"
         raise ConfigError([ConfigFault(path="", reason=reason)], str(path)) from error
     if isinstance(entries, dict):
@@ -135,9 +151,7 @@ def _faults(path: str, entry: Mapping[str, Any], models: Sequence[str]) -> list[
         faults.append(unknown_name(f"{path}.model", "model", model, models))
     for key in ("from", "to"):
         if entry.get(key) and _ms(entry[key]) is None:
-            faults.append(
-                mismatch(f"{path}.{key}", "a time, like 2026-11-25T10:00", str(entry[key]))
-            )
+            faults.append(mismatch(f"{path}.{key}", EXPECTED, str(entry[key])))
     start_ms, end_ms = _ms(entry.get("from")), _end_ms(entry.get("to"))
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         faults.append(mismatch(f"{path}.to", "a time after `from`", str(entry["to"])))
@@ -163,9 +177,13 @@ def _end_ms(value: object) -> int | None:
 
 
 def _ms(value: object) -> int | None:
-    """A time in milliseconds; ``None`` if it is none. YAML reads times and dates by itself."""
+    """A time in milliseconds; ``None`` if it is none, or of a year that no window lies in.
+
+    YAML reads times and dates by itself.
+    """
     try:
         at = datetime.fromisoformat(str(value).strip())
     except ValueError:
         return None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    time_ms = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return time_ms if 0 <= time_ms < END_MS else None

@@ -66,6 +66,35 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["i.yaml", "i.csv"])
+@pytest.mark.parametrize(
+    ("key", "time"),
+    [
+        ("from", "2026-02-30"),
+        ("to", "9999-12-31"),
+        ("from", "0001-01-01T00:00:00+14:00"),
+        ("to", "9999-12-31T23:59:59-12:00"),
+    ],
+)
+def test_a_time_that_is_none_or_of_another_age_is_a_fault_of_its_incident(
+    tmp_path: Path, key: str, time: str, name: str
+) -> None:
+    entry = {"from": "2026-01-02", "to": "2026-01-03", key: time}
+    text = f"- {{model: m, from: {entry['from']}, to: {entry['to']}}}"
+    if name == "i.csv":
+        text = f"model,from,to\nm,{entry['from']},{entry['to']}\n"
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text, name)
+    (fault,) = caught.value.faults
+    assert fault.path == f"[0].{key}"
+    assert "expected a time from 1970 to 2099" in fault.reason
+
+
+def test_an_incident_with_a_number_that_python_does_not_convert_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        read(tmp_path, f"- {{model: m, from: {'1' * 5_000}, to: 1970-01-02}}")
+
+
 @pytest.mark.parametrize("text", ["a: [", "3", "- 3", "{a: 1}"])
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError):
