@@ -12,6 +12,7 @@ import msgspec
 from detectors.violation import Violation
 from sinks.day_files import end_ms_of
 from stream.commands.report_files import ReportFiles
+from stream.commands.report_times import TimedReport
 from stream.commands.usage import wrong_option
 from stream.commands.window_text import worst_first
 
@@ -84,15 +85,13 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """What limits the verdict, in sentences."""
 
 
-class _Line(msgspec.Struct, frozen=True, kw_only=True):
+class _Line(TimedReport, frozen=True, kw_only=True):
     """What is read of a report on a window or on a period."""
 
     id: str
     job: str
     model: str
     variant: str
-    start_ms: int
-    end_ms: int | None
     revision: int
     rows: int
     state: str = ""

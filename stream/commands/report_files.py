@@ -14,6 +14,7 @@ from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from sinks.day_files import DAMAGED, files_of, opened, with_compressed_since
 from stream.commands.command_group import complain
+from stream.commands.report_times import TimedReport
 from stream.commands.usage import wrong_option, wrong_usage
 from stream.config.artifact_paths import ArtifactPaths
 from stream.errors import DataError
@@ -23,14 +24,12 @@ R = TypeVar("R", WindowReport, QualityReport)
 SIGNALS: Final = "signals.jsonl"
 
 
-class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
+class ReportHead(TimedReport, frozen=True, kw_only=True):
     """What identifies a report, and its violations, without its numbers."""
 
     id: str
     model: str
     variant: str
-    start_ms: int
-    end_ms: int | None
     revision: int
     state: str
     violations: tuple[msgspec.Raw, ...] = ()

@@ -17,6 +17,7 @@ from detectors.profiles.profile import Profile
 from detectors.profiles.seasons import Seasons
 from detectors.report import State
 from stream.commands.report_files import ReportFiles
+from stream.commands.report_times import TimedReport
 
 DAMAGED = (DetectorError, msgspec.MsgspecError, pa.ArrowException, ValueError, OSError)
 """The errors of counts that cannot be read."""
@@ -26,13 +27,11 @@ class _Violated(msgspec.Struct, frozen=True):
     check: str
 
 
-class _Report(msgspec.Struct, frozen=True, kw_only=True):
+class _Report(TimedReport, frozen=True, kw_only=True):
     """What seasons need of a report."""
 
     model: str
     variant: str
-    start_ms: int
-    end_ms: int | None
     revision: int
     state: State
     layout: str

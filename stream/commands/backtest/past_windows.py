@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,20 +14,19 @@ from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from stream.commands.report_files import ReportFiles
+from stream.commands.report_times import TimedReport
 from stream.events import ModelKey
 
 DAMAGED = (DetectorError, msgspec.MsgspecError, pa.ArrowException, ValueError, OSError)
 """The errors of counts that cannot be read."""
 
 
-class PastReport(msgspec.Struct, frozen=True, kw_only=True):
+class PastReport(TimedReport, frozen=True, kw_only=True):
     """What judging a window again needs of its report; all numbers follow from ``profile``."""
 
     job: str
     model: str
     variant: str
-    start_ms: int
-    end_ms: int | None
     revision: int
     state: str
     rows: int
@@ -54,21 +53,25 @@ class PastReport(msgspec.Struct, frozen=True, kw_only=True):
 class PastWindows:
     """The windows of each model and variant in order of time, and what was left out.
 
-    ``unreadable`` counts lines that are no reports, ``left_out`` the reports that have no counts,
-    by state. ``jobs`` are the names of the jobs that wrote them.
+    ``job`` is the job of the reports, ``models`` are those that are judged. ``unreadable`` counts
+    lines that are no reports, ``left_out`` the reports that have no counts, by state, and
+    ``others`` those of another job or model, by its name.
     """
 
-    def __init__(self, files: ReportFiles, model: str = "") -> None:
+    def __init__(self, files: ReportFiles, job: str, models: Collection[str]) -> None:
         self.unreadable = 0
         self.left_out: Counter[str] = Counter()
-        self.jobs: set[str] = set()
+        self.others: Counter[str] = Counter()
         found: dict[tuple[ModelKey, int, int], PastReport] = {}
         decoder = msgspec.json.Decoder(PastReport)
         for _, _, line in files.lines(files.files):
             report = self._decoded(decoder, line)
-            if report is None or model not in ("", report.model):
+            if report is None:
                 continue
-            self.jobs.add(report.job)
+            if report.job != job or report.model not in models:
+                other = f"job {report.job}" if report.job != job else f"model {report.model}"
+                self.others[other] += 1
+                continue
             window = report.key, report.start_ms, report.end_ms or 0
             before = found.get(window)
             if before is None or report.comes_before(before):
@@ -166,7 +169,12 @@ def told(windows: PastWindows, problems: Counter[str], folder: Sequence[Path]) -
     if windows.unreadable:
         lines = counted(windows.unreadable, "line")
         sentences.append(f"{lines} in {len(folder)} files are no reports, or damaged: left out")
-    if len(windows.jobs) > 1:
-        jobs = ", ".join(sorted(windows.jobs))
-        sentences.append(f"the reports are of several jobs, taken together: {jobs}")
-    return sentences
+    return [*sentences, *told_of_others(windows)]
+
+
+def told_of_others(windows: PastWindows) -> list[str]:
+    """Return the reports of other jobs and models, which were left out, in sentences."""
+    return [
+        f"{counted(count, 'report')} of {other}, which the configuration does not have: left out"
+        for other, count in sorted(windows.others.items())
+    ]

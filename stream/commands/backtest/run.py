@@ -24,7 +24,12 @@ from stream.baselining.configured import configured_baselines
 from stream.commands.backtest.incidents import ListedIncident, findings_of, read_incidents
 from stream.commands.backtest.judging import Advance, judged_again
 from stream.commands.backtest.page import BacktestHeading, write_page
-from stream.commands.backtest.past_windows import KnownBaselines, PastWindows, told
+from stream.commands.backtest.past_windows import (
+    KnownBaselines,
+    PastWindows,
+    told,
+    told_of_others,
+)
 from stream.commands.backtest.result import Result
 from stream.commands.backtest.text import as_json, print_backtest
 from stream.commands.backtest.tuning import Trial, grid, quietest, rate_a_week
@@ -69,7 +74,7 @@ def show_backtest(config: Config, request: BacktestRequest) -> int:
     )
     with progress_bar() as bar:
         files = ReportFiles(None, request.reports, bar)
-        windows = PastWindows(files, request.model)
+        windows = PastWindows(files, config.job, [*config.models])
     if not windows:
         raise DataError(str(request.reports), _nothing(windows, files))
     result = _judged(config, request, windows, files, incidents, most_a_week)
@@ -81,7 +86,8 @@ def _nothing(windows: PastWindows, files: ReportFiles) -> str:
     if not files.files:
         return "no file of reports: name the folder of a jsonl sink, with reports-*.jsonl"
     counts = ", ".join(f"{count:,} {state}" for state, count in windows.left_out.items())
-    return f"no report with counts in {len(files.files)} files" + (f" ({counts})" if counts else "")
+    nothing = f"no report with counts in {len(files.files)} files"
+    return "; ".join([nothing + (f" ({counts})" if counts else ""), *told_of_others(windows)])
 
 
 def _judged(

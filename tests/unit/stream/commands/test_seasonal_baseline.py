@@ -90,7 +90,8 @@ def test_rows_without_a_time_are_told(train: Path, tmp_path: Path) -> None:
         (("--season", "hour_of_dy"), "did you mean"),
         (("--season", "hour_of_day"), "--season needs --time"),
         (("--season", "month", "--time", "x"), "no row has a time"),
-        (("--season", "month", "--time", "when"), "'when'"),
+        (("--season", "month", "--time", "when"), "--time: training data: no column 'when'"),
+        (("--season", "month", "--time", "x", "--predictions", "x"), "--time: 'x' is a prediction"),
         (("--season", "month", "--time", "date", "--timezone", "Berlin"), "'Europe/Berlin'"),
         (("--season", "weekend", "--time", "date", "--holidays", "Germany"), "'DE'"),
         (("--season", "month", "--time", "date", "--holidays", "DE"), "weekday or weekend"),
@@ -146,6 +147,8 @@ def test_the_seasons_of_reports_are_those_of_whole_windows(base: Path, tmp_path:
                 report(baseline, 5, 104, state="learning"),
                 report(baseline, 6, 105, layout="0" * 16),
                 report(baseline, 0, 106, start_ms=overlapping, end_ms=overlapping + HOUR_MS),
+                report(baseline, 7, 107, start_ms=10**18, end_ms=10**18 + HOUR_MS),
+                report(baseline, 8, 108, end_ms=0),
                 b"no report\n",
             ]
         )

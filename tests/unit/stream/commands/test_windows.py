@@ -17,6 +17,7 @@ from detectors.schedule_report import Status
 from sinks.day_files import DAY_MS, compress
 from stream.cli import main
 from stream.commands.executions import STATUS_OF, STATUSES, states_named
+from stream.commands.report_files import ReportFiles
 from stream.testing.reports import MINUTE_MS, report, silence, violation
 from stream.testing.schedule_reports import empty_hour, schedule_report
 
@@ -69,6 +70,18 @@ def test_every_state_and_every_status_of_a_period_has_a_word() -> None:
 
 def test_each_window_is_listed_once_with_its_newest_revision_in_order(folder: Path) -> None:
     assert ids(folder) == [item.id for item in (CALM, REVISED, FEW, SILENT, OTHER)]
+
+
+@pytest.mark.parametrize(
+    ("start_ms", "end_ms"), [(10**18, 10**18 + 1), (-1, 1), (7, 7), (8, 7), (10**18, None)]
+)
+def test_a_report_with_times_that_no_window_has_is_skipped_like_a_damaged_line(
+    folder: Path, start_ms: int, end_ms: int | None
+) -> None:
+    wrong = msgspec.structs.replace(CALM, start_ms=start_ms, end_ms=end_ms)
+    write(folder / "reports-2025-06-15.jsonl", wrong, FEW)
+    assert ids(folder) == [FEW.id]
+    assert [found.head.id for found in ReportFiles(None, folder).newest()] == [FEW.id]
 
 
 def test_an_execution_has_status_numbers_and_the_worst_violation(folder: Path) -> None:

@@ -137,7 +137,7 @@ def test_tuning_by_evidence_tries_effects_and_budgets(
 def test_what_cannot_be_read_is_told_and_the_rest_is_judged(
     tmp_path: Path, reports: list[WindowReport]
 ) -> None:
-    other = replace(reports[0], baseline="f" * 16, layout="e" * 16, start_ms=-1, end_ms=0)
+    other = replace(reports[0], baseline="f" * 16, layout="e" * 16, start_ms=1)
     damaged = replace(reports[1], profile=reports[1].profile[:-9])
     written(tmp_path, [*reports[2:], other, damaged], "{mode: threshold}")
     with (tmp_path / "reports" / "reports-1970-01-01.jsonl").open("ab") as file:
@@ -148,6 +148,37 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_judged(
     assert "1 window of m have damaged counts (ProfileInvalid)" in done.stderr
     assert "1 line in 1 files are no reports, or damaged" in done.stderr
     assert f"{HOURS - 2} windows of 1 model" in done.stdout
+
+
+WRONG_TIMES = [(10**18, 10**18 + HOUR_MS), (-HOUR_MS, 0), (HOUR_MS, HOUR_MS), (HOUR_MS, 0)]
+
+
+def test_reports_with_times_that_no_window_has_are_damaged(
+    tmp_path: Path, reports: list[WindowReport]
+) -> None:
+    wrong = [replace(reports[0], start_ms=start, end_ms=end) for start, end in WRONG_TIMES]
+    written(tmp_path, [*reports, *wrong], "{mode: threshold}")
+    done = run(tmp_path)
+    assert done.exit_code == 0
+    assert f"{HOURS} windows of 1 model" in done.stdout
+    assert "4 lines in 1 files are no reports, or damaged" in done.stderr
+
+
+@pytest.mark.parametrize("other", ["job", "model"])
+def test_reports_of_another_job_or_model_are_left_out_and_counted(
+    tmp_path: Path, reports: list[WindowReport], other: str
+) -> None:
+    foreign = [replace(report, **{other: "z"}) for report in reports[:3]]  # type: ignore[arg-type]
+    written(tmp_path, [*reports, *foreign], "{mode: threshold}")
+    done = run(tmp_path)
+    assert f"{HOURS} windows of 1 model" in done.stdout
+    note = f"3 reports of {other} z, which the configuration does not have: left out"
+    assert note in done.stderr
+    (tmp_path / "alone").mkdir()
+    written(tmp_path / "alone", foreign, "{mode: threshold}")
+    alone = run(tmp_path / "alone")
+    assert alone.exit_code != 0
+    assert note in " ".join(alone.stderr.split())
 
 
 def test_another_baseline_can_be_named(tmp_path: Path, reports: list[WindowReport]) -> None:
