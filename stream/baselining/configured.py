@@ -16,7 +16,7 @@ from stream.baselining.monitor_folder import is_monitor_folder
 from stream.config.consistency import baseline_faults
 from stream.config.joint import asked_pairs
 from stream.config.model import Config
-from stream.config.segments import divided
+from stream.config.segments import divided, unknown_segments
 from stream.config.timing import settings_of
 from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
@@ -40,6 +40,10 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
             outputs = tuple(model.outputs or ())
             baseline = empty_baseline() if model.learned else loaded(model.baseline, outputs)
             named = columns_of(name, baseline, model.outputs, model.inputs)
+            unknown = unknown_segments(model, name, (*named.outputs, *named.inputs))
+            if unknown and not model.learned:
+                faults += unknown
+                continue
             baseline = with_segments(baseline, model.divided_by, named.unlearned)
         except BaselineInvalid as error:
             if error.field == "segments":

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from detectors.errors import BaselineInvalid
-from detectors.phrases import counted
+from detectors.phrases import counted, escaped
 from stream.baselining.build import (
     BuiltBaseline,
     by_segments,
@@ -68,6 +68,9 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
         message = f"{options.out / 'constraints.json'} was edited: {advice}"
         raise wrong_option("--out", message)
     season = options.season
+    if season.time is not None and season.time in options.predictions:
+        message = f"{season.time!r} is a prediction; name the column with the time of each row"
+        raise wrong_option("--time", message)
     excluded = tuple(dict.fromkeys((*options.exclude, *season.excluded)))
     training = TrainingData(train, options.header, options.columns, excluded)
     found = None
@@ -79,7 +82,7 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
             found = training_seasons(rows, season, built.baseline.layout, progress)
             built = built._replace(baseline=built.baseline.seasonal(found.seasons))
     except ColumnsUnknown as error:
-        raise wrong_option(f"--{error.purpose}", f"{error}{training.hint}") from error
+        raise wrong_option(_option_of(error, season), f"{error}{training.hint}") from error
     except BaselineInvalid as error:
         if error.field == "joint":
             raise wrong_option("--joint", error.reason) from error
@@ -96,6 +99,12 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
     return MadeBaseline(built, notes, options.out)
 
 
+def _option_of(error: ColumnsUnknown, season: SeasonOptions) -> str:
+    """The option that names the missing columns: that of the times excludes its column too."""
+    is_time = error.purpose == "exclude" and set(error.columns) <= set(season.excluded)
+    return "--time" if is_time else f"--{error.purpose}"
+
+
 def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
     """Print the columns and a line about the baseline, and warnings to a console of their own."""
     scans = made.built.scans
@@ -110,13 +119,13 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
         print_seasons(baseline.seasons, console)
     pairs = [baseline.layout.features[i].name for i in baseline.layout.joint_features]
     if pairs:
-        line = f"note: counted in pairs: {', '.join(pairs)}"
+        line = f"note: counted in pairs: {', '.join(map(escaped, pairs))}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     rows = counted(baseline.profile.rows, "row")
     features = counted(len(baseline.layout.features), "feature")
     for each in baseline.layout.segmentations:
         values = counted(len(each.bins), "value")
-        console.print(f"segments: {values} of {each.by}, and all others", markup=False)
+        console.print(f"segments: {values} of {escaped(each.by)}, and all others", markup=False)
     line = f"{rows}, {features}, fingerprint {baseline.fingerprint}: {made.out}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from detectors.faults import nearest
+from detectors.phrases import escaped
 from stream.errors import ConfigFault
 
 LONGEST_QUOTE: Final = 80
@@ -68,7 +69,7 @@ def _with_names(reason: str, wrong: str, valid: Sequence[str]) -> str:
         reason += f"; did you mean {near!r}?"
     if not valid or (near and len(valid) > SHORT_LIST):
         return reason
-    names = ", ".join(valid[:LONGEST_LIST])
+    names = ", ".join(map(escaped, valid[:LONGEST_LIST]))
     more = f" and {len(valid) - LONGEST_LIST} more" if len(valid) > LONGEST_LIST else ""
     return f"{reason}{'' if near else ';'} valid: {names}{more}"
 

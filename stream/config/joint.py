@@ -20,7 +20,8 @@ def asked_pairs(model: ModelConfig) -> frozenset[str] | None:
 def joint_faults(
     model: ModelConfig, name: str, columns: Sequence[str], baseline: Baseline
 ) -> Iterator[ConfigFault]:
-    """The faults of ``joint``: columns that are unknown, or not counted in pairs by the baseline.
+    """The faults of ``joint``: columns that are unknown or named twice, or not in the pairs of the
+    baseline.
 
     ``columns`` are those of the model. A baseline that is to be learned counts what is asked.
     """
@@ -28,6 +29,9 @@ def joint_faults(
         return
     asked = model.joint.features or []
     path = f"models.{name}.joint"
+    for column in sorted({each for each in asked if asked.count(each) > 1}):
+        reason = f"column {column!r} is named more than once"
+        yield ConfigFault(path=f"{path}.features", reason=reason)
     unknown = [column for column in asked if column not in columns]
     for column in unknown:
         yield unknown_name(f"{path}.features", "column", column, columns)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from detectors.decisions.rules import Rules
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
+from stream.config.faults import unknown_name
 from stream.errors import ConfigFault
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ def segment_faults(path: str, model: ModelConfig, rules: Rules) -> Iterator[Conf
     names = [each.by for each in model.segments]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield ConfigFault(path=path, reason=f"column {name!r} is named more than once in `by`")
+
+
+def unknown_segments(model: ModelConfig, name: str, columns: Sequence[str]) -> list[ConfigFault]:
+    """The faults of segments by a column that is none of those of the model."""
+    return [
+        unknown_name(f"models.{name}.segments[{position}].by", "column", each.by, columns)
+        for position, each in enumerate(model.segments)
+        if each.by not in columns
+    ]
 
 
 def divided(

@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from stream.cli import main
+from stream.config.faults import unknown_name
 from stream.testing.baselines import Values
 from tests.support.segments import rows
 
@@ -97,14 +98,50 @@ def test_a_job_names_the_segment_that_moved_once_also_if_it_is_started_again(job
 def test_a_baseline_that_lacks_the_segments_is_refused_with_the_command_that_makes_it(
     job: Path,
 ) -> None:
-    other = {"baseline": "baseline/", "segments": [{"by": "plan"}]}
+    other = {"baseline": "baseline/", "segments": [{"by": "area"}]}
     (job / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "models": {"prices": other}}))
     checked = driftline("check", "config.yaml")
     assert checked.exit_code != 0
     assert "models.prices.segments" in checked.output
-    assert "--segment plan --most-segments 50" in checked.output
+    assert "--segment area --most-segments 50" in checked.output
     (job / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "rules": {"mode": "threshold"}}))
     assert "segments are judged in rules.mode evidence" in driftline("check", "config.yaml").output
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["plan"], "unknown column 'plan'"),
+        (["country", "country"], "column 'country' is named more than once"),
+    ],
+)
+def test_segments_of_a_column_that_is_unknown_or_named_twice_are_refused(
+    job: Path, names: list[str], words: str
+) -> None:
+    model = {"baseline": "baseline/", "segments": [{"by": name} for name in names]}
+    (job / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "models": {"prices": model}}))
+    checked = driftline("check", "config.yaml")
+    assert checked.exit_code == 2
+    assert words in checked.output
+    assert "--segment" not in checked.output
+
+
+def test_names_of_columns_cannot_control_the_terminal(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    names = ["a\x1b[2J", "b\nc", "d"]
+    numbers = rng.normal(size=500)
+    text = rng.choice(["x", "y"], 500)
+    write_csv(tmp_path / "t.csv", dict(zip(names, (numbers, text, numbers + 1.0), strict=True)))
+    made = driftline(
+        *("baseline", str(tmp_path / "t.csv"), "--out", str(tmp_path / "b")),
+        *("--joint", "all", "--segment", "b\nc"),
+    )
+    assert made.exit_code == 0, made.output
+    assert "\x1b[2J" not in made.output
+    assert "counted in pairs: a\\x1b[2J, b\\nc, d" in made.output
+    assert "segments: 2 values of b\\nc, and all others" in made.output
+    assert "\\x1b" in unknown_name("", "column", "zz", names).reason
+    assert "\x1b" not in unknown_name("", "column", "zz", names).reason
 
 
 def test_a_column_of_many_values_is_no_segment(job: Path) -> None:

@@ -79,6 +79,8 @@ def test_a_job_counts_the_pairs_that_it_judges(
         ({"features": ["area", "rooms"]}, ("area", "city"), "--joint area,rooms"),
         ({"features": ["area", "rom"]}, (), "rom"),
         ({"features": ["area"]}, (), "features"),
+        ({"features": ["area", "area"]}, (), "column 'area' is named more than once"),
+        ({"features": ["area", "city", "area"]}, (), "column 'area' is named more than once"),
     ],
 )
 def test_what_the_baseline_does_not_count_is_an_error_that_says_what_to_do(
