@@ -32,11 +32,14 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
-        except (ValueError, KeyError) as error:
-            reason = f"{error} is no value of the type {node.tag.rpartition(':')[2]}"
-            problem = reason if isinstance(error, KeyError) else str(error)
-            if len(node.value) > LONGEST_NUMBER:
+            value = super().construct_object(node, deep)
+            if isinstance(value, int):
+                str(value)  # fails for a long hexadecimal number, which no message could show
+            return value
+        except (ValueError, KeyError, AttributeError) as error:
+            reason = f"{node.value!r} is no value of the type {node.tag.rpartition(':')[2]}"
+            problem = str(error) if isinstance(error, ValueError) else reason
+            if len(node.value) > LONGEST_NUMBER or "integer string conversion" in problem:
                 problem = f"a number of more than {LONGEST_NUMBER:,} digits"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 

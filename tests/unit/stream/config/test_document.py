@@ -99,6 +99,9 @@ def test_a_key_may_replace_a_merged_one_and_differ_in_type() -> None:
         ("a: 1\nb: !!bool maybe\n", 2, "'maybe' is no value of the type bool"),
         ("a: 1\nb: 'open\nc: 2\n", 2, "found unexpected end of stream"),
         ("[" * 5_000, 0, "nested too deeply"),
+        ('a: 1\nb: !!timestamp "x"\n', 2, "'x' is no value of the type timestamp"),
+        (f"a: 1\nb: 0x{'f' * 5_000}\n", 2, "a number of more than 4,300 digits"),
+        (f"a: 1\nb: 0x{'f' * 4_000}\n", 2, "a number of more than 4,300 digits"),
         (f"a: 1\nb: {'1' * 5_000}\n", 2, "a number of more than 4,300 digits"),
     ],
 )
