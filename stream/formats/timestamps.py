@@ -154,6 +154,8 @@ def likely_unit(value: object, unit: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return type_name(value)
     if isinstance(value, str) and not re.fullmatch(NUMBER, value):
+        if _from_iso(value) != ABSURD_MS:
+            return "a time of a year outside of 1971 to 2099"
         return f"text of {len(value):,} characters that is no time"
     fitting = [u for u in _UNITS_PER_SECOND if _from_number(u)(value) >= _YEAR_2000_MS]
     if not fitting:

@@ -143,6 +143,11 @@ def test_an_impossible_time_is_absurd_in_every_unit(value: object, unit: str) ->
     assert "set `time.unit" not in likely_unit(value, unit)
 
 
+@pytest.mark.parametrize("value", ["1970-12-31T23:59:59.999999Z", "2100-01-01T00:00:00Z"])
+def test_a_time_of_another_age_is_told_by_its_year(value: str) -> None:
+    assert likely_unit(value, "iso") == "a time of a year outside of 1971 to 2099"
+
+
 def test_an_unknown_model_is_named_by_its_hash_unless_names_may_be_shown() -> None:
     by_key = identity(NameConfig(source="key"))
     batch = replace(raw_batch([json.dumps(event()).encode()]), keys=[b"secret"])
