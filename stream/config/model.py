@@ -183,8 +183,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def divided_by(self) -> tuple[tuple[str, int], ...]:
-        """The columns that rows are divided by, each with the most values that are segments."""
-        return tuple((each.by, each.most) for each in self.segments)
+        """The columns that rows are divided by, each once, with the most values that are segments.
+
+        A column that is named twice is a fault of its own.
+        """
+        return tuple({each.by: each.most for each in self.segments}.items())
 
 
 class LabelsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

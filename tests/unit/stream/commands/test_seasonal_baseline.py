@@ -90,8 +90,11 @@ def test_rows_without_a_time_are_told(train: Path, tmp_path: Path) -> None:
         (("--season", "hour_of_dy"), "did you mean"),
         (("--season", "hour_of_day"), "--season needs --time"),
         (("--season", "month", "--time", "x"), "no row has a time"),
-        (("--season", "month", "--time", "when"), "--time: training data: no column 'when'"),
-        (("--season", "month", "--time", "x", "--predictions", "x"), "--time: 'x' is a prediction"),
+        (("--season", "month", "--time", "when"), "Invalid value for '--time'"),
+        (
+            ("--season", "month", "--time", "x", "--predictions", "x"),
+            "for '--time': 'x' is a prediction",
+        ),
         (("--season", "month", "--time", "date", "--timezone", "Berlin"), "'Europe/Berlin'"),
         (("--season", "weekend", "--time", "date", "--holidays", "Germany"), "'DE'"),
         (("--season", "month", "--time", "date", "--holidays", "DE"), "weekday or weekend"),

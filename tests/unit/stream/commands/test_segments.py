@@ -111,7 +111,7 @@ def test_a_baseline_that_lacks_the_segments_is_refused_with_the_command_that_mak
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["plan"], "unknown column 'plan'"),
+        (["zz"], "unknown column 'zz'"),
         (["country", "country"], "column 'country' is named more than once"),
     ],
 )
