@@ -40,10 +40,11 @@ class SeasonalTallies:
     One window is compared with the counts of its season (:meth:`at`). Windows that are judged
     together have a mixture (:meth:`over`): with ``w_k`` the share of their rows that belong to
     season k, and ``t_k`` the tally of its ``m_k`` rows, they are expected to have a share of
-    ``sum(w_k * t_k / m_k)``. It has the variance of a share of ``1 / sum(w_k**2 / m_k)``
-    independent rows, so the mixture is stated in as many rows. Where windows are compared with
-    pools that share rows, these count with the sum of their weights; and those of the whole
-    baseline, which may hold the rows of all seasons, as if it did.
+    ``sum(w_k * t_k / m_k)``. The mixture is stated in ``m = min(m_k / w_k)`` rows: then no
+    row of a season counts for more than one, and the mixture varies no more than a sample of m
+    rows, whichever season the share comes from. Seasons in proportion to ``w_k`` give all their
+    rows. Where windows are compared with pools that share rows, these count with the sum of their
+    weights; and those of the whole baseline, which may hold the rows of all seasons, as if it did.
     """
 
     def __init__(self, layout: TallyLayout, baseline: Baseline, seasons: Seasons) -> None:
@@ -105,15 +106,14 @@ class SeasonalTallies:
         return self._reference(sums, own.counts, own)
 
     def _worth(self, per_row: Floats) -> Floats:
-        """The independent rows that a mixture is worth, ``[horizons, features]``; 0 without any.
+        """The rows that a mixture is worth at least, ``[horizons, features]``; 0 without any.
 
-        ``per_row[baselines, horizons, features]`` is the weight of each row. Those of the whole
-        baseline, the first, may be those of the seasons once more.
+        ``per_row[baselines, horizons, features]`` is the weight of each row: none is to count for
+        more than one. Those of the whole baseline, the first, may be those of the seasons too.
         """
-        rows = self._rows[:, None]
-        variance = (per_row * per_row * rows).sum(axis=0)
-        variance += 2.0 * per_row[0] * (per_row[1:] * rows[1:]).sum(axis=0)
-        worth: Floats = np.where(variance > 0.0, 1.0 / np.where(variance > 0.0, variance, 1.0), 0.0)
+        held = np.where(self._rows[:, None] > 0.0, per_row, 0.0)
+        most = held[0] + held[1:].max(axis=0, initial=0.0)
+        worth: Floats = np.divide(1.0, most, out=np.zeros_like(most), where=most > 0.0)
         return worth
 
     def _mixed(self, per_row: Floats) -> Floats:

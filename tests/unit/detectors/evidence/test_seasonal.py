@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
@@ -15,6 +18,8 @@ from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.findings import TESTS, outcome_of
 from detectors.statistics.evidence.horizons import HORIZONS, History, PastWindow
 from detectors.statistics.evidence.seasonal import SeasonalTallies, seasonal_tallies
+from detectors.statistics.evidence.share_tests import ShareTests
+from detectors.statistics.evidence.tail_shape import TailShapeTests
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 from stream.testing.baselines import baseline, window
 from tests.support.seasons import BY_HOUR, HOUR_MS, cycle_rows, with_cycle
@@ -37,15 +42,15 @@ def by_hand(known: Baseline, weights: dict[int, float]) -> tuple[Floats, float]:
     """The expected share of each tally in a mixture of hours, and the rows that it is worth."""
     assert known.seasons is not None
     layout = tally_layout(known)
-    expected, variance = np.zeros(layout.size), 0.0
+    expected, worth = np.zeros(layout.size), np.inf
     for hour, weight in weights.items():
         profile = known.seasons.profiles[(str(hour),)]
         expected += weight * layout.tallies(profile.counts) / profile.rows
-        variance += weight**2 / profile.rows
-    return expected, 1.0 / variance
+        worth = min(worth, profile.rows / weight)
+    return expected, worth
 
 
-def test_a_mixture_has_the_share_of_each_season_and_the_variance_of_both() -> None:
+def test_a_mixture_has_the_share_of_each_season_in_as_many_rows_as_all_can_give() -> None:
     known = with_cycle(np.random.default_rng(1), 300, hours=3)
     layout, seasonal = tally_layout(known), tallies_of(known)
     own, past = np.full(layout.features, 50), past_of(layout, [1, 0, 2], [100, 30, 20])
@@ -55,7 +60,7 @@ def test_a_mixture_has_the_share_of_each_season_and_the_variance_of_both() -> No
         shares, worth = by_hand(known, weights)
         np.testing.assert_allclose(reference.tallies[row], shares * worth, rtol=1e-12, atol=1e-9)
         assert layout.named(reference.tallies, "rows")[row] == pytest.approx(worth)
-    assert layout.named(reference.tallies, "rows")[1, 0] == pytest.approx(300 * 9 / 5)
+    assert layout.named(reference.tallies, "rows")[1, 0] == pytest.approx(300 * 3 / 2)
 
 
 def test_a_window_alone_is_compared_with_the_counts_of_its_season() -> None:
@@ -112,25 +117,92 @@ def test_pools_that_share_rows_are_worth_fewer() -> None:
     reference = tallies_of(known).over(
         0, np.array([10]), past_of(tally_layout(known), [5], [10]), HORIZONS[:2]
     )
-    variance = 0.25 / 400 + 0.25 / 1_000 + 2 * 0.25 / 1_000
     worth = tally_layout(known).named(reference.tallies, "rows")[1, 0]
-    assert worth == pytest.approx(1.0 / variance)
+    assert worth == pytest.approx(1.0 / (0.5 / 400 + 0.5 / 1_000))
 
 
-def test_the_sampling_error_of_a_mixture_is_that_of_its_worth() -> None:
-    # The share of a word over 20,000 draws of both sides, where seasons are small and unequal.
+@pytest.mark.parametrize("shares", [(0.3, 0.3, 0.3), (0.02, 0, 0), (0, 0.04, 0), (0, 0, 1.0)])
+def test_a_mixture_varies_no_more_than_as_many_rows_as_it_is_worth(
+    shares: tuple[float, float, float],
+) -> None:
+    # 20,000 draws of seasons that are small and unequal.
     rng, draws = np.random.default_rng(8), 20_000
-    share, sizes, weights = 0.3, np.array([200, 500, 3_000]), np.array([0.5, 0.3, 0.2])
-    mixed = (rng.binomial(sizes, share, (draws, 3)) / sizes * weights).sum(axis=1)
-    known = of_shares([share] * 3, sizes.tolist(), whole=1_000)
+    sizes, weights = np.array([200, 500, 3_000]), np.array([0.5, 0.3, 0.2])
+    mixed = (rng.binomial(sizes, shares, (draws, 3)) / sizes * weights).sum(axis=1)
+    known = of_shares(list(shares), sizes.tolist(), whole=1_000)
     layout = tally_layout(known)
     rows = (weights * 100).astype(int).tolist()
     reference = tallies_of(known).over(
         0, np.array(rows[:1]), past_of(layout, [1, 2], rows[1:]), HORIZONS[:3]
     )
-    worth = layout.named(reference.tallies, "rows")[2, 0]
+    worth, share = layout.named(reference.tallies, "rows")[2, 0], weights @ np.array(shares)
     # A variance of 20,000 draws is known to within one percent.
-    assert share * (1 - share) / worth == pytest.approx(mixed.var(), rel=0.04)
+    assert mixed.var() <= 1.04 * share * (1 - share) / worth
+
+
+def test_seasons_in_proportion_give_all_their_rows() -> None:
+    known = of_shares([0.2, 0.4, 0.1], [300, 600, 900], whole=1_000)
+    layout = tally_layout(known)
+    reference = tallies_of(known).over(
+        0, np.array([10]), past_of(layout, [1, 2], [20, 30]), HORIZONS[:3]
+    )
+    rows = layout.named(reference.tallies, "rows")
+    assert rows[:, 0] == pytest.approx([300, 900, 1_800])
+    assert reference.shares[1][SHARES.index("missing"), 2, 0] == 1_800
+
+
+NORMAL = np.random.default_rng(20).normal(size=20_000)
+NUMBERS = baseline({"x": NORMAL})
+KINDS = np.stack(
+    [
+        window(NUMBERS.layout, {"x": [row]}).counts
+        for row in (None, 9.0, float(np.quantile(NORMAL, 0.985)), -0.5, 0.0, 0.5)
+    ]
+)
+"""The counts of a row that is missing, in the upper tail, just outside of it, and three others."""
+
+
+def drawn(rng: np.random.Generator, rows: int, shares: tuple[float, float, float]) -> Profile:
+    """Rows of which these shares are missing, in the upper tail, and just outside of it."""
+    profile, rest = Profile(NUMBERS.layout), (1.0 - sum(shares)) / 3.0
+    profile.counts = rng.multinomial(rows, (*shares, rest, rest, rest)) @ KINDS
+    profile.rows = rows
+    return profile
+
+
+@pytest.mark.parametrize(
+    ("test", "name", "of_a", "of_b"),
+    [
+        (ShareTests(), "missing", (0.01, 0.0, 0.0), (0.0, 0.0, 0.0)),
+        (ShareTests(), "high_tail_0", (0.0, 0.01, 0.0), (0.0, 0.0, 0.0)),
+        (TailShapeTests(), "high_tail_shape_0", (0.0, 0.01, 0.0), (0.0, 0.0, 0.02)),
+    ],
+)
+def test_what_only_a_small_season_has_is_no_drift(
+    test: ShareTests | TailShapeTests,
+    name: str,
+    of_a: tuple[float, float, float],
+    of_b: tuple[float, float, float],
+) -> None:
+    """Twelve windows, one of season A with 300 known rows, the others of B with 20,000."""
+    seed, draws, rows = secrets.randbits(32), 1_000, 1_000
+    print(f"seed {seed}")  # noqa: T201
+    rng, found = np.random.default_rng(seed), 0
+    layout, lengths = tally_layout(NUMBERS), HORIZONS[: HORIZONS.index(12) + 1]
+    k, past = test.names.index(name), past_of(layout, [1] * 11, [rows] * 11)
+    for _ in range(draws):
+        seasons: dict[Key, Profile] = {
+            ("0",): drawn(rng, 300, of_a),
+            ("1",): drawn(rng, 20_000, of_b),
+        }
+        seasonal = SeasonalTallies(layout, NUMBERS, Seasons(BY_HOUR, seasons))
+        own = drawn(rng, rows, of_a).counts
+        after = layout.tallies(own + drawn(rng, 11 * rows, of_b).counts)
+        reference = seasonal.over(0, np.full(1, rows), past, lengths)
+        sums = np.tile(after, (len(lengths), 1))
+        pooled = Pooled(layout, sums, np.ones(1), reference=reference)
+        found += test.outcome(pooled).p_value[k, -1, 0] <= 1e-3
+    assert found <= binom.isf(1e-6, draws, 1e-3)
 
 
 def test_shares_are_rounded_to_the_side_that_says_less() -> None:
