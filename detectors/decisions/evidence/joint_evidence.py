@@ -24,7 +24,8 @@ from detectors.statistics.evidence.association import (
 JOINT: Final = "(joint)"
 """The value of ``Violation.feature`` for a change of the dependence of features."""
 LEAST_PAIR_ROWS: Final = 30
-"""The rows, of independent ones, below which a pair is not judged: chi-squared fits from there."""
+"""The rows, of independent ones, below which a pair is not judged: two in each of 16 cells. The
+correction of the test is for such counts."""
 MOST_PAIRS: Final = 20
 """The number of pairs that a report lists."""
 MOST_LAYOUTS: Final = 64

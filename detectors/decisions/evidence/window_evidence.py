@@ -237,7 +237,7 @@ def evidence_of(
             unjudged=drifted.union(np.flatnonzero(budget == 0.0).tolist()),
             is_open=JOINT in memory.horizons,
         )
-    width_alpha = alpha * WIDTH_PART / 2.0
+    width_alpha = (alpha - of_joint) * WIDTH_PART / 2.0
     return WindowEvidence(pooled, budget, width_alpha, results, inside, lingering, past_rows, joint)
 
 

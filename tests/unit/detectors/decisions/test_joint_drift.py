@@ -87,6 +87,17 @@ def test_a_calm_window_reports_its_pairs_and_their_part_of_the_budget() -> None:
     assert spent == pytest.approx(0.99 * (1.0 - JOINT_PART) * alpha)
 
 
+def test_all_parts_of_a_window_add_up_to_its_budget() -> None:
+    span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=MINUTE)
+    profile = window(BASE.layout, rows(3, 1_000, 0.8))
+    evidence = Judge("j", EVIDENCE)._evidence(span, MINUTE, BASE, profile, EpisodeState(), None)
+    assert evidence is not None
+    assert evidence.joint is not None
+    alpha = window_alpha(EVIDENCE.false_alarms, MINUTE, early=True)
+    parts = evidence.budget.sum() + 2.0 * evidence.width_alpha + evidence.joint.alpha
+    assert parts == pytest.approx(alpha, rel=1e-12)
+
+
 def test_a_feature_that_drifted_by_itself_takes_no_part_in_pairs() -> None:
     drifted = report(rows(4, 1_000, 0.0, shift=1.0))
     assert {violation.feature for violation in drifted.violations} == {"area"}

@@ -100,6 +100,7 @@ def test_the_budget_of_a_window_is_halved_between_all_rows_and_the_segments() ->
     parts = evidence.budget.sum(), evidence.segments.budget.sum()
     spent = alpha * (1.0 - WIDTH_PART)
     assert parts == pytest.approx((spent * (1.0 - SEGMENTS_PART), spent * SEGMENTS_PART))
+    assert sum(parts) + 2.0 * evidence.width_alpha <= alpha
     assert 0.0 < CONSTRAINT_PART < 1.0
     budget = evidence.segments.budget.reshape(-1, len(BASE.layout.features))
     assert (budget[:, BASE.layout.index["country"]] == 0.0).all(), "judged in its own segments"

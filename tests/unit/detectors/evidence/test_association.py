@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, chi2_contingency, spearmanr
+from scipy.stats import chi2, chi2_contingency, poisson, spearmanr
 from scipy.stats.contingency import association as scipy_association
 
 from detectors.arrays import Floats, Ints
-from detectors.statistics.evidence.association import association, cramers_v, rank_correlations
+from detectors.statistics.evidence.association import (
+    association,
+    cramers_v,
+    excess,
+    rank_correlations,
+)
 
 ONES = np.ones(1)
 
@@ -56,7 +61,7 @@ def test_a_reversed_dependence_is_found_and_its_size_is_a_hellinger_distance() -
 def test_dependent_rows_count_as_fewer() -> None:
     after, before = table([520, 480], [460, 540]), table([5_300, 4_700], [4_800, 5_200])
     one, four = (association(after, before, factor * ONES).p_value[0] for factor in (1.0, 4.0))
-    assert chi2.isf(one, 1) == pytest.approx(4.0 * chi2.isf(four, 1), rel=1e-6)
+    assert chi2.isf(one, 1) == pytest.approx(4.0 * chi2.isf(four, 1), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +86,31 @@ def test_p_values_are_at_most_three_times_too_small(n: int, dependence: float) -
     p_values = association(after, before, np.ones(10_000)).p_value
     assert (p_values < 0.01).sum() < 300
     assert (p_values < 1e-5).sum() <= 3
+
+
+@pytest.mark.parametrize("n", [30, 50, 100, 1_000])
+@pytest.mark.parametrize("level", [0.25, 0.55], ids=["even", "skewed"])
+def test_p_values_of_few_rows_are_not_too_small(n: int, level: float) -> None:
+    """Of 40,000 independent pairs 40 fall below 0.001 in a perfect law, give or take 6.3."""
+    levels = np.array([level, *(np.array([10.0, 4.0, 1.0]) / 15.0 * (1.0 - level))])
+    if level == 0.25:
+        levels = np.full(4, 0.25)
+    rng = np.random.default_rng(n)
+    shares = np.outer(levels, levels).ravel()
+    tables = [rng.multinomial(rows, shares, 40_000) for rows in (n, 20_000)]
+    after, before = (side.reshape(-1, 4, 4) for side in tables)
+    p_values = association(after, before, np.ones(40_000)).p_value
+    assert (p_values <= 1e-3).sum() <= 40 + 4 * 6.3
+    assert (p_values <= 1e-4).sum() <= 4 + 4 * 2
+
+
+def test_the_excess_of_a_cell_is_the_mean_of_its_part_of_g() -> None:
+    for expected in (0.5, 1.3, 7.7, 40.0, 80.0):
+        count = np.arange(300)
+        log = np.log(np.maximum(count, 1) / expected)
+        part = 2.0 * (count * log - count + expected)
+        mean = float(poisson.pmf(count, expected) @ part)
+        assert excess(np.array([expected]))[0] == pytest.approx(mean - 1.0, rel=0.03)
 
 
 def values_of(counts: Ints) -> tuple[Floats, Floats]:
