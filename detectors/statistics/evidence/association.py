@@ -20,7 +20,7 @@ CLOSE: Final = 1e-7
 SMALLEST: Final = 1e-3
 """The expected count below which a cell adds less to G than a large one on average."""
 LARGEST: Final = 50.0
-"""The expected count from which the excess of a cell is that of its series, within a fiftieth of it."""
+"""The expected count from which the first term of the series gives a cell's excess, within 2 %."""
 
 
 class Association(msgspec.Struct, frozen=True, eq=False):
