@@ -82,3 +82,12 @@ def _scientific(text: str) -> tuple[str, str, int]:
     digits = (whole + fraction).lstrip("0")
     exponent -= len(whole + fraction) - len(digits)
     return sign, digits.rstrip("0"), exponent
+
+
+def in_segment(feature: str, segment: str) -> str:
+    """How a feature of a segment is named; one of all rows, without a segment, as it is.
+
+    >>> in_segment("area", "country = BR"), in_segment("area", "")
+    ('area where country = BR', 'area')
+    """
+    return f"{feature} where {segment}" if segment else feature

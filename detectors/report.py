@@ -277,7 +277,8 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     asks for it.
     """
     segments: tuple[SegmentReport, ...] = ()
-    """The segments of the rows that moved most, at most 20, worst first; empty unless the model has
+    """The segments of the rows that moved most, 20 at most, worst first, and after them any other with
+    features of the open episode; empty unless the model has
     ``segments``. The counts of all of them are in ``profile``.
     """
 

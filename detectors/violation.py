@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from detectors.finding import EvidenceFinding
+from detectors.phrases import in_segment
 
 Action = Literal["repair_pipeline", "retrain", "look"]
 """What to do about a cause: repair the data pipeline, retrain the model, or look at the data."""
@@ -125,4 +126,4 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """The feature, with the segment if it is about one: what an episode remembers it by."""
-        return f"{self.feature} where {self.segment}" if self.segment else self.feature
+        return in_segment(self.feature, self.segment)

@@ -10,15 +10,19 @@ from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.evidence.window_evidence import WindowEvidence
 from detectors.decisions.segment_violations import moved_segments, segment_rows
 from detectors.finding import EvidenceFinding
-from detectors.profiles.segments import OTHERS, key_of, label, segments, value_of
+from detectors.phrases import in_segment
+from detectors.profiles.segments import label, masked_value, segments, value_of
 from detectors.report import SegmentReport
 
 MOST: Final = 20
-"""The largest number of segments that a report lists."""
+"""The number of segments that a report lists, but for those with features of an open episode."""
 
 
 def segment_reports(window: CheckedWindow) -> tuple[SegmentReport, ...]:
-    """The segments that moved most, at most :data:`MOST`, worst first; none without segments.
+    """The segments that moved most, worst first; none without segments.
+
+    At most :data:`MOST`, and after them each other one with features that linger: the episode goes
+    on by these.
 
     First those in which a feature violates, then by how near the nearest feature is to it, then in
     the order of the baseline.
@@ -31,7 +35,8 @@ def segment_reports(window: CheckedWindow) -> tuple[SegmentReport, ...]:
         _report(window, evidence, s, violates=s in violating)
         for s in range(len(segments(window.layout)))
     ]
-    return tuple(sorted(reports, key=_rank)[:MOST])
+    ranked = sorted(reports, key=_rank)
+    return (*ranked[:MOST], *(each for each in ranked[MOST:] if each.lingering))
 
 
 def _rank(report: SegmentReport) -> tuple[bool, bool, float]:
@@ -48,10 +53,9 @@ def _report(
     of_baseline = 0 if before is None else before.feature_rows.reshape(-1, features)[s].max()
     shown = label(layout, s, expose_values=window.expose_values)
     found = _nearest(evidence, s * features, features)
-    masked = OTHERS if segment.bin is None else f"value #{segment.bin}"
     return SegmentReport(
         by=segment.by,
-        value=value_of(layout, s) if window.expose_values else masked,
+        value=value_of(layout, s) if window.expose_values else masked_value(segment),
         rows=int(rows[s]),
         share=float(rows[s] / window.rows) if window.rows else None,
         baseline_share=float(of_baseline / max(window.baseline.profile.rows, 1)),
@@ -59,7 +63,7 @@ def _report(
         finding=None if found is None else found[1],
         violates=violates,
         lingering=tuple(
-            key_of(layout.features[j % features].name, shown)
+            in_segment(layout.features[j % features].name, shown)
             for j in sorted(evidence.lingering)
             if j // features == s
         ),

@@ -216,7 +216,9 @@ class Baseline:
         """The baseline of the segments, of the stacked layout; ``None`` without segments.
 
         A constraint holds in each segment, but for the domain, which is that of all rows, and for
-        the completeness, which is that of the segment in this baseline.
+        the completeness, which is that of the segment in this baseline. The seasons are those of
+        this baseline, each with the counts of its segments: a segment is compared with its own rows
+        of the season.
         """
         if self.profile.segments is None:
             return None
@@ -243,6 +245,7 @@ class Baseline:
             Constraints(features, self.constraints.thresholds),
             tuple(side.layout.index),
             dependence=structs.replace(self.dependence, factors=factors, changing=()),
+            seasons=None if self.seasons is None else self.seasons.by_segment,
         )
 
     def _stacked_names(self) -> Iterator[tuple[str, str]]:
@@ -253,16 +256,20 @@ class Baseline:
     def segmented(self, wanted: Sequence[tuple[str, int]]) -> Baseline:
         """The same baseline with the segments by these columns alone, at most so many values each.
 
-        Without any it is the baseline as if it had been made without segments; with some it has no
-        seasons. Raises
+        Without any it is the baseline as if it had been made without segments. Its seasons stay,
+        with the same segments. Raises
         :class:`~detectors.errors.BaselineInvalid` if it has no counts by one of the columns.
         """
         kept = kept_segments(self.layout, self.profile.counts, wanted)
         if kept == self.layout.segmentations:
             return self
         layout = Layout(self.layout.features, kept)
-        profile = resegmented(self.profile, layout)
-        return self._with(layout=layout, profile=profile, seasons=None)
+        seasons = self.seasons
+        return self._with(
+            layout=layout,
+            profile=resegmented(self.profile, layout),
+            seasons=None if seasons is None else seasons.of_each(lambda p: resegmented(p, layout)),
+        )
 
     def encode(self, with_references: bool = True) -> bytes:
         """``baseline.msgpack``: a versioned struct.

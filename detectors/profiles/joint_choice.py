@@ -14,7 +14,6 @@ from detectors.profiles.joint_counts import JointPairs
 from detectors.profiles.joint_levels import LEVELS
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
-from detectors.profiles.seasons import Seasons
 
 
 def counting_pairs_of(baseline: Baseline, names: Collection[str] | None) -> Baseline:
@@ -32,6 +31,7 @@ def counting_pairs_of(baseline: Baseline, names: Collection[str] | None) -> Base
         for feature in before.features
     ]
     layout = Layout(tuple(kept), before.segmentations)
+    seasons = baseline.seasons
     return Baseline(
         layout,
         _with_layout(baseline.profile, layout),
@@ -39,24 +39,13 @@ def counting_pairs_of(baseline: Baseline, names: Collection[str] | None) -> Base
         baseline.columns,
         baseline.references,
         baseline.dependence,
-        _seasons(baseline.seasons, layout),
+        None if seasons is None else seasons.of_each(lambda each: _with_layout(each, layout)),
     )
-
-
-def _seasons(seasons: Seasons | None, layout: Layout) -> Seasons | None:
-    if seasons is None:
-        return None
-    profiles = {key: _with_layout(each, layout) for key, each in seasons.profiles.items()}
-    return Seasons(seasons.calendar, profiles)
 
 
 def _with_layout(profile: Profile, layout: Layout) -> Profile:
     """The same counts under a layout that counts fewer pairs."""
-    out = Profile(layout)
-    out.rows = profile.rows
-    out.counts, out.sums = profile.counts.copy(), profile.sums.copy()
-    out.low, out.high = profile.low.copy(), profile.high.copy()
-    out.samples, out.values = dict(profile.samples), dict(profile.values)
+    out = profile.of_all_rows(layout)
     out.pairs = _chosen(JointPairs(profile.layout), profile.pairs, JointPairs(layout))
     if out.segments is not None and profile.segments is not None:
         out.segments.merge(profile.segments)

@@ -140,6 +140,18 @@ class Profile:
         out.merge(self)
         return out
 
+    def of_all_rows(self, layout: Layout) -> Profile:
+        """The counts of all rows under another layout of the same bins.
+
+        Its pairs and segments are empty: those that ``layout`` has may be others.
+        """
+        out = Profile(layout)
+        out.rows = self.rows
+        out.counts, out.sums = self.counts.copy(), self.sums.copy()
+        out.low, out.high = self.low.copy(), self.high.copy()
+        out.samples, out.values = dict(self.samples), dict(self.values)
+        return out
+
     @property
     def nbytes(self) -> int:
         """The memory of all counts and distinct values, in bytes, without small fixed parts."""
@@ -252,11 +264,7 @@ def resegmented(profile: Profile, layout: Layout) -> Profile:
 
     See :func:`detectors.profiles.segments.targets`. Distinct values and samples stay.
     """
-    out = Profile(layout)
-    out.rows = profile.rows
-    out.counts, out.sums = profile.counts.copy(), profile.sums.copy()
-    out.low, out.high = profile.low.copy(), profile.high.copy()
-    out.samples, out.values = dict(profile.samples), dict(profile.values)
+    out = profile.of_all_rows(layout)
     out.pairs = profile.pairs.copy()
     if out.segments is None or profile.segments is None:
         return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import blake2b
 from types import MappingProxyType
@@ -56,6 +56,21 @@ class Seasons:
     def layout(self) -> Layout | None:
         """The layout of the counts; ``None`` without any."""
         return next((profile.layout for profile in self.profiles.values()), None)
+
+    @cached_property
+    def by_segment(self) -> Seasons | None:
+        """The seasons of the segments, in the stacked layout; ``None`` if none are counted.
+
+        A season has as many rows as all of its segments together: it is pooled as that of all rows.
+        """
+        sides = {key: profile.segments for key, profile in self.profiles.items()}
+        counted = {key: side for key, side in sides.items() if side is not None}
+        return Seasons(self.calendar, counted) if counted else None
+
+    def of_each(self, change: Callable[[Profile], Profile]) -> Seasons:
+        """The same seasons with other counts of each, such as those of fewer segments."""
+        profiles = {key: change(profile) for key, profile in self.profiles.items()}
+        return Seasons(self.calendar, profiles)
 
     def pool(self, start_ms: int) -> tuple[Key, ...]:
         """The keys whose counts a window that begins then is compared with together.

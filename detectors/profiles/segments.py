@@ -16,6 +16,7 @@ from msgspec import UNSET, structs
 
 from detectors.arrays import Ints
 from detectors.errors import BaselineInvalid, LayoutInvalid
+from detectors.phrases import in_segment
 from detectors.profiles.layout import HEAD, Layout
 from detectors.profiles.segmentation import MOST_SEGMENTS, Segmentation
 
@@ -95,12 +96,7 @@ def slot_tables(layout: Layout) -> tuple[SlotTable, ...]:
 
 def stacked_name(feature: str, layout: Layout, s: int) -> str:
     """The name of a feature in segment ``s``, without the value that the segment is of."""
-    return key_of(feature, label(layout, s, expose_values=False))
-
-
-def key_of(feature: str, segment: str) -> str:
-    """How a feature of a segment is named: ``area where country = BR``; without one, itself."""
-    return f"{feature} where {segment}" if segment else feature
+    return in_segment(feature, label(layout, s, expose_values=False))
 
 
 def label(layout: Layout, s: int, *, expose_values: bool) -> str:
@@ -108,8 +104,17 @@ def label(layout: Layout, s: int, *, expose_values: bool) -> str:
     segment = segments(layout)[s]
     if segment.bin is None:
         return f"{segment.by}: {OTHERS}"
-    value = value_of(layout, s) if expose_values else f"value #{segment.bin}"
+    value = value_of(layout, s) if expose_values else masked_value(segment)
     return f"{segment.by} = {value}"
+
+
+def masked_value(segment: Segment) -> str:
+    """What stands for the value of a segment where values are not named; :data:`OTHERS` as it is.
+
+    >>> masked_value(Segment("country", 3))
+    'value #3'
+    """
+    return OTHERS if segment.bin is None else f"value #{segment.bin}"
 
 
 def value_of(layout: Layout, s: int) -> str:

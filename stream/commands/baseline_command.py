@@ -194,8 +194,6 @@ def baseline(
     }
     if not segment:
         _refuse({"--most-segments": most_segments}, "with --segment")
-    elif season["season"]:
-        _refuse({"--segment": segment}, "without --season")
     if from_reports is not None:
         data = {**of_data, **{f"--{name}": value for name, value in (answers | names).items()}}
         _refuse({**data, "--quality": quality}, "without --from-reports")

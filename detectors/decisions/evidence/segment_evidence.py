@@ -20,10 +20,11 @@ from detectors.decisions.evidence.window_evidence import (
     window_evidence,
 )
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.phrases import in_segment
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
-from detectors.profiles.segments import MOST_LAYOUTS, key_of, label, segments, stacked_name
+from detectors.profiles.segments import MOST_LAYOUTS, label, segments, stacked_name
 from detectors.statistics.evidence.horizons import LONGEST
 
 
@@ -147,5 +148,5 @@ def _places(layout: Layout) -> dict[str, _Place]:
         for feature in layout.features:
             place = _Place(feature.name, stacked_name(feature.name, layout, s))
             places[place.stacked] = place
-            places[key_of(feature.name, label(layout, s, expose_values=True))] = place
+            places[in_segment(feature.name, label(layout, s, expose_values=True))] = place
     return places

@@ -67,6 +67,26 @@ def test_a_baseline_keeps_the_rows_of_each_season(train: Path, tmp_path: Path) -
     assert "210 rows of hour_of_day 7" in result.stdout
 
 
+def test_the_rows_of_a_season_are_counted_by_segment_as_well(train: Path, tmp_path: Path) -> None:
+    out = tmp_path / "both"
+    result = driftline(
+        *(train, "--out", out, "--season", "hour_of_day", "--time", "date", "--segment", "city")
+    )
+    assert result.exit_code == 0, result.output
+    assert "segments: 2 values of city, and all others" in result.stdout
+    baseline = load_baseline(out)
+    assert baseline.by_segment is not None
+    seasons = baseline.by_segment.seasons
+    assert seasons is not None
+    assert len(seasons.profiles) == 24
+    # Of 15 rows an hour, 8 say a and 7 say b, on each of 14 days.
+    of_x = [seasons.profiles[("7",)].feature_rows[s * 2] for s in range(3)]
+    assert of_x == [8 * 14, 7 * 14, 0]
+    plain = baseline.segmented(())
+    assert plain.seasons is not None
+    assert plain.by_segment is None
+
+
 def test_seasons_do_not_change_the_baseline_itself(train: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "seasonal"
     assert driftline(train, "--out", out, "--season", "month", "--time", "date").exit_code == 0
