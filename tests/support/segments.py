@@ -51,7 +51,11 @@ def rows(
 
 def divided(data: dict[str, Values], by: Mapping[str, int]) -> Baseline:
     """The baseline of some rows, with the most frequent values of columns as segments."""
-    known = baseline(data)
+    return dividing(baseline(data), data, by)
+
+
+def dividing(known: Baseline, data: dict[str, Values], by: Mapping[str, int]) -> Baseline:
+    """The baseline of some rows that has these bins, with segments."""
     counts = known.profile.counts
     chosen = tuple(segmentation_of(known.layout, counts, name, most) for name, most in by.items())
     layout = Layout(known.layout.features, chosen)

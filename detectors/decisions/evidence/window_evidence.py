@@ -77,7 +77,7 @@ class WindowEvidence:
     * ``pooled``: the tallies over all horizons.
     * ``budget``: ``float64[features]``, the chance of false evidence that each may spend.
     * ``constraint_alpha``: the part of it for what ``constraints.json`` states.
-    * ``width_alpha``: that of records with too few columns, and of those with too many.
+    * ``width_alpha``: that of records with too few columns, and of those with too many, each.
     * ``inside``: features of the open episode, and ``lingering`` those whose drift is still there.
     * ``past_rows``: the start and rows of each window before, where there are seasons.
     * ``joint``: the dependence of the features; ``None`` where the baseline counts no pairs.

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from detectors.decisions.budget import CONSTRAINT_PART, SEGMENTS_PART, WIDTH_PART, window_alpha
+from detectors.decisions.budget import SEGMENTS_PART, WIDTH_PART, window_alpha
 from detectors.decisions.episode_state import EpisodeState
-from detectors.decisions.rules import Rules
+from detectors.decisions.evidence.segment_evidence import evidence_by_segment
+from detectors.decisions.evidence.window_evidence import Memory
+from detectors.decisions.rules import FeatureRules, Rules
 from detectors.decisions.window_span import WindowSpan
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.segments import OTHERS, label, segments
+from stream.baselining.build import make
 from stream.testing.baselines import Values, baseline, window
-from tests.support.segments import COUNTRIES, HOUR_MS, Judged, divided, judge, rows, run
+from tests.support.segments import COUNTRIES, HOUR_MS, Judged, divided, dividing, judge, rows, run
 
 BASE = divided(rows(np.random.default_rng(1), 20_000), {"country": 9})
 RNG_SEED = 7
@@ -101,11 +106,59 @@ def test_the_budget_of_a_window_is_halved_between_all_rows_and_the_segments() ->
     spent = alpha * (1.0 - WIDTH_PART)
     assert parts == pytest.approx((spent * (1.0 - SEGMENTS_PART), spent * SEGMENTS_PART))
     assert sum(parts) + 2.0 * evidence.width_alpha <= alpha
-    assert 0.0 < CONSTRAINT_PART < 1.0
     budget = evidence.segments.budget.reshape(-1, len(BASE.layout.features))
     assert (budget[:, BASE.layout.index["country"]] == 0.0).all(), "judged in its own segments"
     assert (budget[-1] == 0.0).all(), "the others have no row in the baseline"
     assert (budget[:-1, BASE.layout.index["area"]] > 0.0).all()
+
+
+def test_the_shares_of_a_window_are_no_more_than_it_may_spend() -> None:
+    """Boole's inequality needs all of them: rows, pairs, segments, and both wrong widths."""
+    data = rows(np.random.default_rng(1), 20_000)
+    table = pa.table({name: list(map(str, values)) for name, values in data.items()})
+    base = dividing(make(lambda: [table], joint=()).baseline, data, {"country": 9})
+    assert base.layout.joint_features
+    rules = Rules(mode="evidence")
+    evidence = evidence_by_segment(
+        baseline=base,
+        profile=window(base.layout, rows(np.random.default_rng(2), 1_000)),
+        rules=rules,
+        feature_rules={"rooms": FeatureRules(weight=3.0)},
+        start_ms=0,
+        every_ms=HOUR_MS,
+        past=None,
+        past_segments=None,
+        memory=Memory(),
+    )
+    assert evidence.joint is not None
+    assert evidence.segments is not None
+    shares = [
+        evidence.budget.sum(),
+        evidence.segments.budget.sum(),
+        evidence.joint.alpha,
+        2.0 * evidence.width_alpha,
+    ]
+    assert min(shares) > 0.0
+    alpha = window_alpha(rules.false_alarms, HOUR_MS, early=rules.early)
+    assert 0.99 * alpha < sum(shares) <= alpha * (1.0 + 1e-12)
+
+
+def test_an_episode_goes_on_in_more_segments_than_a_report_shows() -> None:
+    rng = np.random.default_rng(6)
+    cells = [f"c{k:02}" for k in range(40)]
+
+    def wide(n: int, moved: Sequence[str] = ()) -> dict[str, Values]:
+        cell = rng.choice(cells, n)
+        return {"x": (rng.normal(0, 1, n) + 3.0 * np.isin(cell, moved)).tolist(), "cell": cell}
+
+    base = divided(wide(20_000), {"cell": 50})
+    inside = {f"x where cell = {name}" for name in cells[:30]}
+    state = EpisodeState(memory=Memory(horizons=dict.fromkeys(inside, 1)))
+    span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=HOUR_MS)
+    profile = window(base.layout, wide(4_000, cells[:30]))
+    report = judge().report(span, base, profile, state)
+    assert {name for each in report.segments for name in each.lingering} == inside
+    assert len(report.segments) == 30
 
 
 def test_without_segments_all_of_the_budget_is_that_of_all_rows() -> None:
