@@ -277,9 +277,9 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     asks for it.
     """
     segments: tuple[SegmentReport, ...] = ()
-    """The segments of the rows that moved most, 20 at most, worst first, and after them any other with
-    features of the open episode; empty unless the model has
-    ``segments``. The counts of all of them are in ``profile``.
+    """The segments of the rows that moved most, 20 at most, worst first, and after them any other
+    with features of the open episode; empty unless the model has ``segments``. The counts of all of
+    them are in ``profile``.
     """
 
 
