@@ -39,6 +39,19 @@ class PairReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.p_value <= self.allowed and self.effect >= self.effect_limit
 
 
+class UnjudgedPair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two features whose dependence was not judged in a window."""
+
+    first: str
+    """The one feature."""
+    second: str
+    """The other feature."""
+    n: int
+    """The number of rows in which both features have a value."""
+    reason: str
+    """Why the pair was not judged, in words."""
+
+
 class JointReport(msgspec.Struct, frozen=True, kw_only=True):
     """The dependence of the features that are counted in pairs."""
 
@@ -49,12 +62,14 @@ class JointReport(msgspec.Struct, frozen=True, kw_only=True):
     are not judged.
     """
     judged: int = 0
-    """The number of pairs that were judged. A pair of fewer than 30 rows is not, nor is one with a
-    feature that has drifted by itself, or that is never signalled.
+    """The number of pairs that were judged. A pair of fewer than 30 independent rows is not, nor is
+    one with a feature that has drifted by itself, or whose weight is 0.
     """
     drifted: int = 0
     """The number of pairs with evidence of a change that is worth a signal."""
     pairs: tuple[PairReport, ...] = ()
     """The judged pairs that changed most, the smallest p-value first: up to 20 of them."""
+    unjudged: tuple[UnjudgedPair, ...] = ()
+    """Pairs that were not judged, in the order of the features: up to 20 of them."""
     lingers: bool = False
     """Whether a change of the open episode is still there, at half of the effect limit."""

@@ -6,6 +6,7 @@ second, which only the process that judges windows needs.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -223,3 +224,38 @@ def log_rising(a: Floats, x: Floats) -> Floats:
 
     rising: Floats = gammaln(a + x) - gammaln(a)
     return rising
+
+
+SMALLEST: Final = 1e-3
+"""The expected count below which a cell adds less to G than a large one on average."""
+LARGEST: Final = 50.0
+"""The expected count from which the first term of the series gives a cell's excess, within 2 %."""
+
+
+def excess(expected: Floats) -> Floats:
+    """How much more than 1 each cell adds to G on average, its count being of Poisson's law.
+
+    0 where it adds less: cells of nearly nothing must not make up for others. From
+    :data:`LARGEST` on it is the first term of its series, ``1 / (6 * expected)``.
+
+    >>> excess(np.array([0.0, 0.1, 100.0])).round(4)
+    array([0.    , 0.    , 0.0017])
+    """
+    at, means = _means()
+    inside = np.interp(np.log(np.clip(expected, SMALLEST, LARGEST)), at, means)
+    with np.errstate(divide="ignore"):
+        series = 1.0 / (6.0 * expected)
+    found: Floats = np.where(expected < LARGEST, np.maximum(inside, 0.0), series)
+    return found
+
+
+@cache
+def _means() -> tuple[Floats, Floats]:
+    """The mean of a cell's part of G, less 1, by the logarithm of its expected count."""
+    from scipy.special import gammaln, xlogy
+
+    at = np.linspace(np.log(SMALLEST), np.log(LARGEST), 200)
+    expected, count = np.exp(at)[:, None], np.arange(200.0)
+    chance = np.exp(count * at[:, None] - expected - gammaln(count + 1.0))
+    part = 2.0 * (xlogy(count, count / expected) - count + expected)
+    return at, (chance * part).sum(axis=1) - 1.0

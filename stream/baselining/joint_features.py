@@ -9,10 +9,14 @@ import msgspec
 import numpy as np
 from msgspec import structs
 
+from detectors.decisions.evidence.joint_evidence import LEAST_PAIR_ROWS, rows_in_words
 from detectors.errors import BaselineInvalid
+from detectors.profiles.baseline import Baseline
 from detectors.profiles.joint_levels import JointLevels, levels_of_numbers, levels_of_words
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
+from stream.baselining.column_summary import shown
+from stream.baselining.row_order import WINDOW
 from stream.errors import ColumnsUnknown
 
 MOST_FEATURES: Final = 40
@@ -67,3 +71,18 @@ def require_pairs(layout: Layout, names: Sequence[str]) -> None:
         raise BaselineInvalid("joint", f"{', '.join(map(repr, unable))}: {reason}")
     if not counted:
         raise BaselineInvalid("joint", "no two columns have values that vary and return")
+
+
+def few_rows_lines(baseline: Baseline) -> list[str]:
+    """A sentence on each feature whose dependent rows are too few for its pairs, if any is.
+
+    As an example of a window, one of 1,000 rows.
+    """
+    names = [baseline.layout.features[i].name for i in baseline.layout.joint_features]
+    factors = baseline.dependence.factor(names, np.full(len(names), float(WINDOW))).tolist()
+    return [
+        f"pairs with '{shown(name)}' are judged in larger windows alone: "
+        + rows_in_words(WINDOW, factor)
+        for name, factor in zip(names, factors, strict=True)
+        if WINDOW / factor < LEAST_PAIR_ROWS
+    ]

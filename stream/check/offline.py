@@ -16,6 +16,7 @@ from stream.baselining.configured import (
     without_constraints,
     without_counts,
 )
+from stream.baselining.joint_features import few_rows_lines
 from stream.baselining.quality.configured import configured_quality
 from stream.baselining.quality.limits import metric_rules
 from stream.baselining.unweighted import NO_WEIGHT, unweighted_models
@@ -119,6 +120,8 @@ def _limit_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterat
         yield f"models.{name}: {NO_WEIGHT}"
     if config.rules.by_evidence:
         yield from unused_thresholds(baselines)
+        for name, baseline in baselines.items():
+            yield from (f"models.{name}.joint: {line}" for line in few_rows_lines(baseline))
         return
     yield from limit_warnings(config, baselines)
     yield from chance_warnings(config, baselines)

@@ -20,7 +20,7 @@ from stream.baselining.build import (
     write,
 )
 from stream.baselining.column_warnings import column_warnings
-from stream.baselining.joint_features import require_pairs
+from stream.baselining.joint_features import few_rows_lines, require_pairs
 from stream.baselining.row_order import dependence_lines
 from stream.baselining.training_data import TrainingData
 from stream.commands.baseline_page import print_columns, warning_lines
@@ -121,6 +121,8 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
     if pairs:
         line = f"note: counted in pairs: {', '.join(map(escaped, pairs))}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in few_rows_lines(baseline):
+        warnings.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
     rows = counted(baseline.profile.rows, "row")
     features = counted(len(baseline.layout.features), "feature")
     for each in baseline.layout.segmentations:

@@ -24,6 +24,9 @@ def print_joint(console: Console, published: JointReport, recomputed: JointRepor
     it was published.
     """
     console.print(Text(escaped(f"counted in pairs: {', '.join(published.features)}")))
+    for pair in published.unjudged:
+        line = f"not judged: {pair.first}, {pair.second}: {pair.reason}"
+        console.print(Text(escaped(line)), soft_wrap=True)
     if not published.pairs:
         console.print(Text(NOT_JUDGED))
         return True
@@ -34,10 +37,10 @@ def print_joint(console: Console, published: JointReport, recomputed: JointRepor
     columns = ("pair", "measure", "before", "after", "rows", "p", "allowed", "effect", "limit", "")
     table = Table(*columns)
     all_match = True
-    for pair in published.pairs:
-        matches = _matches(pair, again.get((pair.first, pair.second)))
-        mark = "differs" if not matches else "drift" if pair.holds else ""
-        table.add_row(*_cells(pair), mark, style=None if matches else "red")
+    for each in published.pairs:
+        matches = _matches(each, again.get((each.first, each.second)))
+        mark = "differs" if not matches else "drift" if each.holds else ""
+        table.add_row(*_cells(each), mark, style=None if matches else "red")
         all_match &= matches
     console.print(table)
     return all_match

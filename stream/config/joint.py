@@ -43,6 +43,6 @@ def joint_faults(
     if lacking or not counted:
         what = ", ".join(map(repr, lacking)) or "any column"
         names = ",".join(asked) or "all"
-        advice = f"make it with `driftline baseline TRAIN --joint {names}`"
+        advice = f"make it with `driftline baseline TRAIN --out FOLDER --joint {names}`"
         reason = f"the baseline does not count {what} in pairs: {advice}"
         yield ConfigFault(path=path, reason=reason)

@@ -12,7 +12,7 @@ import pytest
 
 from detectors.early_finding import EarlyFinding
 from detectors.finding import Evidence, EvidenceFinding
-from detectors.joint_report import JointReport, PairReport
+from detectors.joint_report import JointReport, PairReport, UnjudgedPair
 from detectors.quality_report import (
     EstimateReport,
     EstimateSection,
@@ -50,6 +50,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Finding": EvidenceFinding,
     "Dependence of features": JointReport,
     "Pair": PairReport,
+    "Unjudged pair": UnjudgedPair,
     "Segment": SegmentReport,
     "Numbers of one side": Figures,
     "SageMaker's distance": SagemakerFigures,

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats, Ints, Mask
-from detectors.joint_report import JointReport, PairReport
+from detectors.joint_report import JointReport, PairReport, UnjudgedPair
+from detectors.phrases import counted
 from detectors.profiles.joint_counts import JointPairs
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
@@ -51,13 +52,15 @@ class JointEvidence:
         factor: Floats,
         alpha: float,
         effect_limit: Floats,
-        unjudged: Collection[int],
+        drifted: Collection[int],
+        unweighted: Collection[int],
         is_open: bool,
     ) -> None:
         """Compare two profiles.
 
-        ``factor`` and ``effect_limit`` are those of the features of the layout, and ``unjudged``
-        the positions of those whose pairs are not judged. ``is_open``: whether the open episode
+        ``factor`` and ``effect_limit`` are those of the features of the layout. ``drifted`` and
+        ``unweighted`` are the positions of those that drifted by themselves, and of those that are
+        never signalled: their pairs are not judged. ``is_open``: whether the open episode
         holds a change of dependence.
         """
         self.layout = after.layout
@@ -67,11 +70,12 @@ class JointEvidence:
         self._second = self._pairs.features[self._pairs.second]
         self._before, self._after = (self._pairs.tables(side.pairs) for side in (before, after))
         of_pair = np.maximum(factor[self._first], factor[self._second])
+        self._factor, self._drifted, self._unweighted = of_pair, drifted, unweighted
         self._limit = np.maximum(effect_limit[self._first], effect_limit[self._second])
         self._found: Association = association(self._after, self._before, of_pair)
         self.judged: Mask = self._found.n / of_pair >= LEAST_PAIR_ROWS
-        self.judged &= ~np.isin(self._first, list(unjudged))
-        self.judged &= ~np.isin(self._second, list(unjudged))
+        self.judged &= ~np.isin(self._first, [*drifted, *unweighted])
+        self.judged &= ~np.isin(self._second, [*drifted, *unweighted])
         count = max(int(self.judged.sum()), 1)
         self.allowed = alpha / count
         self.holds = self._beyond(self.allowed, self._limit)
@@ -93,8 +97,22 @@ class JointEvidence:
             judged=int(self.judged.sum()),
             drifted=int(self.holds.sum()),
             pairs=self._reported(listed),
+            unjudged=tuple(map(self._unjudged, np.flatnonzero(~self.judged)[:MOST_PAIRS].tolist())),
             lingers=self.lingers,
         )
+
+    def _unjudged(self, k: int) -> UnjudgedPair:
+        """A pair that is not judged, and why."""
+        both = int(self._first[k]), int(self._second[k])
+        first, second = (self.layout.features[i].name for i in both)
+        n = int(self._found.n[k])
+        reason = rows_in_words(n, float(self._factor[k]))
+        for i, name in zip(both, (first, second), strict=True):
+            if i in self._unweighted:
+                reason = f"{name} has a weight of 0"
+            elif i in self._drifted:
+                reason = f"{name} has drifted by itself"
+        return UnjudgedPair(first=first, second=second, n=n, reason=reason)
 
     def _reported(self, chosen: Ints) -> tuple[PairReport, ...]:
         tables = self._before[chosen], self._after[chosen]
@@ -126,6 +144,22 @@ class JointEvidence:
             effect=float(found.effect[k]),
             effect_limit=float(self._limit[k]),
         )
+
+
+def rows_in_words(n: int, factor: float) -> str:
+    """Why ``n`` rows with a design effect of ``factor`` are too few for a pair.
+
+    >>> rows_in_words(1_000, 80.0)
+    'rows depend on each other: 1,000 rows count as 12 independent ones, 30 are needed'
+    >>> rows_in_words(29, 1.0)
+    '29 rows, 30 are needed'
+    """
+    rows = counted(n, "row")
+    if factor <= 1.0 or n < LEAST_PAIR_ROWS:
+        return f"{rows}, {LEAST_PAIR_ROWS} are needed"
+    independent = int(n / factor)
+    count = f"{rows} count as {independent:,} independent ones"
+    return f"rows depend on each other: {count}, {LEAST_PAIR_ROWS} are needed"
 
 
 def _tells(correlation: Sequence[float], v: Sequence[float]) -> bool:

@@ -234,7 +234,8 @@ def evidence_of(
             factor=pooled.factor[0],
             alpha=of_joint,
             effect_limit=judged.effect_limit,
-            unjudged=drifted.union(np.flatnonzero(budget == 0.0).tolist()),
+            drifted=drifted,
+            unweighted=frozenset(np.flatnonzero(budget == 0.0).tolist()),
             is_open=JOINT in memory.horizons,
         )
     width_alpha = (alpha - of_joint) * WIDTH_PART / 2.0

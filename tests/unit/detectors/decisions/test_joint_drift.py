@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from detectors.decisions.budget import JOINT_PART, window_alpha
 from detectors.decisions.episode_state import EpisodeState
@@ -14,11 +17,14 @@ from detectors.decisions.rules import FeatureRules, Rules
 from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.calendar import Calendar
+from detectors.profiles.dependence import Dependence
 from detectors.profiles.joint_choice import counting_pairs_of
 from detectors.profiles.seasons import Seasons
 from detectors.report import WindowReport
 from stream.baselining.build import make
+from stream.baselining.joint_features import few_rows_lines
 from stream.commands.explain import judged_again
+from stream.commands.explained_joint import print_joint
 from stream.testing.baselines import Values, window
 
 MINUTE = 60_000
@@ -104,6 +110,7 @@ def test_a_feature_that_drifted_by_itself_takes_no_part_in_pairs() -> None:
     assert drifted.joint is not None
     assert (drifted.joint.judged, drifted.joint.drifted) == (1, 0)
     assert {(pair.first, pair.second) for pair in drifted.joint.pairs} == {("rooms", "city")}
+    assert {pair.reason for pair in drifted.joint.unjudged} == {"area has drifted by itself"}
 
 
 def test_a_feature_without_weight_and_a_window_of_few_rows_are_not_judged() -> None:
@@ -113,6 +120,32 @@ def test_a_feature_without_weight_and_a_window_of_few_rows_are_not_judged() -> N
     small = report(rows(6, 29, 0.0))
     assert small.joint is not None
     assert (small.joint.judged, small.joint.pairs) == (0, ())
+    assert {pair.reason for pair in small.joint.unjudged} == {"29 rows, 30 are needed"}
+    assert unweighted.joint is not None
+    reasons = [(pair.first, pair.second, pair.reason) for pair in unweighted.joint.unjudged]
+    assert reasons == [
+        ("area", "rooms", "rooms has a weight of 0"),
+        ("rooms", "city", "rooms has a weight of 0"),
+    ]
+
+
+def test_a_pair_whose_rows_depend_on_each_other_says_what_they_count_as() -> None:
+    base = BASE.depending(Dependence((1_000,), {"rooms": (80.0,)}))
+    joint = report(rows(5, 1_000, 0.0), base=base).joint
+    assert joint is not None
+    assert [(pair.first, pair.second) for pair in joint.pairs] == [("area", "city")]
+    words = "rows depend on each other: 1,000 rows count as 12 independent ones, 30 are needed"
+    assert [(pair.first, pair.second, pair.n) for pair in joint.unjudged] == [
+        ("area", "rooms", 1_000),
+        ("rooms", "city", 1_000),
+    ]
+    assert {pair.reason for pair in joint.unjudged} == {words}
+    (line,) = few_rows_lines(base)
+    assert line == f"pairs with 'rooms' are judged in larger windows alone: {words}"
+    assert few_rows_lines(BASE) == []
+    out = StringIO()
+    assert print_joint(Console(file=out, width=200), joint, joint)
+    assert f"not judged: area, rooms: {words}" in out.getvalue()
 
 
 def test_an_effect_below_the_limit_is_no_violation() -> None:

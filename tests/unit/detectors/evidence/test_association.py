@@ -11,9 +11,9 @@ from detectors.arrays import Floats, Ints
 from detectors.statistics.evidence.association import (
     association,
     cramers_v,
-    excess,
     rank_correlations,
 )
+from detectors.statistics.laws import excess
 
 ONES = np.ones(1)
 

@@ -74,7 +74,7 @@ def test_a_job_counts_the_pairs_that_it_judges(
 @pytest.mark.parametrize(
     ("joint", "made", "words"),
     [
-        ({}, None, "--joint all"),
+        ({}, None, "`driftline baseline TRAIN --out FOLDER --joint all`"),
         ({"features": ["area", "rooms"]}, None, "'area', 'rooms' in pairs: make it with"),
         ({"features": ["area", "rooms"]}, ("area", "city"), "--joint area,rooms"),
         ({"features": ["area", "rom"]}, (), "rom"),
