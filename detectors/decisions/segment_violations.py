@@ -13,6 +13,7 @@ from detectors.decisions.causes import with_causes
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.evidence.violations import evidence_violations
 from detectors.decisions.evidence.window_evidence import WindowEvidence
+from detectors.diagnosis.cause import drift_cause
 from detectors.finding import EvidenceFinding
 from detectors.phrases import counted, number, percent
 from detectors.profiles.segments import Segment, label, segments
@@ -21,6 +22,9 @@ from detectors.violation import Violation
 
 NAMED: Final = 3
 """The number of segments that a sentence names; the others are counted."""
+
+OF_PARTS: Final = ("unknown", "mixture_shift")
+"""The causes of a window of which a part alone has changed."""
 
 
 def with_segments(window: CheckedWindow, found: Sequence[Violation]) -> list[Violation]:
@@ -116,7 +120,28 @@ def _traced(
     if i is None or not where or violation.finding is None:
         return violation
     summary = f"{violation.summary}; {_where(window, evidence, i, where)}"
-    return msgspec.structs.replace(violation, summary=summary)
+    violation = msgspec.structs.replace(violation, summary=summary)
+    return _with_own_cause(window, evidence, violation, i, where[0])
+
+
+def _with_own_cause(
+    window: CheckedWindow, evidence: WindowEvidence, violation: Violation, i: int, s: int
+) -> Violation:
+    """The violation with the cause of the drift in segment ``s``, where all rows hide it.
+
+    The whole window fits no cause if only a part of it has changed, or that of a mixture; the rows
+    of the segment may fit one.
+    """
+    known = violation.cause
+    if known is None or known.name not in OF_PARTS:
+        return violation
+    pair = _stacked(window, evidence).pair
+    found = drift_cause(pair, s * len(window.layout.features) + i, window.expose_values)
+    if found.name in OF_PARTS:
+        return violation
+    words = f"in {label(window.layout, s, expose_values=window.expose_values)}: {found.words}"
+    cause = msgspec.structs.replace(found, words=words)
+    return msgspec.structs.replace(violation, cause=cause, diagnosis=words)
 
 
 def _where(window: CheckedWindow, evidence: WindowEvidence, i: int, where: list[int]) -> str:

@@ -78,6 +78,19 @@ def test_values_are_named_only_where_they_may_be() -> None:
     )
 
 
+@pytest.mark.parametrize("country", ["BR", "US"])
+def test_the_cause_of_a_drift_of_one_segment_is_that_of_its_rows(country: str) -> None:
+    data = rows(np.random.default_rng(9), 2_400)
+    areas = zip(data["area"], data["country"], strict=True)
+    data["area"] = [float(a or 0.0) * (10.76 if c == country else 1.0) for a, c in areas]
+    (result,) = run([data], BASE, judge())
+    (violation,) = result.report.violations
+    assert violation.cause is not None
+    assert (violation.cause.name, violation.cause.action) == ("unit_change", "repair_pipeline")
+    assert violation.cause.numbers["factor"] == pytest.approx(10.76, rel=0.1)
+    assert violation.diagnosis.startswith(f"in country = {country}: unit change")
+
+
 @pytest.mark.parametrize(
     ("shift", "feature"), [(1.2, "area where country = BR"), (3.0, "area")], ids=["small", "large"]
 )
