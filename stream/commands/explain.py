@@ -118,7 +118,7 @@ def explain(
     matches = recomputed.rows == report.rows and all(metric.matches for metric in metrics)
     matches &= limits is None or recomputed.rules == report.rules
     matches &= _violations(page, *_both_by_check(report, recomputed, feature), unchecked)
-    page.segments(report.segments)
+    page.segments(report.segments, baseline.layout)
     page.bins(measures.pair, baseline.layout.index[feature])
     page.new_values(measures.pair.window, baseline.layout.index[feature])
     page.verdict(matches)

@@ -14,7 +14,9 @@ from rich.text import Text
 from detectors.diagnosis.new_values import new_value_labels
 from detectors.diagnosis.shared_cause import ACTION_WORDS
 from detectors.phrases import escaped, number, percent
+from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
+from detectors.profiles.segments import masked_value, segments, value_of
 from detectors.report import SegmentReport, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
@@ -180,13 +182,19 @@ class ExplainPage:
         """Print a violation that follows from the counts but is not in the report."""
         self._line(f"{_compared(recomputed)}: not published", DIFFERS)
 
-    def segments(self, listed: Sequence[SegmentReport]) -> None:
+    def segments(self, listed: Sequence[SegmentReport], layout: Layout) -> None:
         """Print the segments of the rows as the report lists them, worst first; none without any.
 
-        They are judged together with the windows before, whose counts the report does not have.
+        They are judged together with the windows before, whose counts the report does not have. A
+        value that the report masks is named below, by the baseline.
         """
         if not listed:
             return
+        named = {
+            (each.by, masked_value(each)): value_of(layout, s)
+            for s, each in enumerate(segments(layout))
+            if each.bin is not None
+        }
         table = Table("segment", "rows", "share", "feature", "test", "p", "allowed", "effect", "")
         for each in listed:
             found = each.finding
@@ -202,6 +210,9 @@ class ExplainPage:
         self._console.print()
         self._line("the segments that moved most, as published (test, windows together):")
         self._console.print(table)
+        for each in listed:
+            if (each.by, each.value) in named:
+                self._line(f"{each.by}: {each.value} is {named[each.by, each.value]}")
 
     def bins(self, pair: Pair, feature: int) -> None:
         """Print counts and shares of the bins, the largest change first.

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Final
 
 from detectors.decisions.evidence.joint_evidence import JOINT
+from detectors.phrases import in_segment
 from detectors.quality_report import QualityReport
 from detectors.report import WindowReport
 from detectors.violation import Violation
@@ -50,7 +51,22 @@ def find_target(
         report, feature = _by_time(files, arguments[0], arguments[1]), arguments[2]
     else:
         raise wrong_usage(TARGETS)
-    return report, feature or worst_feature(report)
+    return report, of_all_rows(report, feature) or worst_feature(report)
+
+
+def of_all_rows(report: WindowReport, name: str) -> str:
+    """The feature of a name that may be one in a segment, as signals have it: ``area where ...``.
+
+    A name that is none in a segment of the report's columns stays as it is.
+    """
+    if name in {feature.name for feature in report.features}:
+        return name
+    columns = {each.by for each in report.segments}
+    for feature in report.features:
+        starts = (in_segment(feature.name, by) for by in columns)
+        if any(name.startswith((f"{start} = ", f"{start}: ")) for start in starts):
+            return feature.name
+    return name
 
 
 def find_quality(arguments: Sequence[str], files: ReportFiles) -> QualityReport | None:
@@ -103,7 +119,7 @@ def _last(files: ReportFiles, feature: str = "") -> WindowReport:
     for found in newest:
         if found.head.violations:
             report = files.load(found)
-            if not feature or feature in _features(report.violations):
+            if not feature or of_all_rows(report, feature) in _features(report.violations):
                 return report
     judged = [found for found in newest if found.head.state in ("ok", "violations")]
     for found in judged or newest:

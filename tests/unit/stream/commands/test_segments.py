@@ -93,6 +93,13 @@ def test_a_job_names_the_segment_that_moved_once_also_if_it_is_started_again(job
     explained = driftline("explain", found[-1]["id"], "--config", "config.yaml")
     assert "the segments that moved most" in explained.output
     assert explained.exit_code == 0, explained.output
+    named = driftline("explain", found[-1]["id"], feature, "--config", "config.yaml")
+    assert named.exit_code == 0, named.output
+    masked = feature.removeprefix("area where country = ")
+    assert f"country: {masked} is BR\n" in named.output
+    other = "area where plan = pro"
+    unknown = driftline("explain", found[-1]["id"], other, "--config", "config.yaml")
+    assert unknown.exit_code == 2
 
 
 def test_a_baseline_that_lacks_the_segments_is_refused_with_the_command_that_makes_it(
