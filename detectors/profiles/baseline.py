@@ -290,7 +290,7 @@ class Baseline:
             content["dependence"] = self.dependence
         if self.seasons is not None and with_references:
             content["seasons"] = msgspec.Raw(self.seasons.encode())
-            content["seasons_checksum"] = self.seasons.fingerprint
+            content["seasons_checksum"] = self.seasons.checksum
         if self.layout.segmentations:
             content["segments"] = self.layout.segmentations
         return msgspec.msgpack.encode(content)
@@ -331,8 +331,8 @@ def _seasons(wire: _Wire, layout: Layout) -> Seasons | None:
         seasons = Seasons.decode(wire.seasons, layout)
     except (msgspec.MsgspecError, UnicodeDecodeError, LayoutMismatch, ProfileInvalid) as error:
         raise BaselineInvalid("seasons", f"damaged ({error})") from error
-    if seasons.fingerprint != wire.seasons_checksum:
-        reason = f"expected {wire.seasons_checksum}, found {seasons.fingerprint}"
+    if seasons.checksum != wire.seasons_checksum:
+        reason = f"expected {wire.seasons_checksum}, found {seasons.checksum}"
         raise BaselineInvalid("seasons", reason)
     return seasons
 

@@ -30,8 +30,9 @@ class Seasons:
     ``calendar`` says which season a moment belongs to. ``profiles`` holds the counts of each key
     that has rows, all of one layout; they are not to be changed. Two of them merge by addition.
 
-    ``fingerprint`` identifies calendar, counts and sums: it is the version of the seasons, and no
-    part of the baseline's fingerprint.
+    ``fingerprint`` identifies calendar, layout, rows and counts: it is the version of the seasons,
+    and no part of the baseline's fingerprint. Equal rows have an equal one, in whatever parts they
+    were added up, as sums of floats have not.
     """
 
     def __init__(self, calendar: Calendar, profiles: Mapping[Key, Profile]) -> None:
@@ -45,11 +46,22 @@ class Seasons:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits over calendar, keys, counts and sums."""
+        """Sixteen hex digits over calendar, layout, keys, rows and counts."""
+        return self._digest()
+
+    @cached_property
+    def checksum(self) -> str:
+        """Sixteen hex digits over the same and the sums, for a file of these seasons."""
+        return self._digest(sums=True)
+
+    def _digest(self, sums: bool = False) -> str:
         seed = blake2b(msgspec.msgpack.encode(self.calendar), digest_size=8)
+        seed.update(self.layout.fingerprint.encode() if self.layout else b"")
         for key, profile in self.profiles.items():
-            seed.update(msgspec.msgpack.encode(key))
-            seed.update(profile.counts.tobytes() + profile.sums.tobytes())
+            seed.update(msgspec.msgpack.encode((key, profile.rows)))
+            for counted in filter(None, (profile, profile.segments)):
+                seed.update(counted.counts.tobytes())
+                seed.update(counted.sums.tobytes() if sums else b"")
         return seed.hexdigest()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
 from detectors.decisions.rules import Rules
@@ -82,17 +83,29 @@ def test_frozen_seasons_do_not_change() -> None:
     assert rows_by_season(job) == before == {str(number): 1 for number in range(24)}
 
 
+def with_values(job: Job, times: list[int]) -> list[Output]:
+    """Send records whose value is a number without an end in binary, another one of each time."""
+    partial = job.partial(times)
+    for _, pane_ms, profile in partial.profiles:
+        for time in [time for time in times if time // HOUR_MS * HOUR_MS == pane_ms]:
+            profile.sums += float(np.random.default_rng(time).normal(0.1, 1e3))
+    return job.step(partial)
+
+
 def test_what_is_learned_does_not_depend_on_the_size_of_the_partials() -> None:
-    by_hour, at_once = learning(), learning()
-    numbers = range(40)
-    first = [out for number in numbers for out in by_hour.send(hour(number, 1 + number % 3))]
-    second = at_once.send([time for number in numbers for time in hour(number, 1 + number % 3)])
-    assert rows_by_season(by_hour) == rows_by_season(at_once)
-    assert by_hour.state.models["m"].season == at_once.state.models["m"].season
-    (one,), (two,) = frozen(first), frozen(second)
-    assert one.baseline.seasons is not None
-    assert two.baseline.seasons is not None
-    assert one.baseline.seasons.fingerprint == two.baseline.seasons.fingerprint
+    times = [time for number in range(40) for time in hour(number, 1 + number % 9)]
+    jobs, checksums, fingerprints = [], set(), set()
+    for size in (1, 4, len(times)):
+        job = learning()
+        parts = [times[k : k + size] for k in range(0, len(times), size)]
+        (learned,) = frozen([out for part in parts for out in with_values(job, part)])
+        assert learned.baseline.seasons is not None
+        checksums.add(learned.baseline.seasons.checksum)
+        fingerprints.add(learned.baseline.seasons.fingerprint)
+        jobs.append((rows_by_season(job), job.state.models["m"].season))
+    assert jobs[0] == jobs[1] == jobs[2]
+    assert len(checksums) > 1  # sums of floats depend on their order
+    assert len(fingerprints) == 1
 
 
 def test_hours_without_windows_take_no_time_of_the_learning() -> None:
