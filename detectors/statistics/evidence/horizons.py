@@ -69,7 +69,8 @@ class History:
     def add(self, window: PastWindow, final_ms: int | None = None) -> bool:
         """Add a window; one that overlaps the newest, or is older, is left out.
 
-        Windows that start at or before ``final_ms`` are not judged again; without it none is.
+        Windows that start at or before ``final_ms`` are not judged again; without it, none is that
+        starts before the end of this one.
         Returns whether it was added.
         """
         if not self.continues(window.start_ms):

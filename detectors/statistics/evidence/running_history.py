@@ -28,14 +28,13 @@ class RunningHistory:
     """What :class:`~.horizons.History` says of windows that come in order of time, sooner.
 
     Running totals make the sums of a horizon one difference, and the gaps of consecutive windows
-    are computed once; both cost memory, so that it is for one model at a time.
+    are computed once; both cost memory, so that it is for one model at a time. Windows are left out
+    once one is asked about that is not judged together with them, nor is any later one.
     """
 
     def __init__(self, layout: TallyLayout) -> None:
         self._layout = layout
         self._windows: deque[PastWindow] = deque()
-        self._rows = 0
-        """The rows of these windows, but for the oldest one."""
         self._totals: deque[Ints] = deque([np.zeros(layout.size, np.int64)])
         self._gaps: deque[Floats] = deque()
         self._judged: Ints | None = None
@@ -53,17 +52,6 @@ class RunningHistory:
             self._gaps.append(squared_gaps(self._layout, one, other)[:, 0])
         self._totals.append(self._totals[-1] + self._judged)
         self._windows.append(PastWindow(start_ms, end_ms, self._judged))
-        self._rows += self._windows[-1].rows if len(self._windows) > 1 else 0
-        while not self._is_oldest_pooled():
-            self._windows.popleft()
-            self._totals.popleft()
-            self._gaps.popleft()
-            self._rows -= self._windows[0].rows
-
-    def _is_oldest_pooled(self) -> bool:
-        """Whether the next window is judged together with the oldest one."""
-        few = self._rows < FEW_ROWS and len(self._windows) < LONGEST
-        return few or len(self._windows) < OF_ANY_SIZE
 
     def factor(
         self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
@@ -96,8 +84,24 @@ class RunningHistory:
         return [(past.start_ms, layout.named(past.tallies, "rows")) for past in before]
 
     def _before(self, start_ms: int) -> int:
-        """How many windows end at or before a time: all but the newest ones."""
+        """How many windows end at or before a time, all but the newest ones; the oldest ones that
+        are not judged together with a window that starts then are left out first.
+        """
         count = len(self._windows)
         while count and self._windows[count - 1].end_ms > start_ms:
             count -= 1
+        while count and not self._is_oldest_pooled(count):
+            self._windows.popleft()
+            self._totals.popleft()
+            self._gaps.popleft()
+            count -= 1
         return count
+
+    def _is_oldest_pooled(self, count: int) -> bool:
+        """Whether the window after the first ``count`` is judged together with the oldest one."""
+        few = self._rows(count) < FEW_ROWS and count < LONGEST
+        return few or count < OF_ANY_SIZE
+
+    def _rows(self, count: int) -> int:
+        """The rows of the first ``count`` windows but the oldest, as a window counts them."""
+        return int(self._totals[count][0] - self._totals[1][0]) if self._layout.size else 0

@@ -43,7 +43,9 @@ def rows(rng: np.random.Generator, level: float, most: int = 300) -> dict[str, V
 
 
 @pytest.mark.parametrize("wandering", [0.0, 0.6])
-@pytest.mark.parametrize(("step", "most"), [(10, 300), (4, 300), (10, 140), (4, 30)])
+@pytest.mark.parametrize(
+    ("step", "most"), [(10, 300), (5, 300), (4, 300), (10, 140), (5, 140), (4, 30)]
+)
 def test_sums_and_factors_are_those_of_the_history(wandering: float, step: int, most: int) -> None:
     """Windows of 10, also where they begin 4 apart and overlap, and some that are not added.
 
@@ -61,11 +63,8 @@ def test_sums_and_factors_are_those_of_the_history(wandering: float, step: int, 
         np.testing.assert_array_equal(running.factor(LAYOUT, start), before.factor(LAYOUT, start))
         longest = max(longest, len(before))
         if rng.random() < 0.95:
-            plain.add(PastWindow(start, start + 10, tallies))
+            plain.add(PastWindow(start, start + 10, tallies), -1)  # all of them are kept
             running.add_judged(start, start + 10)
-            assert [past.start_ms for past in running.windows()] == [
-                past.start_ms for past in plain.windows()
-            ]
     assert longest >= OF_ANY_SIZE - 1
     assert (longest > OF_ANY_SIZE + 20) == (most < 300)
 
