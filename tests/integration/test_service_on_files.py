@@ -92,6 +92,19 @@ def test_calm_traffic_is_counted_completely_without_violations(
     assert letters(tmp_path) == []
 
 
+def test_a_model_of_which_no_feature_may_signal_is_logged_at_the_start(
+    baseline: Path, tmp_path: Path
+) -> None:
+    settings = config(baseline, rules={"mode": "evidence"})
+    names = [feature.name for feature in load_baseline(baseline).layout.features]
+    (model,) = settings["models"].values()
+    model["weights"] = dict.fromkeys(names, 0)
+    write(tmp_path, "a.jsonl", lines_of(2))
+    service = run_to_end(tmp_path, settings)
+    [line] = [line for line in service.log.splitlines() if "model_without_weights" in line]
+    assert json.loads(line)["level"] == "warning"
+
+
 def test_a_schema_with_an_extra_column_is_reported_although_no_row_counts(
     baseline: Path, tmp_path: Path
 ) -> None:

@@ -27,15 +27,15 @@ WEEK_MS: Final = 7 * 86_400_000
 class _Loader(yaml.SafeLoader):
     """The safe loader; what looks like a time and is none stays a text, which has its own fault."""
 
-    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> object:
-        """A date or time, or the text of the node."""
-        try:
-            return super().construct_yaml_timestamp(node)
-        except (ValueError, OverflowError, AttributeError):
-            return str(node.value)
+
+def _time_or_text(loader: _Loader, node: yaml.ScalarNode) -> object:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except (ValueError, OverflowError, AttributeError):
+        return str(node.value)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _time_or_text)
 
 
 class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):

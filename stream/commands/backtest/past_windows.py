@@ -53,12 +53,14 @@ class PastReport(TimedReport, frozen=True, kw_only=True):
 class PastWindows:
     """The windows of each model and variant in order of time, and what was left out.
 
-    ``job`` is the job of the reports, ``models`` are those that are judged. ``unreadable`` counts
-    lines that are no reports, ``left_out`` the reports that have no counts, by state, and
-    ``others`` those of another job or model, by its name.
+    ``job`` and ``models`` are those of the configuration; with ``model`` the windows are those of
+    that one alone. ``unreadable`` counts lines that are no reports, ``left_out`` the reports that
+    have no counts, by state, and ``others`` those of another job or model, by its name.
     """
 
-    def __init__(self, files: ReportFiles, job: str, models: Collection[str]) -> None:
+    def __init__(
+        self, files: ReportFiles, job: str, models: Collection[str], model: str = ""
+    ) -> None:
         self.unreadable = 0
         self.left_out: Counter[str] = Counter()
         self.others: Counter[str] = Counter()
@@ -71,6 +73,8 @@ class PastWindows:
             if report.job != job or report.model not in models:
                 other = f"job {report.job}" if report.job != job else f"model {report.model}"
                 self.others[other] += 1
+                continue
+            if model not in ("", report.model):
                 continue
             window = report.key, report.start_ms, report.end_ms or 0
             before = found.get(window)
@@ -166,15 +170,16 @@ def told(windows: PastWindows, problems: Counter[str], folder: Sequence[Path]) -
     sentences = [
         f"{counted(count, 'window')} {problem}" for problem, count in sorted(problems.items())
     ]
-    if windows.unreadable:
-        lines = counted(windows.unreadable, "line")
-        sentences.append(f"{lines} in {len(folder)} files are no reports, or damaged: left out")
-    return [*sentences, *told_of_others(windows)]
+    return [*sentences, *told_of_lines(windows, folder)]
 
 
-def told_of_others(windows: PastWindows) -> list[str]:
-    """Return the reports of other jobs and models, which were left out, in sentences."""
-    return [
+def told_of_lines(windows: PastWindows, files: Sequence[Path]) -> list[str]:
+    """Return which lines were left out, in sentences: damaged ones, those of other jobs, models."""
+    sentences = [
         f"{counted(count, 'report')} of {other}, which the configuration does not have: left out"
         for other, count in sorted(windows.others.items())
     ]
+    if windows.unreadable:
+        lines = counted(windows.unreadable, "line")
+        sentences.append(f"{lines} in {len(files)} files are no reports, or damaged: left out")
+    return sentences

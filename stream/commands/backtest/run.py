@@ -28,7 +28,7 @@ from stream.commands.backtest.past_windows import (
     KnownBaselines,
     PastWindows,
     told,
-    told_of_others,
+    told_of_lines,
 )
 from stream.commands.backtest.result import Result
 from stream.commands.backtest.text import as_json, print_backtest
@@ -74,7 +74,7 @@ def show_backtest(config: Config, request: BacktestRequest) -> int:
     )
     with progress_bar() as bar:
         files = ReportFiles(None, request.reports, bar)
-        windows = PastWindows(files, config.job, [*config.models])
+        windows = PastWindows(files, config.job, config.models, request.model)
     if not windows:
         raise DataError(str(request.reports), _nothing(windows, files))
     result = _judged(config, request, windows, files, incidents, most_a_week)
@@ -87,7 +87,8 @@ def _nothing(windows: PastWindows, files: ReportFiles) -> str:
         return "no file of reports: name the folder of a jsonl sink, with reports-*.jsonl"
     counts = ", ".join(f"{count:,} {state}" for state, count in windows.left_out.items())
     nothing = f"no report with counts in {len(files.files)} files"
-    return "; ".join([nothing + (f" ({counts})" if counts else ""), *told_of_others(windows)])
+    nothing += f" ({counts})" if counts else ""
+    return "; ".join([nothing, *told_of_lines(windows, files.files)])
 
 
 def _judged(

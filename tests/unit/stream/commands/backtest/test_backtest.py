@@ -162,13 +162,18 @@ def test_reports_with_times_that_no_window_has_are_damaged(
     assert done.exit_code == 0
     assert f"{HOURS} windows of 1 model" in done.stdout
     assert "4 lines in 1 files are no reports, or damaged" in done.stderr
+    (tmp_path / "alone").mkdir()
+    written(tmp_path / "alone", wrong, "{mode: threshold}")
+    alone = run(tmp_path / "alone")
+    assert alone.exit_code != 0
+    assert "4 lines in 1 files are no reports, or damaged" in " ".join(alone.stderr.split())
 
 
 @pytest.mark.parametrize("other", ["job", "model"])
 def test_reports_of_another_job_or_model_are_left_out_and_counted(
     tmp_path: Path, reports: list[WindowReport], other: str
 ) -> None:
-    foreign = [replace(report, **{other: "z"}) for report in reports[:3]]  # type: ignore[arg-type]
+    foreign = [replace(report, **{other: "z"}) for report in reports[:3]]
     written(tmp_path, [*reports, *foreign], "{mode: threshold}")
     done = run(tmp_path)
     assert f"{HOURS} windows of 1 model" in done.stdout
@@ -179,6 +184,18 @@ def test_reports_of_another_job_or_model_are_left_out_and_counted(
     alone = run(tmp_path / "alone")
     assert alone.exit_code != 0
     assert note in " ".join(alone.stderr.split())
+
+
+def test_the_windows_of_one_model_can_be_asked_for(
+    tmp_path: Path, reports: list[WindowReport]
+) -> None:
+    config = written(tmp_path, [*reports, *(replace(r, model="n") for r in reports[:5])])
+    config.write_text(
+        config.read_text().replace("  m: {baseline: b}", "  m: {baseline: b}\n  n: {baseline: b}")
+    )
+    found = {name: result(tmp_path, "--model", name)["windows"] for name in ("m", "n")}
+    assert found == {"m": HOURS, "n": 5}
+    assert result(tmp_path)["windows"] == HOURS + 5
 
 
 def test_another_baseline_can_be_named(tmp_path: Path, reports: list[WindowReport]) -> None:
