@@ -123,7 +123,7 @@ def _judged(
         backtest=backtest,
         findings=findings_of(backtest, incidents),
         trials=trials,
-        best=None if most_a_week is None else quietest(trials, most_a_week),
+        best=None if most_a_week is None else quietest(trials, most_a_week, config.rules),
         most_a_week=most_a_week,
         notes=tuple(told(windows, problems, files.files)),
     )

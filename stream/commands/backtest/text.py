@@ -56,8 +56,14 @@ def sums(result: Result) -> str:
 def advice(result: Result) -> str:
     """The settings to write into the configuration, or why there are none."""
     if result.best is None:
-        return "no setting finds every incident within the rate: see the table, or raise the rate"
+        does = "finds every incident within" if result.findings.incidents else "stays within"
+        return f"no setting {does} the rate: see the table, or raise the rate"
     settings = ", ".join(f"{key}: {value}" for key, value in result.best.settings.items())
+    if len({trial.outcome for trial in result.trials}) == 1:
+        return (
+            "the settings made no difference, all of them find the same; the nearest to those in"
+            f" force: `rules: {{{settings}}}`"
+        )
     return f"the quietest: `rules: {{{settings}}}`"
 
 
@@ -145,7 +151,7 @@ def _trials(result: Result) -> Table:
         findings = trial.findings
         table.add_row(
             *map(str, trial.settings.values()),
-            f"{findings.found}/{len(findings.incidents)}",
+            f"{findings.found}/{len(findings.incidents)}" if findings.incidents else "-",
             duration(findings.median_delay_ms),
             number(findings.others_a_week),
             "<- quietest" if trial is result.best else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterator, Sequence
+from math import log
 from typing import Final
 
 import msgspec
@@ -34,10 +35,28 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     findings: Findings
 
     @property
-    def rank(self) -> tuple[float, ...]:
-        """The order of preference: few other signals, then a small delay, then strict settings."""
+    def outcome(self) -> tuple[float, ...]:
+        """What the settings lead to: incidents found, other signals a week, the median delay."""
         delay = self.findings.median_delay_ms
-        return self.findings.others_a_week, delay or 0.0, *map(operator.neg, self._strictness())
+        return self.findings.found, self.findings.others_a_week, delay or 0.0
+
+    def rank(self, present: Rules) -> tuple[float, ...]:
+        """The order of preference: few other signals, then a small delay.
+
+        Then settings that are near to the present ones, and of equally near ones the strictest.
+        """
+        strictness = self._strictness()
+        return *self.outcome[1:], self._distance(present), *map(operator.neg, strictness)
+
+    def _distance(self, present: Rules) -> float:
+        """By how many powers of e the settings differ; 0 where no limit is in force."""
+        if present.by_evidence:
+            rare = 1.0 / false_alarms_per_ms(present.false_alarms)
+            in_force: tuple[float | None, ...] = (present.effect, rare)
+        else:
+            in_force = (present.limit,)
+        pairs = zip(self._strictness(), in_force, strict=True)
+        return sum(abs(log(own / now)) for own, now in pairs if own and now)
 
     def _strictness(self) -> tuple[float, ...]:
         """What a drift must exceed, and how rare false alarms are to be."""
@@ -75,10 +94,11 @@ def grid(rules: Rules) -> Iterator[tuple[dict[str, float | str], Rules]]:
         yield {"limit": limit}, structs.replace(rules, limit=limit)
 
 
-def quietest(trials: Sequence[Trial], most_a_week: float) -> Trial | None:
+def quietest(trials: Sequence[Trial], most_a_week: float, present: Rules) -> Trial | None:
     """The quietest trial that finds every incident that any finds, within the asked rate.
 
-    ``None`` if no trial does: that the rate is too low, or the incidents are too small.
+    Of those that do the same, the one nearest to the ``present`` rules. ``None`` if no trial does:
+    that the rate is too low, or the incidents are too small.
     """
     most = max((trial.findings.found for trial in trials), default=0)
     fitting = [
@@ -87,4 +107,4 @@ def quietest(trials: Sequence[Trial], most_a_week: float) -> Trial | None:
         if trial.findings.found == most == len(trial.findings.incidents)
         and trial.findings.others_a_week <= most_a_week
     ]
-    return min(fitting, key=lambda trial: trial.rank, default=None)
+    return min(fitting, key=lambda trial: trial.rank(present), default=None)

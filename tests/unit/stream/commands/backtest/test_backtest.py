@@ -132,6 +132,13 @@ def test_tuning_by_evidence_tries_effects_and_budgets(
     trials = result(tmp_path, "--tune", "1 per day")["trials"]
     tried = {(trial["false_alarms"], trial["effect"]) for trial in trials}
     assert len(trials) == len(tried) == 3 * 7
+    assert all(trial["other_signals_a_week"] == 0 for trial in trials)
+    shown = run(tmp_path, "--tune", "1 per day").stdout
+    rules = Rules(mode="evidence")
+    in_force = f"`rules: {{false_alarms: {rules.false_alarms}, effect: {rules.effect}}}`"
+    assert "the settings made no difference" in shown
+    assert shown.rstrip().endswith(in_force)
+    assert "0/0" not in shown
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_judged(
