@@ -10,6 +10,7 @@ from detectors.arrays import Ints
 from detectors.decisions.early_episodes import is_open
 from detectors.decisions.early_look import process_of
 from detectors.decisions.judge import Judge
+from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal
 from detectors.statistics.evidence.early import EProcess
@@ -34,10 +35,13 @@ class OpenWindow:
     """The tallies of an open window, in all and since earlier looks; derived from its panes.
 
     Nothing of it is in the state: after a restart, rows are judged since the start of the window
-    and since later looks.
+    and since later looks. So they are when the baseline has got seasons since.
     """
 
-    def __init__(self, process: EProcess, start_ms: int, most_looks: int) -> None:
+    def __init__(
+        self, baseline: Baseline, process: EProcess, start_ms: int, most_looks: int
+    ) -> None:
+        self.baseline = baseline
         self.process = process
         self.layout = layout = process.layout
         self.starts = EarlyStarts(start_ms, layout.size, most_looks)
@@ -145,17 +149,18 @@ class EarlyLooks:
         return [*signals]
 
     def _opened(self, window: Window, changed: set[int]) -> OpenWindow:
-        """The window with its changed panes; all of its panes, if it is seen for the first time."""
+        """The window with its changed panes; all of its panes, if it is seen for the first time or
+        compared with another baseline than before.
+        """
         key, end_ms = window
         length_ms = self._settings.window_ms
-        opened = self._open.get(window)
-        if opened is None:
-            baseline = self._windows.baselines[key.model]
+        opened, baseline = self._open.get(window), self._windows.baselines[key.model]
+        if opened is None or opened.baseline is not baseline:
             start_ms = end_ms - length_ms
             factor = self._windows.factor(key, baseline, start_ms)
             process = process_of(baseline, factor, start_ms)
             most_looks = length_ms // self._every_ms
-            opened = self._open[window] = OpenWindow(process, start_ms, most_looks)
+            opened = self._open[window] = OpenWindow(baseline, process, start_ms, most_looks)
             held = self._windows.held(key)
             changed = {start for start in held if end_ms - length_ms <= start < end_ms}
         for pane_ms in sorted(changed):

@@ -9,6 +9,8 @@ from detectors.arrays import Floats
 from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
 from detectors.early_finding import EarlyFinding
+from detectors.profiles.calendar import Calendar
+from detectors.profiles.seasons import Seasons
 from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.aggregation import early_looks
@@ -227,3 +229,19 @@ def test_a_window_is_looked_into_once_a_second(monkeypatch: pytest.MonkeyPatch) 
         job.now_ms = half * SECOND // 2
         job.aggregator.step(Tick(job.now_ms))
     assert looks == [0, SECOND, 2 * SECOND, 3 * SECOND]
+
+
+def test_an_open_window_is_compared_with_the_seasons_once_there_are_some() -> None:
+    job = Job()
+    for k in range(4):
+        assert signals(job.second(k)) == []
+    # By the seasons that are frozen now, this hour is in Celsius.
+    rows = {
+        "a": (job.random.normal(60, 15, 20_000) - 32) / 1.8,
+        "b": job.random.normal(size=20_000),
+    }
+    season = Seasons(Calendar(by=("hour_of_day",)), {("0",): window(BASELINE.layout, rows)})
+    job.aggregator._windows.baselines["m"] = BASELINE.seasonal(season)
+    (signal,) = signals(job.second(4))
+    assert signal.early
+    assert [finding.feature for finding in signal.early_findings] == ["a"]
