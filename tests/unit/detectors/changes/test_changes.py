@@ -22,9 +22,9 @@ from detectors.report import Signal, WindowReport
 from stream.testing.baselines import Values, baseline, window
 
 BASE = baseline({"x": np.random.default_rng(1).normal(100.0, 20.0, 10_000)})
-LOOSE = Rules(limit=100.0)
+LOOSE = Rules(mode="threshold", limit=100.0)
 """No distance violates, so that all violations come from change detectors."""
-AT_ONCE = Rules(limit=100.0, cooldown="0s")
+AT_ONCE = Rules(mode="threshold", limit=100.0, cooldown="0s")
 """The cool-down is that of three windows."""
 
 

@@ -27,7 +27,9 @@ def drawn(seed: int, values: int, rows: int, prefix: str = "known") -> list[str 
 def verdict(before: Sequence[str | None], after: Sequence[str | None], statistic: str) -> str:
     sides = pair(before, after)
     measures = Measures(sides.baseline, sides.window)
-    ruling = rule(Rules(statistic=statistic), {}, Constraints(), measures, len(after))
+    ruling = rule(
+        Rules(mode="threshold", statistic=statistic), {}, Constraints(), measures, len(after)
+    )
     return ruling[0].verdict
 
 
