@@ -175,6 +175,6 @@ def test_structs_are_found_in_unions_lists_mappings_and_tuples() -> None:
         "SegmentReport",
         "ComparedSeason",
     }
-    of_evidence = {"Evidence", "EvidenceFinding", "JointReport", "PairReport"}
+    of_evidence = {"Evidence", "EvidenceFinding", "JointReport", "PairReport", "UnjudgedPair"}
     assert names == {"WindowReport", "Violation", "BinShift", "Cause"} | of_features | of_evidence
     assert len(structs_of(Config)) == len(schema_of("config")["$defs"])
