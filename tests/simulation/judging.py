@@ -52,6 +52,7 @@ class PlainJudge:
         profile: Profile,
         state: EpisodeState,
         history: History,
+        segments: None = None,
     ) -> WindowReport:
         counts = profile.counts[LAYOUT.bins(0)]
         violates = profile.rows > 0 and counts[3] * 2 > profile.rows
