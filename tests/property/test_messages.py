@@ -74,7 +74,7 @@ letters = st.builds(
     payload=st.none() | st.binary(max_size=20),
 )
 keys = st.builds(ModelKey, st.sampled_from(sorted(LAYOUTS)), texts)
-samples = st.builds(Sample, keys, counts, st.binary(max_size=40))
+samples = st.builds(Sample, keys, integers, counts, st.binary(max_size=40))
 width_mismatches = st.tuples(keys, integers, st.builds(WidthMismatches, counts, counts))
 seen = st.builds(SeenIds, texts, integers, st.binary(max_size=24))
 
