@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from itertools import cycle
@@ -264,12 +264,14 @@ class Baseline:
         if kept == self.layout.segmentations:
             return self
         layout = Layout(self.layout.features, kept)
-        seasons = self.seasons
-        return self._with(
-            layout=layout,
-            profile=resegmented(self.profile, layout),
-            seasons=None if seasons is None else seasons.of_each(lambda p: resegmented(p, layout)),
-        )
+        return self.recounted(layout, lambda profile: resegmented(profile, layout))
+
+    def recounted(self, layout: Layout, change: Callable[[Profile], Profile]) -> Baseline:
+        """The same baseline under another layout; ``change`` gives the counts that it has there,
+        those of each season as well.
+        """
+        seasons = None if self.seasons is None else self.seasons.of_each(change)
+        return self._with(layout=layout, profile=change(self.profile), seasons=seasons)
 
     def encode(self, with_references: bool = True) -> bytes:
         """``baseline.msgpack``: a versioned struct.

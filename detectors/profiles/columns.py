@@ -84,6 +84,19 @@ class Texts(NamedTuple):
 Column = Numbers | Texts
 
 
+class EncodedTexts:
+    """The dictionaries of the text columns of a batch, each made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._encoded: dict[str, pa.DictionaryArray] = {}
+
+    def rows(self, name: str, column: Texts, start: int, stop: int) -> pa.DictionaryArray:
+        """The rows ``[start, stop)`` of a column; the dictionary is that of all of its rows."""
+        if name not in self._encoded:
+            self._encoded[name] = pc.dictionary_encode(column.values)
+        return self._encoded[name].slice(start, stop - start)
+
+
 def numbers_from_text(
     array: pa.StringArray, integral: bool, reading: CellReading = PLAIN
 ) -> Numbers:

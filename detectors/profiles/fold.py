@@ -13,12 +13,11 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from detectors.profiles import distinct
-from detectors.profiles.columns import Column, Numbers
+from detectors.profiles.columns import Column, EncodedTexts, Numbers
 from detectors.profiles.joint_counts import JointCounter
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.novel import sample
@@ -74,14 +73,14 @@ class Fold:
             few = self._fold_small(columns, layout_of, bounds, small)
             for g, profile in zip(small.tolist(), few, strict=True):
                 profiles[g] = profile
-        encoded: dict[str, pa.DictionaryArray] = {}
+        encoded = EncodedTexts()
         for g in range(len(layout_of)):
             if profiles[g] is None:
                 start, stop = int(bounds[g]), int(bounds[g + 1])
                 profiles[g] = self._fold_large(columns, layout_of[g], start, stop, encoded)
         counted = [profile for profile in profiles if profile is not None]
         if self._joint:
-            self._count_pairs(columns, layout_of, bounds, counted)
+            self._count_pairs(columns, layout_of, bounds, counted, encoded)
         return counted
 
     def _count_pairs(
@@ -90,11 +89,12 @@ class Fold:
         layout_of: Sequence[int],
         bounds: NDArray[np.int64],
         profiles: Sequence[Profile],
+        encoded: EncodedTexts,
     ) -> None:
         for which, counter in self._joint.items():
             groups = [g for g, of_group in enumerate(layout_of) if of_group == which]
             spans = [(int(bounds[g]), int(bounds[g + 1])) for g in groups]
-            counter.count(columns, spans, [profiles[g] for g in groups])
+            counter.count(columns, spans, [profiles[g] for g in groups], encoded)
 
     def _fold_small(
         self,
@@ -116,14 +116,14 @@ class Fold:
         which: int,
         start: int,
         stop: int,
-        encoded: dict[str, pa.DictionaryArray],
+        encoded: EncodedTexts,
     ) -> Profile:
         layout = self.layouts[which]
         profile = Profile(layout)
         profile.rows = stop - start
         segments = None
         if layout.segmentations:
-            codes = codes_of_columns(layout, columns, start, stop, self._words[which])
+            codes = codes_of_columns(layout, columns, start, stop, self._words[which], encoded)
             segments = SegmentRows(profile, codes)
         for i, feature in enumerate(layout.features):
             column = columns.get(feature.name)
@@ -137,9 +137,7 @@ class Fold:
                 if self.keep_values and len(finite):
                     profile.values[i] = distinct.of_numbers(finite)
             else:
-                if feature.name not in encoded:
-                    encoded[feature.name] = pc.dictionary_encode(column.values)
-                texts = encoded[feature.name].slice(start, stop - start)
+                texts = encoded.rows(feature.name, column, start, stop)
                 words = self._words[which][i]
                 bins, types = _count_texts(profile, i, texts, words, self.keep_values)
                 if segments:

@@ -31,16 +31,7 @@ def counting_pairs_of(baseline: Baseline, names: Collection[str] | None) -> Base
         for feature in before.features
     ]
     layout = Layout(tuple(kept), before.segmentations)
-    seasons = baseline.seasons
-    return Baseline(
-        layout,
-        _with_layout(baseline.profile, layout),
-        baseline.constraints,
-        baseline.columns,
-        baseline.references,
-        baseline.dependence,
-        None if seasons is None else seasons.of_each(lambda each: _with_layout(each, layout)),
-    )
+    return baseline.recounted(layout, lambda profile: _with_layout(profile, layout))
 
 
 def _with_layout(profile: Profile, layout: Layout) -> Profile:
@@ -54,9 +45,7 @@ def _with_layout(profile: Profile, layout: Layout) -> Profile:
 
 def _chosen(before: JointPairs, counts: Ints, after: JointPairs) -> Ints:
     """The counts of the pairs of indicators that ``after`` has."""
-    together = np.zeros((before.indicators, before.indicators), np.int64)
-    together[before.triangle] = counts
     places = np.searchsorted(before.features, after.features)
     indicators = (LEVELS * places[:, None] + np.arange(LEVELS)).ravel()
-    chosen: Ints = together[np.ix_(indicators, indicators)][after.triangle]
+    chosen: Ints = before.matrix(counts)[np.ix_(indicators, indicators)][after.triangle]
     return chosen

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints, Mask
-from detectors.profiles.columns import Column, Numbers, Texts
+from detectors.profiles.columns import Column, EncodedTexts, Numbers, Texts
 from detectors.profiles.joint_levels import LEVELS, JointLevels
 from detectors.profiles.layout import INTEGRAL, Layout
 from detectors.profiles.profile import Profile
@@ -52,15 +52,19 @@ class JointPairs:
         """The rows and columns of the upper triangle of the matrix of counts, as it is stored."""
         return np.triu_indices(self.indicators)
 
+    def matrix(self, counts: Ints) -> Ints:
+        """The counts of all pairs of indicators; zeros below the diagonal."""
+        matrix = np.zeros((self.indicators, self.indicators), np.int64)
+        matrix[self.triangle] = counts
+        return matrix
+
     def tables(self, counts: Ints) -> Ints:
         """The table of each pair, ``int64[pairs, 4, 4]``, by the levels of its two features.
 
         ``counts`` are those of :class:`.Profile`: a table holds the rows in which both features
         have a level.
         """
-        together = np.zeros((self.indicators, self.indicators), np.int64)
-        together[self.triangle] = counts
-        blocks = together.reshape(len(self.features), LEVELS, len(self.features), LEVELS)
+        blocks = self.matrix(counts).reshape(len(self.features), LEVELS, len(self.features), LEVELS)
         at_least = np.pad(blocks[self.first, :, self.second, :], ((0, 0), (0, 1), (0, 1)))
         tables: Ints = np.diff(np.diff(at_least, axis=1), axis=2)
         return tables
@@ -82,12 +86,12 @@ class JointCounter:
         columns: Mapping[str, Column],
         spans: Sequence[tuple[int, int]],
         profiles: Sequence[Profile],
+        encoded: EncodedTexts,
     ) -> None:
         """Add the rows ``[start, stop)`` of each span to its profile."""
-        words: dict[str, pa.DictionaryArray] = {}
         for (start, stop), profile in zip(spans, profiles, strict=True):
             for first in range(start, stop, AT_ONCE):
-                held = self._indicators(columns, first, min(first + AT_ONCE, stop), words)
+                held = self._indicators(columns, first, min(first + AT_ONCE, stop), encoded)
                 profile.pairs += self._together(held)
 
     def _together(self, held: Mask) -> Ints:
@@ -110,7 +114,7 @@ class JointCounter:
         columns: Mapping[str, Column],
         start: int,
         stop: int,
-        words: dict[str, pa.DictionaryArray],
+        encoded: EncodedTexts,
     ) -> Mask:
         """The indicators of some rows, ``[indicators, rows]``; zeros where a column is absent."""
         out = np.zeros((self._pairs.indicators, stop - start), bool)
@@ -119,9 +123,7 @@ class JointCounter:
             if known is None and isinstance(column, Numbers):
                 _of_numbers(own, column, levels.cuts, start, stop)
             elif known is not None and isinstance(column, Texts):
-                if name not in words:
-                    words[name] = pc.dictionary_encode(column.values)
-                known.indicate(own, words[name].slice(start, stop - start))
+                known.indicate(own, encoded.rows(name, column, start, stop))
         return out
 
 

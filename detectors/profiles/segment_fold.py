@@ -7,12 +7,11 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
 from detectors.errors import LayoutInvalid
-from detectors.profiles.columns import Column, Numbers
+from detectors.profiles.columns import Column, EncodedTexts, Numbers
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.profile import Profile
 from detectors.profiles.segments import SlotTable, slot_tables
@@ -177,11 +176,14 @@ def codes_of_columns(
     start: int,
     stop: int,
     words: Sequence[VocabularyIndex],
+    encoded: EncodedTexts,
 ) -> Ints:
     """The segment of each row ``[start, stop)``, by each segmentation."""
     return np.stack(
         [
-            table.of_slot[_slots(layout, table, columns, start, stop, words[table.feature])]
+            table.of_slot[
+                _slots(layout, table, columns, start, stop, words[table.feature], encoded)
+            ]
             for table in slot_tables(layout)
         ]
     )
@@ -194,6 +196,7 @@ def _slots(
     start: int,
     stop: int,
     words: VocabularyIndex,
+    encoded: EncodedTexts,
 ) -> Ints:
     """The slot of each row in the feature that rows are divided by; ``layout.size`` without one."""
     feature = layout.features[table.feature]
@@ -205,10 +208,10 @@ def _slots(
         values = column.values[start:stop]
         slots = first + np.searchsorted(layout.edges[table.feature], values, side="right")
         return np.where(_finite(column, start, stop), slots, layout.size)
-    encoded = pc.dictionary_encode(column.values.slice(start, stop - start))
-    bins, _, _, _ = words.look_up(encoded.dictionary)
+    texts = encoded.rows(feature.name, column, start, stop)
+    bins, _, _, _ = words.look_up(texts.dictionary)
     slots = np.append(np.where(bins < feature.bins, first + bins, layout.size), layout.size)
-    found: Ints = slots[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    found: Ints = slots[texts.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
     return found
 
 

@@ -15,7 +15,7 @@ from stream.aggregation.early_looks import EarlyLooks
 from stream.aggregation.histories import HistoryStore, MemoryHistories
 from stream.aggregation.labels import LabelParts, Labels
 from stream.aggregation.learning import collect, is_due
-from stream.aggregation.panes import NoPeriods, PaneId, PaneStore, PeriodStore, SeasonStore
+from stream.aggregation.panes import NoProfiles, PaneId, PaneStore, PeriodStore, SeasonStore
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.schedules import Schedules
 from stream.aggregation.season_learning import SeasonLearning, SeasonPlan
@@ -117,7 +117,7 @@ class Aggregator:
             settings=settings,
             judge=judge,
             state=state,
-            periods=periods or NoPeriods(),
+            periods=periods or NoProfiles("periods"),
             windows=self._windows,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from detectors.profiles.profile import Profile
 from stream.events import ModelKey
@@ -73,33 +73,20 @@ PeriodStore: TypeAlias = ProfileStore[PeriodId]
 SeasonStore: TypeAlias = ProfileStore[SeasonId]
 
 
-class NoPeriods:
-    """The store of a job without schedules."""
+class NoProfiles(Generic[Id]):
+    """The store of a job that has no profiles of a kind; ``what`` names it."""
 
-    def get(self, id_: PeriodId, /) -> Profile | None:
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def get(self, id_: Id, /) -> Profile | None:
         return None
 
-    def put(self, id_: PeriodId, profile: Profile, /) -> None:
-        raise ValueError("a job with schedules needs a store of periods")
+    def put(self, id_: Id, profile: Profile, /) -> None:
+        raise ValueError(f"the job has no store of {self._what}")
 
-    def drop(self, id_: PeriodId, /) -> None:
+    def drop(self, id_: Id, /) -> None:
         pass
 
-    def ids(self) -> Iterable[PeriodId]:
-        return ()
-
-
-class NoSeasons:
-    """The store of a job that learns no seasons."""
-
-    def get(self, id_: SeasonId, /) -> Profile | None:
-        return None
-
-    def put(self, id_: SeasonId, profile: Profile, /) -> None:
-        raise ValueError("a job that learns seasons needs a store of them")
-
-    def drop(self, id_: SeasonId, /) -> None:
-        pass
-
-    def ids(self) -> Iterable[SeasonId]:
+    def ids(self) -> Iterable[Id]:
         return ()

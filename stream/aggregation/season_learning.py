@@ -13,7 +13,7 @@ from detectors.profiles.calendar import Calendar, Key
 from detectors.profiles.profile import Profile
 from detectors.profiles.seasons import Seasons
 from detectors.report import WindowReport
-from stream.aggregation.panes import NoSeasons, SeasonId, SeasonStore
+from stream.aggregation.panes import NoProfiles, SeasonId, SeasonStore
 from stream.aggregation.state import JobState, SeasonState
 
 _SEPARATOR: Final = ","
@@ -48,7 +48,7 @@ class SeasonLearning:
         window_ms: int,
     ) -> None:
         self._plans = dict(plans)
-        self._store = store or NoSeasons()
+        self._store = store or NoProfiles("seasons")
         self._state = state
         self._window_ms = window_ms
         self._plain: dict[str, Baseline] = {}

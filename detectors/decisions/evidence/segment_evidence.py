@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ from detectors.decisions.evidence.window_evidence import (
     effect_limits,
     evidence_of,
     weights_of,
-    window_evidence,
 )
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.phrases import in_segment
@@ -43,36 +42,38 @@ def evidence_by_segment(
 ) -> WindowEvidence:
     """The evidence on a window and on its segments; ``past_segments``: the segments before.
 
-    Those may spend :data:`SEGMENTS_PART` of the window's budget together, in proportion to the
-    weights of the features, the same in each segment. A feature is judged in a segment that has
-    rows in the baseline, and not in the segments that are made by it.
+    The segments may spend :data:`SEGMENTS_PART` of the window's budget together, in proportion to
+    the weights of the features, the same in each segment; all rows have the rest. A feature is
+    judged in a segment that has rows in the baseline, and not in the segments that are made by it.
 
     What was drifted before a repair counts neither against a segment nor against all rows: each is
     judged no further back than the other.
     """
-    reach = _reach_of_all_rows(memory, baseline.layout)
-    evidence = window_evidence(
+    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
+    weights, limits = weights_of(baseline, own), effect_limits(rules, own)
+    alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
+    of_segments = 0.0 if baseline.by_segment is None else alpha * SEGMENTS_PART
+    evidence = evidence_of(
         baseline=baseline,
         profile=profile,
-        rules=rules,
-        feature_rules=feature_rules,
+        alpha=alpha - of_segments,
+        weights=weights,
+        effect_limit=limits,
         start_ms=start_ms,
-        every_ms=every_ms,
         past=past,
         memory=memory,
-        reach=reach,
+        reach=_reach_of_all_rows(memory, baseline.layout),
         screened=screened,
     )
     if baseline.by_segment is None or profile.segments is None:
         return evidence
-    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
     judged = _judged(baseline)
     evidence.segments = evidence_of(
         baseline=baseline.by_segment,
         profile=profile.segments,
-        alpha=window_alpha(rules.false_alarms, every_ms, early=rules.early) * SEGMENTS_PART,
-        weights=(judged * weights_of(baseline, own)).ravel(),
-        effect_limit=np.tile(effect_limits(rules, own), len(judged)),
+        alpha=of_segments,
+        weights=(judged * weights).ravel(),
+        effect_limit=np.tile(limits, len(judged)),
         start_ms=start_ms,
         past=past_segments,
         memory=_renamed(memory, baseline.layout),
@@ -106,27 +107,26 @@ def _renamed(memory: Memory, layout: Layout) -> Memory:
 
 def _reach_of_all_rows(memory: Memory, layout: Layout) -> Memory:
     """What limits how far back all rows are judged: what is remembered of them, and of segments."""
-    names = _places(layout)
-    since, horizons = dict(memory.since), dict(memory.horizons)
-    for key in memory.since.keys() & names.keys():
-        feature = names[key].feature
-        since[feature] = max(since.get(feature, memory.since[key]), memory.since[key])
-    for key in memory.horizons.keys() & names.keys():
-        feature = names[key].feature
-        horizons[feature] = min(horizons.get(feature, LONGEST), memory.horizons[key])
-    return Memory(since=since, horizons=horizons)
+    pairs = ((place.feature, key) for key, place in _places(layout).items())
+    return _narrowed(memory, memory, pairs)
 
 
 def _reach_of_segments(memory: Memory, layout: Layout) -> Memory:
     """What limits how far back segments are judged: what is remembered of them, and of all rows."""
-    own = _renamed(memory, layout)
+    pairs = ((place.stacked, place.feature) for place in _places(layout).values())
+    return _narrowed(_renamed(memory, layout), memory, pairs)
+
+
+def _narrowed(own: Memory, other: Memory, pairs: Iterable[tuple[str, str]]) -> Memory:
+    """The memory ``own``, in which each name is also limited by what ``other`` has of its key."""
+    if not other.since and not other.horizons:
+        return own
     since, horizons = dict(own.since), dict(own.horizons)
-    for place in _places(layout).values():
-        feature, name = place
-        if feature in memory.since:
-            since[name] = max(since.get(name, memory.since[feature]), memory.since[feature])
-        if feature in memory.horizons:
-            horizons[name] = min(horizons.get(name, LONGEST), memory.horizons[feature])
+    for name, key in pairs:
+        if key in other.since:
+            since[name] = max(since.get(name, other.since[key]), other.since[key])
+        if key in other.horizons:
+            horizons[name] = min(horizons.get(name, LONGEST), other.horizons[key])
     return Memory(since=since, horizons=horizons)
 
 

@@ -12,10 +12,8 @@ from detectors.arrays import Floats, Ints
 from detectors.decisions.budget import (
     CONSTRAINT_PART,
     JOINT_PART,
-    SEGMENTS_PART,
     WIDTH_PART,
     feature_alphas,
-    window_alpha,
 )
 from detectors.decisions.evidence.joint_evidence import JOINT, JointEvidence
 from detectors.decisions.rules import FeatureRules, Rules
@@ -147,42 +145,6 @@ class WindowEvidence:
         )
 
 
-def window_evidence(
-    *,
-    baseline: Baseline,
-    profile: Profile,
-    rules: Rules,
-    feature_rules: Mapping[str, FeatureRules],
-    start_ms: int,
-    every_ms: int,
-    past: Past | None,
-    memory: Memory,
-    reach: Memory | None = None,
-    screened: bool = False,
-) -> WindowEvidence:
-    """The evidence on a window, alone and together with the windows before it.
-
-    ``reach`` is what limits how far back features are judged, where that is more than ``memory``.
-    ``screened``: where no finding holds, they need not be exact; see :class:`Pooled`. Where the
-    baseline has segments, all rows may spend half of the budget; the segments have the other half,
-    see :mod:`detectors.decisions.evidence.segment_evidence`.
-    """
-    own = [feature_rules.get(feature.name) for feature in baseline.layout.features]
-    alpha = window_alpha(rules.false_alarms, every_ms, early=rules.early)
-    return evidence_of(
-        baseline=baseline,
-        profile=profile,
-        alpha=alpha if baseline.by_segment is None else alpha * (1.0 - SEGMENTS_PART),
-        weights=weights_of(baseline, own),
-        effect_limit=effect_limits(rules, own),
-        start_ms=start_ms,
-        past=past,
-        memory=memory,
-        reach=reach or memory,
-        screened=screened,
-    )
-
-
 def evidence_of(
     *,
     baseline: Baseline,
@@ -196,7 +158,47 @@ def evidence_of(
     reach: Memory,
     screened: bool,
 ) -> WindowEvidence:
-    """The evidence on the features of a layout, which may spend ``alpha`` by their weights."""
+    """The evidence on the features of a layout, which may spend ``alpha`` by their weights.
+
+    Alone and together with the windows before: ``reach`` limits how far back features are judged.
+    ``screened``: where no finding holds, they need not be exact; see :class:`Pooled`.
+    """
+    of_joint = alpha * JOINT_PART if baseline.layout.joint_features else 0.0
+    budget = feature_alphas(alpha - of_joint, weights)
+    of_tests = np.where(budget > 0.0, budget, alpha / max(len(weights), 1)) * (
+        1.0 - CONSTRAINT_PART
+    )
+    windows = _reach(baseline, start_ms, past, reach)
+    judged = Allowance(alpha=of_tests, effect_limit=effect_limit, windows=windows)
+    screened = screened and not memory.horizons and bool(of_tests.max(initial=0.0) <= UNSCREENED)
+    pooled, past_rows = _pooled(baseline, profile, start_ms, past, screened=screened)
+    outcome = outcome_of(pooled)
+    results = Results(pooled, judged, outcome)
+    index = baseline.layout.index
+    inside = frozenset(index[name] for name in memory.horizons if name in index)
+    lingering = _lingering(pooled, judged, inside, outcome)
+    joint = None
+    if of_joint:
+        joint = JointEvidence(
+            before=baseline.in_season(start_ms).profile,
+            after=profile,
+            factor=pooled.factor[0],
+            alpha=of_joint,
+            effect_limit=effect_limit,
+            drifted=_drifted(results),
+            unweighted=frozenset(np.flatnonzero(budget == 0.0).tolist()),
+            is_open=JOINT in memory.horizons,
+        )
+    width_alpha = (alpha - of_joint) * WIDTH_PART / 2.0
+    return WindowEvidence(pooled, budget, width_alpha, results, inside, lingering, past_rows, joint)
+
+
+def _pooled(
+    baseline: Baseline, profile: Profile, start_ms: int, past: Past | None, *, screened: bool
+) -> tuple[Pooled, PastRows]:
+    """The tallies over all horizons beside what they are compared with, and the rows of the windows
+    before where there are seasons.
+    """
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
     seasonal = seasonal_tallies(baseline)
@@ -210,36 +212,13 @@ def evidence_of(
         past_rows = () if past is None else past.rows(layout, start_ms)
         rows, horizons = layout.named(tallies, "rows"), HORIZONS[: len(sums)]
         reference = seasonal.over(start_ms, rows, past_rows, horizons)
-    of_joint = alpha * JOINT_PART if baseline.layout.joint_features else 0.0
-    budget = feature_alphas(alpha - of_joint, weights)
-    windows = _reach(baseline, start_ms, past, reach)
-    of_tests = np.where(budget > 0.0, budget, alpha / max(layout.features, 1)) * (
-        1.0 - CONSTRAINT_PART
-    )
-    judged = Allowance(alpha=of_tests, effect_limit=effect_limit, windows=windows)
-    screened = screened and not memory.horizons and bool(of_tests.max(initial=0.0) <= UNSCREENED)
-    pooled = Pooled(layout, sums, factor, profile.counts, reference, screened=screened)
-    outcome = outcome_of(pooled)
-    results = Results(pooled, judged, outcome)
-    index = layout.layout.index
-    inside = frozenset(index[name] for name in memory.horizons if name in index)
-    lingering = _lingering(pooled, judged, inside, outcome)
-    joint = None
-    if of_joint:
-        found = results.found if results.any_holds else ()
-        drifted = {i for i, each in enumerate(found) if any(f.holds for f in each.values())}
-        joint = JointEvidence(
-            before=baseline.in_season(start_ms).profile,
-            after=profile,
-            factor=pooled.factor[0],
-            alpha=of_joint,
-            effect_limit=judged.effect_limit,
-            drifted=drifted,
-            unweighted=frozenset(np.flatnonzero(budget == 0.0).tolist()),
-            is_open=JOINT in memory.horizons,
-        )
-    width_alpha = (alpha - of_joint) * WIDTH_PART / 2.0
-    return WindowEvidence(pooled, budget, width_alpha, results, inside, lingering, past_rows, joint)
+    return Pooled(layout, sums, factor, profile.counts, reference, screened=screened), past_rows
+
+
+def _drifted(results: Results) -> set[int]:
+    """The features of which a finding holds."""
+    found = results.found if results.any_holds else ()
+    return {i for i, each in enumerate(found) if any(f.holds for f in each.values())}
 
 
 def weights_of(baseline: Baseline, own: Sequence[FeatureRules | None]) -> Floats:

@@ -116,15 +116,20 @@ class History:
         return sums
 
 
+def is_pooled(newer: int, rows: int) -> bool:
+    """Whether a window is judged together with the next one, after so many newer ones with so many
+    rows together.
+    """
+    return newer < LONGEST - 1 and (newer < OF_ANY_SIZE - 1 or rows < FEW_ROWS)
+
+
 def _pooled(windows: Sequence[PastWindow]) -> Sequence[PastWindow]:
     """Of consecutive windows the newest ones, which the next window is judged together with.
 
     The later a window is, the later the first of these is.
     """
     rows, first = 0, len(windows)
-    while first and len(windows) - first < LONGEST - 1:
-        if len(windows) - first >= OF_ANY_SIZE - 1 and rows >= FEW_ROWS:
-            break
+    while first and is_pooled(len(windows) - first, rows):
         first -= 1
         rows += windows[first].rows
     return windows[first:]

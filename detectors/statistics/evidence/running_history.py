@@ -13,13 +13,7 @@ from detectors.statistics.evidence.dependence import (
     squared_gaps,
     stream_factor,
 )
-from detectors.statistics.evidence.horizons import (
-    FEW_ROWS,
-    HORIZONS,
-    LONGEST,
-    OF_ANY_SIZE,
-    PastWindow,
-)
+from detectors.statistics.evidence.horizons import HORIZONS, OF_ANY_SIZE, PastWindow, is_pooled
 from detectors.statistics.evidence.seasonal import SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
 
@@ -90,17 +84,12 @@ class RunningHistory:
         count = len(self._windows)
         while count and self._windows[count - 1].end_ms > start_ms:
             count -= 1
-        while count and not self._is_oldest_pooled(count):
+        while count and not is_pooled(count - 1, self._rows(count)):
             self._windows.popleft()
             self._totals.popleft()
             self._gaps.popleft()
             count -= 1
         return count
-
-    def _is_oldest_pooled(self, count: int) -> bool:
-        """Whether the window after the first ``count`` is judged together with the oldest one."""
-        few = self._rows(count) < FEW_ROWS and count < LONGEST
-        return few or count < OF_ANY_SIZE
 
     def _rows(self, count: int) -> int:
         """The rows of the first ``count`` windows but the oldest, as a window counts them."""
