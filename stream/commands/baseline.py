@@ -135,10 +135,11 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
 def _built(
     training: TrainingData, options: BaselineOptions, progress: Progress, name: str
 ) -> BuiltBaseline:
-    passes = 2 + (options.joint is not None) + bool(options.segments)
+    passes = 3 + (options.joint is not None) + bool(options.segments)
     task = progress.add_task(f"reading {name}", total=passes * training.size)
+    chunks = partial(training.chunks, partial(progress.advance, task))
     built = make(
-        partial(training.chunks, partial(progress.advance, task)),
+        chunks,
         options.predictions,
         text=options.text,
         numbers=options.numbers,
@@ -147,8 +148,7 @@ def _built(
     )
     if options.joint is not None:
         require_pairs(built.baseline.layout, options.joint)
-    built = in_order(built, training.chunks())
+    built = in_order(built, chunks())
     if not options.segments:
         return built
-    chunks = training.chunks(partial(progress.advance, task))
-    return by_segments(built, chunks, options.segments, options.most_segments)
+    return by_segments(built, chunks(), options.segments, options.most_segments)

@@ -170,9 +170,9 @@ def baseline(
     \b
     Examples:
       driftline baseline train.csv --out baseline/ --predictions prediction
-      driftline baseline train.csv --out baseline/ --segment country --most-segments 10
+      driftline baseline train.csv --out baseline/ --segment country
       driftline baseline s3://b/baselining/results/ --out baseline/ --prediction y
-      driftline baseline train.csv --out baseline/ --season hour_of_day,weekend --time date
+      driftline baseline train.csv --out b/ --season hour_of_day --time date
       driftline baseline baseline/ --season hour_of_day --from-reports reports/
       driftline baseline test.csv --quality binary --label churn --probability p
       driftline baseline test.csv --quality regression --label y --prediction p

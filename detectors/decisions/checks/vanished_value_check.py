@@ -70,7 +70,7 @@ def _known_bins(window: CheckedWindow, i: int) -> Ints:
 def _expected(window: CheckedWindow, i: int, bins: Ints) -> Floats:
     """The occurrences expected in the window, by the baseline's share of each value."""
     before = _sure_counts(window, i, bins)
-    expected: Floats = before / float(window.pair.m[i]) * float(window.pair.n[i])
+    expected: Floats = before / max(float(window.pair.m[i]), 1.0) * float(window.pair.n[i])
     return expected
 
 
@@ -86,7 +86,7 @@ def _sure_counts(window: CheckedWindow, i: int, bins: Ints) -> Floats:
 
 def _vanished(window: CheckedWindow, i: int, bins: Ints, expected: Floats) -> NDArray[np.bool_]:
     """A mask of the values that are absent although they were expected, and not by chance."""
-    m, n = float(window.pair.m[i]), float(window.pair.n[i])
+    m, n = max(float(window.pair.m[i]), 1.0), float(window.pair.n[i])
     before, after = _sure_counts(window, i, bins), window.pair.window.counts[bins]
     level = np.log(window.rules.alpha / len(window.pair.after))
     beyond_chance = before * np.log(m / (n + m)) < level
