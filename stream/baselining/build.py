@@ -29,6 +29,7 @@ from stream.baselining.files import json_bytes, write_files
 from stream.baselining.joint_features import require_pairs, with_levels
 from stream.baselining.monitor_folder import is_monitor_folder, monitored
 from stream.baselining.row_order import dependence_of
+from stream.baselining.seasonal import TimeColumn
 from stream.baselining.training_data import Progress, TrainingData
 from stream.errors import ColumnsUnknown, ConfigError
 
@@ -190,9 +191,16 @@ def make_from_files(
     return in_order(built, training.chunks())
 
 
-def in_order(built: BuiltBaseline, chunks: Iterable[pa.Table]) -> BuiltBaseline:
-    """The same baseline with the dependence of its rows, which ``chunks`` hold in their order."""
-    return built._replace(baseline=built.baseline.depending(dependence_of(chunks, built.baseline)))
+def in_order(
+    built: BuiltBaseline, chunks: Iterable[pa.Table], time: TimeColumn | None = None
+) -> BuiltBaseline:
+    """The same baseline with the dependence of its rows, which ``chunks`` hold in their order.
+
+    ``time``: the column by which the baseline's seasons were counted; see
+    :func:`stream.baselining.row_order.dependence_of`.
+    """
+    dependence = dependence_of(chunks, built.baseline, time)
+    return built._replace(baseline=built.baseline.depending(dependence))
 
 
 def by_segments(

@@ -51,7 +51,7 @@ def count_seasons(
     untimed, example, names = 0, None, {}
     for chunk in chunks:
         names.update(dict.fromkeys(chunk.column_names))
-        times = _times(chunk, time)
+        times = row_times(chunk, time)
         read = np.flatnonzero(times >= 0)
         untimed += chunk.num_rows - len(read)
         example = example or _unread(chunk, time, times)
@@ -67,7 +67,7 @@ def count_seasons(
     return SeasonCount(Seasons(calendar, profiles), untimed)
 
 
-def _times(chunk: pa.Table, time: TimeColumn) -> NDArray[np.int64]:
+def row_times(chunk: pa.Table, time: TimeColumn) -> NDArray[np.int64]:
     """The time of each row in milliseconds, negative where it has none that can be read."""
     if time.name not in chunk.column_names:
         return np.full(chunk.num_rows, UNKNOWN_MS)

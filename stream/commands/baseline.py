@@ -76,11 +76,15 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
     found = None
     try:
         built = _built(training, options, progress, train.name)
+        rows, time = training, None
         if season.season:
             timed = tuple(name for name in excluded if name not in season.excluded)
             rows = TrainingData(train, options.header, options.columns, timed)
             found = training_seasons(rows, season, built.baseline.layout, progress)
             built = built._replace(baseline=built.baseline.seasonal(found.seasons))
+            time = season.time_column
+        task = progress.add_task("reading the order of rows", total=rows.size)
+        built = in_order(built, rows.chunks(partial(progress.advance, task)), time)
     except ColumnsUnknown as error:
         raise wrong_option(_option_of(error, season), f"{error}{training.hint}") from error
     except BaselineInvalid as error:
@@ -135,7 +139,7 @@ def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
 def _built(
     training: TrainingData, options: BaselineOptions, progress: Progress, name: str
 ) -> BuiltBaseline:
-    passes = 3 + (options.joint is not None) + bool(options.segments)
+    passes = 2 + (options.joint is not None) + bool(options.segments)
     task = progress.add_task(f"reading {name}", total=passes * training.size)
     chunks = partial(training.chunks, partial(progress.advance, task))
     built = make(
@@ -148,7 +152,6 @@ def _built(
     )
     if options.joint is not None:
         require_pairs(built.baseline.layout, options.joint)
-    built = in_order(built, chunks())
     if not options.segments:
         return built
     return by_segments(built, chunks(), options.segments, options.most_segments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,10 +11,12 @@ from detectors.arrays import Floats, Ints
 from detectors.profiles.dependence import Dependence
 from detectors.statistics.evidence.dependence import (
     QUANTITIES,
+    block_gaps,
     freedom,
     missing_variance,
     squared_gaps,
 )
+from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.tallies import TallyLayout
 from detectors.statistics.laws import upper_tails
 
@@ -49,38 +52,56 @@ class BlockTallies:
 
     Where rows are independent, the squared gap of a block's mean and that of the baseline has the
     mean 1 (:func:`~.dependence.squared_gaps`); its mean over all blocks is the design effect.
+
+    ``seasons``: what the rows of each season are compared with, where the baseline has any. A block
+    is then expected to be the mixture of those that its rows lie in (:func:`.block_gaps`): what
+    differs by season is no dependence.
     """
 
-    def __init__(self, layout: TallyLayout, length: int) -> None:
+    def __init__(
+        self, layout: TallyLayout, length: int, seasons: Sequence[TallyReference] = ()
+    ) -> None:
         self._layout = layout
         self._length = length
+        self._seasons = seasons
         self._sums: dict[int, Floats] = {}
         self._blocks: dict[int, Floats] = {}
-        self._longer: list[Ints] = []
+        self._longer: list[tuple[Ints, Ints]] = []
 
-    def add(self, blocks: Ints) -> None:
-        """Add the tallies of consecutive blocks, ``int64[TOGETHER, size]``; fewer at the end."""
-        self._add(blocks, self._length)
+    def add(self, blocks: Ints, rows: Ints | None = None) -> None:
+        """Add the tallies of consecutive blocks, ``int64[TOGETHER, size]``; fewer at the end.
+
+        ``rows[blocks, seasons]`` are those of each block that lie in each of the seasons.
+        """
+        rows = np.zeros((len(blocks), 0), np.int64) if rows is None else rows
+        self._add(blocks, rows, self._length)
         if len(blocks) == TOGETHER:
-            self._longer.append(blocks.sum(axis=0))
+            self._longer.append((blocks.sum(axis=0), rows.sum(axis=0)))
 
-    def _add(self, blocks: Ints, length: int) -> None:
+    def _add(self, blocks: Ints, rows: Ints, length: int) -> None:
         """Add blocks of one length, and pairs of them up to :data:`TOGETHER` times as long."""
         longest = length * TOGETHER
         while len(blocks) and length < longest:
-            gaps = squared_gaps(self._layout, blocks, self._layout.baseline[None], within=True)
+            gaps = self._gaps(blocks, rows)
             known = np.isfinite(gaps)
             self._sums[length] = self._sums.get(length, 0.0) + np.where(known, gaps, 0.0).sum(
                 axis=1
             )
             self._blocks[length] = self._blocks.get(length, 0.0) + known.sum(axis=1)
             even = len(blocks) // 2 * 2
-            blocks, length = blocks[:even:2] + blocks[1:even:2], 2 * length
+            blocks, rows = (side[:even:2] + side[1:even:2] for side in (blocks, rows))
+            length *= 2
+
+    def _gaps(self, blocks: Ints, rows: Ints) -> Floats:
+        if self._seasons:
+            return block_gaps(self._layout, blocks, rows, self._seasons)
+        return squared_gaps(self._layout, blocks, self._layout.baseline[None], within=True)
 
     def dependence(self) -> Dependence:
         """The design effects of the features for which a length shows them beyond doubt."""
         if self._longer:
-            self._add(np.stack(self._longer), self._length * TOGETHER)
+            blocks, rows = map(np.stack, zip(*self._longer, strict=True))
+            self._add(blocks, rows, self._length * TOGETHER)
             self._longer = []
         lengths = [
             n for n in sorted(self._blocks) if self._blocks[n].max(initial=0) >= LEAST_BLOCKS

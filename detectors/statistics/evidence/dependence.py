@@ -246,6 +246,39 @@ def seasonal_gaps(
     return np.concatenate([scores, missing[None], words[None]])
 
 
+def block_gaps(
+    layout: TallyLayout, blocks: Ints, rows: Ints, references: Sequence[TallyReference]
+) -> Floats:
+    """Squared differences of blocks of the baseline's rows and what is expected by their seasons.
+
+    ``[quantities, blocks, features]``, each over its variance for independent rows, as those of
+    :func:`squared_gaps` with ``within``. ``rows[blocks, references]`` are those of each block that
+    lie in the season of each reference, whose rows they are some of.
+    """
+    used = np.flatnonzero(rows.any(axis=0))
+    weights = rows[:, used] / rows.sum(axis=1, keepdims=True)
+    known = np.stack([references[k].tallies[0] for k in used])
+    own = np.stack([references[k].variances[:2, 0] for k in used], axis=1)
+    cells, shares, of = _frequent(layout)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = weights @ (known / layout.named(known, "rows")[:, :1])
+        values, all_rows = (
+            1.0 / layout.named(blocks, whole) - weights**2 @ (1.0 / layout.named(known, whole))
+            for whole in ("values", "rows")
+        )
+        scores = (_means(layout, blocks) - _means(layout, expected)) ** 2 / (weights @ own * values)
+        lost, usual = (_share(layout, side, "missing", "rows") for side in (blocks, expected))
+        by_season = _share(layout, known, "missing", "rows")
+        missing = (lost - usual) ** 2 / (weights @ (by_season * (1.0 - by_season)) * all_rows)
+        after, before, seasons = (
+            layout.cells(side)[:, cells] / layout.named(side, "values")[:, of]
+            for side in (blocks, expected, known)
+        )
+        parts = (after - before) ** 2 / (weights @ (seasons * (1.0 - seasons)))
+        words = _by_feature(layout, parts * (1.0 - shares), of) / values
+    return np.concatenate([scores, missing[None], words[None]])
+
+
 def _spread(
     layout: TallyLayout, tallies: Ints, expected: Floats, apart: Mask, whole: str
 ) -> Floats:

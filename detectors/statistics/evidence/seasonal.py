@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.calendar import Key
 from detectors.profiles.seasons import Seasons
 from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.scores import SCALE
@@ -65,6 +66,10 @@ class SeasonalTallies:
         """What one window that begins then is compared with."""
         return self._pooled(self._pool(start_ms))
 
+    def of(self, key: Key) -> TallyReference:
+        """What a window of this season is compared with."""
+        return self._pooled(self._positions(self._seasons.pool_of(key)))
+
     def over(
         self, start_ms: int, rows: Ints, past: PastRows, horizons: Sequence[int]
     ) -> TallyReference:
@@ -84,7 +89,10 @@ class SeasonalTallies:
 
     def _pool(self, start_ms: int) -> tuple[int, ...]:
         """The baselines that a window is compared with, by position."""
-        return tuple(self._place[key] for key in self._seasons.pool(start_ms)) or WHOLE
+        return self._positions(self._seasons.pool(start_ms))
+
+    def _positions(self, keys: Sequence[Key]) -> tuple[int, ...]:
+        return tuple(self._place[key] for key in keys) or WHOLE
 
     def _pooled(self, pool: tuple[int, ...]) -> TallyReference:
         if pool not in self._pools:

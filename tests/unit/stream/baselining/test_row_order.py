@@ -9,9 +9,14 @@ import pyarrow as pa
 import pytest
 
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.calendar import Calendar
 from detectors.profiles.dependence import Dependence
 from stream.baselining.build import make, make_from_files
 from stream.baselining.row_order import dependence_lines, dependence_of
+from stream.baselining.seasonal import TimeColumn, count_seasons
+
+MONDAY_S = 1_767_571_200
+"""The start of 5 January 2026, a Monday."""
 
 
 def table(rows: int, seed: int = 1) -> pa.Table:
@@ -54,6 +59,58 @@ def test_a_column_that_some_chunks_lack_is_missing_there() -> None:
 
 def test_a_learned_baseline_has_no_order() -> None:
     assert make(lambda: [table(4_000)]).baseline.dependence == Dependence()
+
+
+def hourly_cycle(days: int, per_hour: int, seed: int) -> pa.Table:
+    """Rows in order of time whose numbers, missing values and words change with the hour.
+
+    Those of ``free`` are independent beside that, and those of ``runs`` come four at a time.
+    """
+    rng = np.random.default_rng(seed)
+    hour = np.repeat(np.arange(days * 24), per_hour)
+    wave = np.sin(2.0 * np.pi * (hour % 24) / 24.0)
+    free = wave + rng.normal(size=len(hour))
+    runs = wave + np.repeat(rng.normal(size=len(hour) // 4), 4)
+    lost = rng.random(len(hour)) < 0.2 + 0.1 * wave
+    words = np.where(rng.random(len(hour)) < 0.5 + 0.3 * wave, "a", "b")
+    return pa.table(
+        {
+            "free": pa.array(np.where(lost, None, free.astype(str)), pa.string()),
+            "runs": runs.astype(str),
+            "word": words,
+            "at": (MONDAY_S + 3_600 * hour).astype(str),
+        }
+    )
+
+
+@pytest.mark.parametrize(("days", "per_hour"), [(7, 100), (80, 12)])
+def test_what_seasons_explain_is_no_dependence(days: int, per_hour: int) -> None:
+    rows, time = hourly_cycle(days, per_hour, 811 + days), TimeColumn("at", "s")
+    features = rows.drop_columns(["at"])
+    known = make(lambda: [features]).baseline
+    by_hour = Calendar(by=("hour_of_day",))
+    seasonal = known.seasonal(count_seasons([rows], known.layout, by_hour, time).seasons)
+    found, whole = dependence_of([rows], seasonal, time), dependence_of([features], known)
+    assert {"free", "word"} <= {*whole.factors, *whole.changing}
+    assert set(found.factors) == {"runs"}
+    assert found.factors["runs"][0] == pytest.approx(4.0, rel=0.2)
+    assert found.factors["runs"][-1] < 6.0
+    assert found.changing == ()
+
+
+def test_a_row_without_a_time_is_compared_with_the_whole_baseline() -> None:
+    rows, time = hourly_cycle(7, 100, 5), TimeColumn("at", "s")
+    features = rows.drop_columns(["at"])
+    known = make(lambda: [features]).baseline
+    by_hour = Calendar(by=("hour_of_day",))
+    seasonal = known.seasonal(count_seasons([rows], known.layout, by_hour, time).seasons)
+    untimed = features.append_column("at", pa.array(["never"] * len(rows)))
+    found, whole = dependence_of([untimed], seasonal, time), dependence_of([features], known)
+    assert found.changing == whole.changing
+    assert found.lengths == whole.lengths
+    assert found.factors.keys() == whole.factors.keys()
+    for name, factors in whole.factors.items():
+        assert found.factors[name] == pytest.approx(factors, rel=1e-3)
 
 
 def test_each_feature_has_a_sentence_and_many_share_one() -> None:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.dependence import Dependence
 from detectors.profiles.profile import Profile
 from stream.baselining.build import load_baseline
 from stream.cli import main
@@ -95,6 +96,16 @@ def test_seasons_do_not_change_the_baseline_itself(train: Path, base: Path, tmp_
     # The sketches of the references differ by chance.
     plain = load_baseline(out).seasonal(None).encode(with_references=False)
     assert plain == load_baseline(base).encode(with_references=False)
+
+
+def test_a_cycle_that_seasons_explain_is_no_dependence(
+    train: Path, base: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "s"
+    result = driftline(train, "--out", out, "--season", "hour_of_day", "--time", "date")
+    assert result.exit_code == 0, result.output
+    assert load_baseline(base).dependence != Dependence()
+    assert load_baseline(out).dependence == Dependence()
 
 
 def test_rows_without_a_time_are_told(train: Path, tmp_path: Path) -> None:
