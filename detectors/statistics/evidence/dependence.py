@@ -255,7 +255,7 @@ def block_gaps(
     :func:`squared_gaps` with ``within``. ``rows[blocks, references]`` are those of each block that
     lie in the season of each reference, whose rows they are some of.
     """
-    used = np.flatnonzero(rows.any(axis=0))
+    used = np.flatnonzero(rows.any(axis=0)).tolist()
     weights = rows[:, used] / rows.sum(axis=1, keepdims=True)
     known = np.stack([references[k].tallies[0] for k in used])
     own = np.stack([references[k].variances[:2, 0] for k in used], axis=1)
