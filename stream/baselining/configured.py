@@ -120,4 +120,4 @@ def baselines_check(config: Config) -> list[ConfigFault]:
 def unread_constraints(config: Config) -> dict[str, list[str]]:
     """The keys that are not read, by the path of the ``constraints.json`` of a model."""
     files = [Path(each.baseline) / FILES[1] for each in config.models.values() if not each.learned]
-    return {str(path): keys for path in files if (keys := unread_keys(path))}
+    return {str(path): keys for path in dict.fromkeys(files) if (keys := unread_keys(path))}

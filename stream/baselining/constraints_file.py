@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import inspect
 
 from detectors.faults import nearest
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
@@ -25,6 +24,7 @@ from stream.baselining.constraints_shape import (
     Monitoring,
     Override,
     content_of,
+    described,
     is_unread,
     without_nulls,
 )
@@ -97,7 +97,7 @@ def _part(kind: type[Part], raw: object, path: str, faults: list[ConfigFault]) -
     A key at fault has its default there, so that the rest can be checked. ``None`` if it has no
     default. A key that is not read is no fault.
     """
-    found = list(type_faults(inspect.type_info(kind), raw, path))
+    found = list(type_faults(described(kind), raw, path))
     told = [fault for fault in found if not is_unread(fault)]
     faults += told
     try:

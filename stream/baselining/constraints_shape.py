@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections import Counter
@@ -108,6 +109,12 @@ def unread_keys(path: Path) -> list[str]:
     return [place if count == 1 else f"{place} ({count} times)" for place, count in places.items()]
 
 
+@functools.cache
+def described(kind: type) -> inspect.Type:
+    """The type as msgspec describes it: looked up once, since a file has thousands of features."""
+    return inspect.type_info(kind)
+
+
 def _unread(data: object) -> Faults:
     """The unknown keys of all parts of a file that are not misspelt."""
     if not isinstance(data, Mapping):
@@ -120,7 +127,7 @@ def _unread(data: object) -> Faults:
         (Monitoring, data.get("monitoring_config", {}), "monitoring_config"),
     ]
     for kind, part, path in parts:
-        yield from filter(is_unread, type_faults(inspect.type_info(kind), part, path))
+        yield from filter(is_unread, type_faults(described(kind), part, path))
 
 
 def is_unread(fault: ConfigFault) -> bool:

@@ -20,7 +20,7 @@ PANE_MS = 5_000
 WINDOWS = 1_000
 WARM = 150
 """From this window on, ten minutes of panes are kept, and each new pane releases one."""
-LIMIT_MB = 400.0
+LIMIT_MB = 500.0
 NAMES = [f"f{k}" for k in range(FEATURES)]
 
 
@@ -60,7 +60,6 @@ def config() -> dict[str, Any]:
         "models": {f"m{k}": {"baseline": "baseline"} for k in range(MODELS)},
         "window": "60s",
         "every": "5s",
-        "rules": {"mode": "threshold"},  # windows of few rows are not judged, and need no history
         "sinks": [{"type": "jsonl", "path": "reports"}, {"type": "prometheus"}],
     }
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from stream.service.ending import NOTHING_JUDGED
 from tests.soak import memory, month
 from tests.soak.clockwork import measured_by
 
@@ -34,9 +33,9 @@ def test_neither_memory_nor_the_state_grows_with_the_number_of_windows() -> None
 
 
 @pytest.mark.slow
-def test_ten_models_of_200_features_stay_under_400_mb() -> None:
+def test_ten_models_of_200_features_stay_under_500_mb() -> None:
     figures: dict[str, Any] = memory.run(WIDE_WINDOWS)
-    assert figures["exit_code"] == NOTHING_JUDGED, figures
+    assert figures["exit_code"] == 0, figures
     assert figures["rss_mb_most"] < memory.LIMIT_MB, figures
     # 1,330 panes take 170 MB: ten panes that stay in each step are 58 MB in the last 45 steps
     assert figures["rss_growth_mb"] < 25, figures
