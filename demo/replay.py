@@ -19,7 +19,7 @@ from demo.traffic import START_MS, WINDOW_MS, WINDOWS, Traffic
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 
-LAG_WINDOWS = 8
+LAG_WINDOWS = 16
 """The traffic waits for the service while it is more than this number of windows ahead."""
 STUCK_S = 60.0
 POLL_S = 0.02

@@ -117,7 +117,7 @@ class Folder:
             "format": {"type": "sagemaker"},
             "model": {"from": "const", "name": ENDPOINT},
             "variant": {"from": "const", "name": VARIANT},
-            "window": "10m",
+            "window": "5m",
             "grace": "2s",
             "idle": "1h",
             "labels": {

@@ -17,10 +17,10 @@ from detectors.arrays import Floats, Ints
 
 START_MS = 1_767_571_200_000
 """The replay starts on Monday, 2026-01-05, 00:00 UTC."""
-WINDOW_MS = 600_000
+WINDOW_MS = 300_000
 WINDOWS = 48 * HOUR_MS // WINDOW_MS
 LENGTH_MS = (WINDOWS + 1) * WINDOW_MS
-"""Two days, and a further ten minutes whose events close the last window."""
+"""Two days, and a further five minutes whose events close the last window."""
 
 
 @dataclass
