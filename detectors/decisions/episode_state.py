@@ -59,7 +59,8 @@ class EpisodeState(msgspec.Struct, frozen=True):
     detectors, by series, and ``changed``: the changes of series that last. ``signalled``: the end
     of the window in which a feature was last signalled, by feature, while its cool-down lasts.
     ``recovered``: the last episode that has recovered, while its cool-down lasts. ``memory``: what
-    evidence must know of the features.
+    evidence must know of the features. ``first_ms``: the start of the first judged window (of the
+    first after an update, in states of earlier versions).
     """
 
     windows: tuple[JudgedWindow, ...] = ()
@@ -69,3 +70,4 @@ class EpisodeState(msgspec.Struct, frozen=True):
     recovered: Episode | None = None
     signalled: dict[str, int] = msgspec.field(name="told", default_factory=dict)
     memory: Memory = Memory()
+    first_ms: int | None = None

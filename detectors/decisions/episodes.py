@@ -18,6 +18,7 @@ from detectors.report import (
     SignalKind,
     WindowReport,
 )
+from detectors.statistics.evidence.dependence import LEAST_WINDOWS
 from detectors.statistics.evidence.horizons import LONGEST
 from detectors.violation import Violation
 
@@ -28,6 +29,9 @@ Three windows of an hour that slide by five seconds span 1,441.
 """
 GROWTH: Final = 2.0
 """The factor by which a violation must have grown since it was signalled, to be signalled again."""
+LARGE_EFFECT: Final = 0.7
+"""The effect from which on a drift is no matter of rows that depend on each other: about that of a
+column that holds one value, or values of another unit."""
 
 
 def advance(
@@ -110,16 +114,20 @@ def after_window(
     In the mode ``evidence`` every finding is overwhelming, and a feature also stays in the episode
     for as long as it is among those ``lingering``. Nothing is signalled twice within a cool-down: a
     feature that is confirmed again continues its episode in silence whatever its size, and an
-    episode sends one ``worsened`` a cool-down, however many features it spreads over.
+    episode sends one ``worsened`` a cool-down, however many features it spreads over. In the first
+    :data:`~detectors.statistics.evidence.dependence.LEAST_WINDOWS` windows, which do not show yet
+    how far rows depend on each other, only what is obvious worsens an episode.
     """
     violating = tuple(sorted({*lingering, *(violation.key for violation in report.violations)}))
     window = JudgedWindow(report.start_ms, end_of(report), violating)
     windows = (*state.windows, window)[-MAX_WINDOWS:]
+    first_ms = report.start_ms if state.first_ms is None else state.first_ms
     needed = max(rules.of, rules.k)
     separate = _non_overlapping(windows, needed)
     if len(separate) == needed:
         windows = tuple(window for window in windows if window.start_ms >= separate[-1].start_ms)
-    state = _forget_old(msgspec.structs.replace(state, windows=windows), report, rules)
+    state = msgspec.structs.replace(state, windows=windows, first_ms=first_ms)
+    state = _forget_old(state, report, rules)
     confirmed = _confirmed(separate[: rules.of], report.violations, rules.k)
     state = _continued_if_returned(state, report, confirmed, rules)
     if state.open is not None:
@@ -245,13 +253,33 @@ def _continue(
         last_violation_ms=_last_violation_ms(episode, report),
     )
     still_confirmed = staying & set(confirmed)
-    worse = joined or _has_grown(episode, report, still_confirmed)
+    certain = _certain(state, report, rules)
+    worse = joined & certain or _has_grown(episode, report, still_confirmed & certain)
     if worse and _may_worsen(episode, report, rules):
         return _worsened(state, episode, report, features)
     silent_ms = end_of(report) - episode.last_signal_ms
     if silent_ms >= cooldown_of(report, rules) and still_confirmed:
         return _signal(state, episode, "reminder", report, features)
     return msgspec.structs.replace(state, open=episode), []
+
+
+def _certain(state: EpisodeState, report: Judged, rules: Rules) -> set[str]:
+    """The violating features that may worsen an episode: in the first windows by evidence, those
+    with a drift that is large, or with one of something else than their values.
+    """
+    length_ms = end_of(report) - report.start_ms
+    known_ms = LEAST_WINDOWS * length_ms
+    is_known = state.first_ms is None or report.start_ms - state.first_ms >= known_ms
+    return {
+        each.key
+        for each in report.violations
+        if is_known or not rules.by_evidence or _is_obvious(each)
+    }
+
+
+def _is_obvious(violation: Violation) -> bool:
+    finding = violation.finding
+    return finding is None or finding.subject != "drift" or finding.effect >= LARGE_EFFECT
 
 
 def _may_worsen(episode: Episode, report: Judged, rules: Rules) -> bool:

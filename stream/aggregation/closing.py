@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 import msgspec
 import numpy as np
 
-from detectors.arrays import Floats
+from detectors.arrays import Floats, Ints
 from detectors.decisions.early_episodes import follow
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.window_evidence import Memory
@@ -295,13 +295,19 @@ class WindowCloser:
         self.baselines[model] = baseline
         return [SeasonsLearned(model, baseline, season.learned_ms)]
 
-    def factor(self, key: ModelKey, baseline: Baseline, start_ms: int) -> Floats:
-        """Return the design effect of dependent rows that the windows before one show."""
+    def factor(
+        self, key: ModelKey, baseline: Baseline, start_ms: int, tallies: Ints | None = None
+    ) -> Floats:
+        """Return the design effect of dependent rows that the windows before one show.
+
+        ``tallies``: those of the window so far, which count while there are few windows before.
+        """
         layout = tally_layout(baseline)
         history = self._history(key, baseline, start_ms)
         if history is None:
             return np.ones(layout.features)
-        return history.factor(layout, start_ms, seasonal_tallies(baseline))
+        own = None if baseline.dependence.factors else tallies
+        return history.factor(layout, start_ms, seasonal_tallies(baseline), own)
 
     def _history(self, key: ModelKey, baseline: Baseline | None, start_ms: int) -> History | None:
         """Return the windows before this time, of a job that judges windows together with them."""

@@ -10,6 +10,7 @@ from detectors.arrays import Ints
 from detectors.decisions.early_episodes import is_open
 from detectors.decisions.early_look import process_of
 from detectors.decisions.judge import Judge
+from detectors.early_finding import EarlyFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal
@@ -137,7 +138,7 @@ class EarlyLooks:
             return []
         opened = self._opened(window, panes)
         baseline = self._windows.baselines[key.model]
-        found = self._judge.look(span, baseline, opened.process, opened.tallies, opened.starts)
+        found = self._found(window, opened)
         signals: list[Signal] = []
         if found:
             profile = self._windows.sum(key, end_ms)
@@ -147,6 +148,21 @@ class EarlyLooks:
         opened.looked_ms = now_ms
         opened.starts.add(now_ms, opened.tallies)
         return [*signals]
+
+    def _found(self, window: Window, opened: OpenWindow) -> tuple[EarlyFinding, ...]:
+        """What the rows of an open window are evidence of, also if they depend on each other as far
+        as the first windows of a stream, and this one so far, show.
+        """
+        key, end_ms = window
+        span, baseline = self._windows.span(key, end_ms), opened.baseline
+        found = self._judge.look(span, baseline, opened.process, opened.tallies, opened.starts)
+        if not found:
+            return found
+        factor = self._windows.factor(key, baseline, span.start_ms, opened.tallies)
+        if not (factor > opened.process.factor).any():
+            return found
+        dependent = process_of(baseline, factor, span.start_ms)
+        return self._judge.look(span, baseline, dependent, opened.tallies, opened.starts)
 
     def _opened(self, window: Window, changed: set[int]) -> OpenWindow:
         """The window with its changed panes; all of its panes, if it is seen for the first time or

@@ -100,7 +100,11 @@ class EmbeddedTallies:
         return ()
 
     def factor(
-        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+        self,
+        layout: TallyLayout,
+        start_ms: int,
+        seasonal: SeasonalTallies | None = None,
+        tallies: Ints | None = None,
     ) -> Floats:
         """The design effect of dependent rows that the report states, of each feature."""
         return self._factor

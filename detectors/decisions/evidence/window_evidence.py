@@ -43,9 +43,16 @@ class Past(Protocol):
         ...
 
     def factor(
-        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+        self,
+        layout: TallyLayout,
+        start_ms: int,
+        seasonal: SeasonalTallies | None = None,
+        tallies: Ints | None = None,
     ) -> Floats:
-        """The design effect of dependent rows that they show, of each feature."""
+        """The design effect of dependent rows that they show, of each feature.
+
+        ``tallies``: those of the window itself, which count while there are few windows before.
+        """
         ...
 
     def rows(self, layout: TallyLayout, start_ms: int) -> PastRows:
@@ -204,7 +211,9 @@ def _pooled(
     seasonal = seasonal_tallies(baseline)
     sums, of_stream = tallies[None, :], np.ones(layout.features)
     if past is not None:
-        sums, of_stream = past.sums(start_ms, tallies), past.factor(layout, start_ms, seasonal)
+        sums = past.sums(start_ms, tallies)
+        own = None if baseline.dependence.factors else tallies
+        of_stream = past.factor(layout, start_ms, seasonal, own)
     factor = factor_of(layout, baseline.dependence, of_stream, sums)
     past_rows: PastRows = ()
     reference = None

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.statistics.evidence.dependence import stream_factor
+from detectors.statistics.evidence.dependence import LEAST_WINDOWS, stream_factor
+from detectors.statistics.evidence.first_windows import first_factor
 from detectors.statistics.evidence.seasonal import SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
 
@@ -82,17 +83,19 @@ class History:
         return True
 
     def factor(
-        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+        self,
+        layout: TallyLayout,
+        start_ms: int,
+        seasonal: SeasonalTallies | None = None,
+        tallies: Ints | None = None,
     ) -> Floats:
         """The design effect of dependent rows that the windows before ``start_ms`` show.
 
-        Of the last ``OF_ANY_SIZE - 1`` of them, measured against what they are compared with where
-        the baseline has seasons. See
-        :func:`~detectors.statistics.evidence.dependence.stream_factor`.
+        See :func:`factor_of_windows`.
         """
-        last = self.before(start_ms).windows()[-(OF_ANY_SIZE - 1) :]
-        references = [seasonal.at(past.start_ms) for past in last] if seasonal else None
-        return stream_factor(layout, [past.tallies for past in last], references)
+        return factor_of_windows(
+            layout, self.before(start_ms).windows(), start_ms, seasonal, tallies
+        )
 
     def rows(self, layout: TallyLayout, start_ms: int) -> list[tuple[int, Ints]]:
         """The start and the rows of each feature of the windows before, the newest first."""
@@ -114,6 +117,32 @@ class History:
                 running += earlier
             sums[row], before = running, length
         return sums
+
+
+def factor_of_windows(
+    layout: TallyLayout,
+    before: Sequence[PastWindow],
+    start_ms: int,
+    seasonal: SeasonalTallies | None,
+    tallies: Ints | None,
+) -> Floats:
+    """The design effect of dependent rows that windows show, for the one that starts at a time.
+
+    Of the last ``OF_ANY_SIZE - 1`` windows ``before`` it, measured against what they are compared
+    with where the baseline has seasons: see
+    :func:`~detectors.statistics.evidence.dependence.stream_factor`. With fewer than
+    :data:`~detectors.statistics.evidence.dependence.LEAST_WINDOWS` of them, what all features
+    together show in them and in ``tallies``, those of the window itself: see
+    :func:`~detectors.statistics.evidence.first_windows.first_factor`. Without them, 1.
+    """
+    last = before[-(OF_ANY_SIZE - 1) :]
+    windows, starts = [past.tallies for past in last], [past.start_ms for past in last]
+    if len(last) < LEAST_WINDOWS and tallies is not None and layout.features:
+        windows, starts = [*windows, tallies], [*starts, start_ms]
+        references = [seasonal.at(start) for start in starts] if seasonal else None
+        return first_factor(layout, windows, references)
+    references = [seasonal.at(start) for start in starts] if seasonal else None
+    return stream_factor(layout, windows, references)
 
 
 def is_pooled(newer: int, rows: int) -> bool:

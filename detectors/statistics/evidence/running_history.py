@@ -11,9 +11,14 @@ from detectors.statistics.evidence.dependence import (
     LEAST_WINDOWS,
     factor_of_gaps,
     squared_gaps,
-    stream_factor,
 )
-from detectors.statistics.evidence.horizons import HORIZONS, OF_ANY_SIZE, PastWindow, is_pooled
+from detectors.statistics.evidence.horizons import (
+    HORIZONS,
+    OF_ANY_SIZE,
+    PastWindow,
+    factor_of_windows,
+    is_pooled,
+)
 from detectors.statistics.evidence.seasonal import SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
 
@@ -48,16 +53,17 @@ class RunningHistory:
         self._windows.append(PastWindow(start_ms, end_ms, self._judged))
 
     def factor(
-        self, layout: TallyLayout, start_ms: int, seasonal: SeasonalTallies | None = None
+        self,
+        layout: TallyLayout,
+        start_ms: int,
+        seasonal: SeasonalTallies | None = None,
+        tallies: Ints | None = None,
     ) -> Floats:
         """The design effect that the windows before ``start_ms`` show, of each feature."""
         before = self._before(start_ms)
-        if seasonal is not None:
-            windows = self.windows()[:before][-(OF_ANY_SIZE - 1) :]
-            references = [seasonal.at(past.start_ms) for past in windows]
-            return stream_factor(layout, [past.tallies for past in windows], references)
-        if before < LEAST_WINDOWS or not layout.features:
-            return np.ones(layout.features)
+        if seasonal is not None or before < LEAST_WINDOWS or not layout.features:
+            windows = self.windows()[:before]
+            return factor_of_windows(layout, windows, start_ms, seasonal, tallies)
         gaps = [self._gaps[k] for k in range(max(before - OF_ANY_SIZE + 1, 0), before - 1)]
         return factor_of_gaps(layout, np.stack(gaps, axis=1))
 
