@@ -38,7 +38,8 @@ def first_factor(
     of most columns at once. So the factor is the median of the squared gaps of all features, those
     of the first window to the baseline and those of each window to the one before, over its
     expectation. It counts where independent rows reach it with a chance of at most
-    :data:`SUSPECT`, for any of the quantities that are compared; 1 with fewer than :data:`LEAST_FEATURES` features.
+    :data:`SUSPECT`, for any of the quantities that are compared; 1 with fewer than
+    :data:`LEAST_FEATURES` features.
     """
     tallies = np.stack(windows)
     gaps = _gaps(layout, tallies, references)
