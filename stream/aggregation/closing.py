@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import msgspec
-import numpy as np
 
-from detectors.arrays import Floats, Ints
 from detectors.decisions.early_episodes import follow
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.evidence.window_evidence import Memory
@@ -20,7 +18,6 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from detectors.statistics.evidence.horizons import History, PastWindow
-from detectors.statistics.evidence.seasonal import seasonal_tallies
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.aggregation.histories import HistoryStore, segments_key
 from stream.aggregation.missing_records import missing_reasons
@@ -295,21 +292,7 @@ class WindowCloser:
         self.baselines[model] = baseline
         return [SeasonsLearned(model, baseline, season.learned_ms)]
 
-    def factor(
-        self, key: ModelKey, baseline: Baseline, start_ms: int, tallies: Ints | None = None
-    ) -> Floats:
-        """Return the design effect of dependent rows that the windows before one show.
-
-        ``tallies``: those of the window so far, which count while there are few windows before.
-        """
-        layout = tally_layout(baseline)
-        history = self._history(key, baseline, start_ms)
-        if history is None:
-            return np.ones(layout.features)
-        own = None if baseline.dependence.factors else tallies
-        return history.factor(layout, start_ms, seasonal_tallies(baseline), own)
-
-    def _history(self, key: ModelKey, baseline: Baseline | None, start_ms: int) -> History | None:
+    def history(self, key: ModelKey, baseline: Baseline | None, start_ms: int) -> History | None:
         """Return the windows before this time, of a job that judges windows together with them."""
         by_evidence = self._judge.rules.by_evidence and not self._state.models[key.model].learning
         if baseline is None or not by_evidence:
@@ -319,7 +302,7 @@ class WindowCloser:
     def _pasts(self, key: ModelKey, baseline: Baseline, start_ms: int) -> list[History | None]:
         """Return the windows before this time, and those of their segments."""
         sides = [(key, baseline), (segments_key(key), baseline.by_segment)]
-        return [self._history(*side, start_ms) for side in sides]
+        return [self.history(*side, start_ms) for side in sides]
 
     def _remember(self, key: ModelKey, span: WindowSpan, known: Baseline, side: Profile) -> None:
         """Add a window to the history, and its segments to theirs."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.arrays import Ints
+from detectors.arrays import Floats, Ints
 from detectors.decisions.early_episodes import is_open
 from detectors.decisions.early_look import process_of
 from detectors.decisions.judge import Judge
@@ -16,6 +16,8 @@ from detectors.profiles.profile import Profile
 from detectors.report import Signal
 from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
+from detectors.statistics.evidence.seasonal import seasonal_tallies
+from detectors.statistics.evidence.tallies import tally_layout
 from stream.aggregation.closing import WindowCloser
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
@@ -158,11 +160,24 @@ class EarlyLooks:
         found = self._judge.look(span, baseline, opened.process, opened.tallies, opened.starts)
         if not found:
             return found
-        factor = self._windows.factor(key, baseline, span.start_ms, opened.tallies)
+        factor = self._factor(key, baseline, span.start_ms, opened.tallies)
         if not (factor > opened.process.factor).any():
             return found
         dependent = process_of(baseline, factor, span.start_ms)
         return self._judge.look(span, baseline, dependent, opened.tallies, opened.starts)
+
+    def _factor(
+        self, key: ModelKey, baseline: Baseline, start_ms: int, tallies: Ints | None = None
+    ) -> Floats:
+        """The design effect of dependent rows that the windows before one show; ``tallies``: and
+        those of the window so far, which count while there are few windows before.
+        """
+        layout = tally_layout(baseline)
+        history = self._windows.history(key, baseline, start_ms)
+        if history is None:
+            return np.ones(layout.features)
+        own = None if baseline.dependence.factors else tallies
+        return history.factor(layout, start_ms, seasonal_tallies(baseline), own)
 
     def _opened(self, window: Window, changed: set[int]) -> OpenWindow:
         """The window with its changed panes; all of its panes, if it is seen for the first time or
@@ -173,7 +188,7 @@ class EarlyLooks:
         opened, baseline = self._open.get(window), self._windows.baselines[key.model]
         if opened is None or opened.baseline is not baseline:
             start_ms = end_ms - length_ms
-            factor = self._windows.factor(key, baseline, start_ms)
+            factor = self._factor(key, baseline, start_ms)
             process = process_of(baseline, factor, start_ms)
             most_looks = length_ms // self._every_ms
             opened = self._open[window] = OpenWindow(baseline, process, start_ms, most_looks)
