@@ -10,6 +10,7 @@ import msgspec
 from detectors.decisions.catalogue import size_of
 from detectors.decisions.episode_state import Episode, EpisodeState, JudgedWindow
 from detectors.decisions.evidence.joint_evidence import JOINT
+from detectors.decisions.evidence.persistence import lasting_horizon
 from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.rules import Rules
 from detectors.decisions.signals import Judged, digest_of, end_of, signal_of, with_figures
@@ -65,7 +66,8 @@ def _remembered(
     """The memory of the features after a window, ``before`` which an episode was open.
 
     Those that have left it are judged by the windows from now on. Those in it are judged over at
-    most as many windows as the shortest horizon at which they joined or were signalled.
+    most as many windows as show their drift again while it lasts, see :func:`.lasting_horizon`: by
+    the finding that needs the fewest of those with which they joined or were signalled.
     """
     inside = set() if state.open is None else set(state.open.features)
     left = set() if before is None else set(before.features) - inside
@@ -74,7 +76,7 @@ def _remembered(
     new = inside - known.keys() | {name for signal in signals for name in signal.features}
     for violation in report.violations:
         if violation.key in inside & new and violation.finding is not None:
-            horizon = min(found[violation.key], violation.finding.horizon)
+            horizon = min(found[violation.key], lasting_horizon(violation.finding))
             found[violation.key] = horizon
     since = {name: since for name, since in state.memory.since.items() if name not in inside}
     return Memory(since=since | dict.fromkeys(left, end_of(report)), horizons=found)

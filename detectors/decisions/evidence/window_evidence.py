@@ -23,7 +23,12 @@ from detectors.profiles.profile import Profile
 from detectors.statistics.evidence.base import Outcome, Pooled
 from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.findings import Allowance, Results, findings, outcome_of
-from detectors.statistics.evidence.horizons import HORIZONS, LONGEST, PastWindow
+from detectors.statistics.evidence.horizons import (
+    HORIZONS,
+    LONGEST,
+    OF_ANY_SIZE,
+    PastWindow,
+)
 from detectors.statistics.evidence.seasonal import PastRows, SeasonalTallies, seasonal_tallies
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 from detectors.statistics.laws import UNSCREENED
@@ -68,8 +73,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What the episodes of a model remember of its features, by name.
 
     ``since``: the end of the window in which a feature left an episode: no earlier window counts
-    against it. ``horizons``: of the features of the open episode, the shortest horizon at which
-    they were signalled.
+    against it. ``horizons``: of the features of the open episode, the number of windows that show
+    their drift again for as long as it lasts.
     """
 
     since: Mapping[str, int] = {}
@@ -253,7 +258,7 @@ def effect_limits(rules: Rules, own: Sequence[FeatureRules | None]) -> Floats:
 def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory) -> Ints:
     """The number of windows, the newest included, that each feature may be judged over.
 
-    Not those before it left an episode; and while it is in one, not more than it was found with:
+    Not those before it left an episode; and while it is in one, not more than show its drift again:
     what was drifted before a repair does not outweigh the windows after it.
     """
     reach = np.full(len(baseline.layout.features), LONGEST)
@@ -273,10 +278,11 @@ def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory)
 def _lingering(
     pooled: Pooled, judged: Allowance, inside: frozenset[int], outcome: Outcome
 ) -> frozenset[int]:
-    """The features of the open episode whose drift is still there.
+    """The features of the open episode whose drift is still there, or may be.
 
-    Over at most as many windows as it was found with, at half of the effect limit, and at a level
-    of :data:`LINGERING_ALPHA`.
+    Over at most as many windows as show it again, at half of the effect limit, and at a level of
+    :data:`LINGERING_ALPHA`. Where there are not so many windows yet, it may still be there; more
+    than :data:`OF_ANY_SIZE` windows are not waited for.
     """
     if not inside:
         return frozenset()
@@ -286,4 +292,10 @@ def _lingering(
         windows=judged.windows,
     )
     found = findings(pooled, looser, outcome)
-    return frozenset(i for i in inside if any(each.holds for each in found[i].values()))
+    known = HORIZONS[len(pooled.sums) - 1]
+    return frozenset(
+        i
+        for i in inside
+        if any(each.holds for each in found[i].values())
+        or known < min(judged.windows[i], OF_ANY_SIZE)
+    )
