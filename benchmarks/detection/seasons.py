@@ -28,14 +28,15 @@ DAYS: Final = 7
 """The days of history that seasons are learned from."""
 MOST_ROWS: Final = 42_000
 """The largest number of rows of one season: a week of minutes of 100 rows."""
-SHIFT: Final = 0.5
+SHIFTS: Final = {100: 0.5, 1_000: 0.25}
+"""The planted shift in deviations, by the rows of a window."""
 SHIFTED: Final = "normal#5"
 WITHIN: Final = 3
 """The number of windows within which a shift is to be signalled."""
 
 
 class PlantedShift(NamedTuple):
-    """A shift of one feature by half a deviation, from the middle of an hour on."""
+    """A shift of one feature, from the middle of an hour on."""
 
     n: int
     hour: int
@@ -67,9 +68,7 @@ def listen(task: CalmStream, seed: int) -> Spoken:
 
 def planted(scale: float) -> list[PlantedShift]:
     """A shift in each hour of the day."""
-    return [
-        PlantedShift(n, hour) for n in (100, 1_000) for hour in range(0, 24, 1 if scale >= 1 else 4)
-    ]
+    return [PlantedShift(n, hour) for n in SHIFTS for hour in range(0, 24, 1 if scale >= 1 else 4)]
 
 
 def seasonal(n: int, random: Random) -> Baseline:
@@ -94,7 +93,7 @@ def find(task: PlantedShift, seed: int) -> ShiftFound:
     def rows(start: int, count: int) -> Any:
         columns = dict(cycle(first * task.n + start, count))
         shifted = (start + np.arange(count)) // task.n >= 30
-        return columns | {SHIFTED: columns[SHIFTED] + SHIFT * shifted}
+        return columns | {SHIFTED: columns[SHIFTED] + SHIFTS[task.n] * shifted}
 
     stream = Stream(baseline, rules("evidence"), first_window=first)
     before = 0
@@ -115,7 +114,7 @@ def figures(found: Sequence[ShiftFound]) -> list[dict[str, Any]]:
         out.append(
             {
                 "n": n,
-                "shift": SHIFT,
+                "shift": SHIFTS[n],
                 "hours": len(waits),
                 "found": sum(wait <= WITHIN for wait in told),
                 "longest": max(told, default=None),

@@ -31,17 +31,26 @@ ANY_P_VALUE: Final = 0.5
 """The p-value up to which a test may name what has changed: that something has is known by then."""
 
 
-def process_of(baseline: Baseline, of_stream: Floats, start_ms: int = 0) -> EProcess:
+def process_of(
+    baseline: Baseline, of_stream: Floats, start_ms: int = 0, length_ms: int | None = None
+) -> EProcess:
     """The e-values of a baseline, for rows that depend on each other as those before did.
 
     ``of_stream``: ``float64[features]``, the design effect that the windows before show. Of
     independent rows, the e-values of the last baselines are kept. ``start_ms`` is the start of the
-    window, which belongs to a season where the baseline has any.
+    window, which belongs to a season where the baseline has any. With its length, ``length_ms``, it
+    is compared with the line between hours too, where that is another.
     """
     layout = tally_layout(baseline)
     factor = factor_of(layout, baseline.dependence, of_stream, layout.baseline[None])[0]
     seasonal = seasonal_tallies(baseline)
-    reference = layout.whole if seasonal is None else seasonal.at(start_ms)
+    process = _process(layout, factor, seasonal.at(start_ms) if seasonal else layout.whole)
+    if seasonal is None or length_ms is None or not seasonal.differs([start_ms], length_ms):
+        return process
+    return EProcess(layout, factor, seasonal.at(start_ms, length_ms), process)
+
+
+def _process(layout: TallyLayout, factor: Floats, reference: TallyReference) -> EProcess:
     if (factor > 1.0).any():
         return EProcess(layout, factor, reference)
     return _of_independent_rows(layout, reference)
@@ -68,8 +77,20 @@ def look(
 
     ``alpha``: ``float64[features]``, what each may spend on all looks into the window; nothing is
     said of a feature with 0. Its e-value must reach ``1 / alpha``, since one of the starts, and a
-    test of the same rows must estimate an effect of at least ``effect_limit``.
+    test of the same rows must estimate an effect of at least ``effect_limit``. So it must against
+    both references of a process that has two.
     """
+    found = _found(process, tallies, starts, alpha, effect_limit)
+    if not found or process.second is None:
+        return found
+    second = _found(process.second, tallies, starts, alpha, effect_limit)
+    names = {finding.feature for finding in second}
+    return tuple(finding for finding in found if finding.feature in names)
+
+
+def _found(
+    process: EProcess, tallies: Ints, starts: EarlyStarts, alpha: Floats, effect_limit: Floats
+) -> tuple[EarlyFinding, ...]:
     sums = starts.sums(tallies)
     evidence = process.strongest(sums, starts.log_weights())
     with np.errstate(divide="ignore"):

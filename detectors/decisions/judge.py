@@ -317,6 +317,7 @@ class Judge:
             rules=self.rules,
             feature_rules=self._features.get(span.model, {}),
             start_ms=span.start_ms,
+            length_ms=span.end_ms - span.start_ms,
             every_ms=every_ms,
             past=past,
             past_segments=past_segments,

@@ -28,6 +28,7 @@ WEEKDAYS: Final = (
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
 )  # fmt: skip
 SATURDAY, SUNDAY = 5, 6
+HOUR_MS: Final = 60 * 60 * 1000
 QUARTER_MS: Final = 15 * 60 * 1000
 """The step that every offset of a time zone has been a multiple of since 1972."""
 _VALUES: Final[dict[SeasonPart, tuple[str, ...]]] = {
@@ -77,6 +78,23 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
         distinct = sorted(set(found))
         place = {key: i for i, key in enumerate(distinct)}
         return np.array([place[key] for key in found], np.intp)[position], distinct
+
+    def between(self, middle_ms: int) -> tuple[int, float]:
+        """The moment an hour away whose season has a part in a window with this middle, and its
+        part: none in the middle of an hour, half at the full hour, in proportion between them.
+
+        No part without hours among ``by``.
+
+        >>> hour = 3_600_000
+        >>> Calendar(by=("hour_of_day",)).between(7 * hour + hour // 4)
+        (22500000, 0.25)
+        """
+        if "hour_of_day" not in self.by:
+            return middle_ms, 0.0
+        local = (_EPOCH + timedelta(milliseconds=middle_ms)).astimezone(_zone(self.timezone))
+        into_ms = (local.minute * 60 + local.second) * 1000 + local.microsecond // 1000
+        part = abs(2 * into_ms - HOUR_MS) / (2 * HOUR_MS)
+        return middle_ms + (HOUR_MS if 2 * into_ms > HOUR_MS else -HOUR_MS), part
 
     def possible(self) -> Iterator[Key]:
         """All keys that moments may have, in the order of the calendar."""

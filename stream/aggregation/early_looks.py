@@ -189,7 +189,7 @@ class EarlyLooks:
         if opened is None or opened.baseline is not baseline:
             start_ms = end_ms - length_ms
             factor = self._factor(key, baseline, start_ms)
-            process = process_of(baseline, factor, start_ms)
+            process = process_of(baseline, factor, start_ms, length_ms)
             most_looks = length_ms // self._every_ms
             opened = self._open[window] = OpenWindow(baseline, process, start_ms, most_looks)
             held = self._windows.held(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -20,15 +21,17 @@ from detectors.decisions.rules import FeatureRules, Rules
 from detectors.finding import Evidence, EvidenceFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.statistics.evidence.base import Outcome, Pooled
+from detectors.statistics.evidence.base import Pooled
+from detectors.statistics.evidence.confirmed import ConfirmedOutcome
 from detectors.statistics.evidence.dependence import factor_of
-from detectors.statistics.evidence.findings import Allowance, Results, findings, outcome_of
+from detectors.statistics.evidence.findings import Allowance, Results
 from detectors.statistics.evidence.horizons import (
     HORIZONS,
     LONGEST,
     OF_ANY_SIZE,
     PastWindow,
 )
+from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.seasonal import PastRows, SeasonalTallies, seasonal_tallies
 from detectors.statistics.evidence.tallies import SHARES, TOTAL_OF, TallyLayout, tally_layout
 from detectors.statistics.laws import UNSCREENED
@@ -165,6 +168,7 @@ def evidence_of(
     weights: Floats,
     effect_limit: Floats,
     start_ms: int,
+    length_ms: int,
     past: Past | None,
     memory: Memory,
     reach: Memory,
@@ -183,9 +187,11 @@ def evidence_of(
     windows = _reach(baseline, start_ms, past, reach)
     judged = Allowance(alpha=of_tests, effect_limit=effect_limit, windows=windows)
     screened = screened and not memory.horizons and bool(of_tests.max(initial=0.0) <= UNSCREENED)
-    pooled, past_rows = _pooled(baseline, profile, start_ms, past, screened=screened)
-    outcome = outcome_of(pooled)
-    results = Results(pooled, judged, outcome)
+    pooled, by_step, past_rows = _pooled(
+        baseline, profile, start_ms, length_ms, past, screened=screened
+    )
+    outcome = ConfirmedOutcome(pooled, by_step)
+    results = outcome.results(judged)
     index = baseline.layout.index
     inside = frozenset(index[name] for name in memory.horizons if name in index)
     lingering = _lingering(pooled, judged, inside, outcome)
@@ -206,10 +212,18 @@ def evidence_of(
 
 
 def _pooled(
-    baseline: Baseline, profile: Profile, start_ms: int, past: Past | None, *, screened: bool
-) -> tuple[Pooled, PastRows]:
-    """The tallies over all horizons beside what they are compared with, and the rows of the windows
-    before where there are seasons.
+    baseline: Baseline,
+    profile: Profile,
+    start_ms: int,
+    length_ms: int,
+    past: Past | None,
+    *,
+    screened: bool,
+) -> tuple[Pooled, Pooled | None, PastRows]:
+    """The tallies over all horizons beside what they are compared with.
+
+    Where there are seasons: the line between hours; the same tallies beside the hours as they are,
+    where these differ; and the rows of the windows before.
     """
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
@@ -220,13 +234,20 @@ def _pooled(
         own = None if baseline.dependence.factors else tallies
         of_stream = past.factor(layout, start_ms, seasonal, own)
     factor = factor_of(layout, baseline.dependence, of_stream, sums)
-    past_rows: PastRows = ()
-    reference = None
-    if seasonal is not None:
-        past_rows = () if past is None else past.rows(layout, start_ms)
-        rows, horizons = layout.named(tallies, "rows"), HORIZONS[: len(sums)]
-        reference = seasonal.over(start_ms, rows, past_rows, horizons)
-    return Pooled(layout, sums, factor, profile.counts, reference, screened=screened), past_rows
+
+    def beside(reference: TallyReference | None) -> Pooled:
+        return Pooled(layout, sums, factor, profile.counts, reference, screened=screened)
+
+    if seasonal is None:
+        return beside(None), None, ()
+    past_rows = () if past is None else past.rows(layout, start_ms)
+    over = partial(
+        seasonal.over, start_ms, layout.named(tallies, "rows"), past_rows, HORIZONS[: len(sums)]
+    )
+    starts = (start_ms, *(start for start, _ in past_rows))
+    if not seasonal.differs(starts, length_ms):
+        return beside(over()), None, past_rows
+    return beside(over(length_ms)), beside(over()), past_rows
 
 
 def _drifted(results: Results) -> set[int]:
@@ -276,7 +297,7 @@ def _reach(baseline: Baseline, start_ms: int, past: Past | None, memory: Memory)
 
 
 def _lingering(
-    pooled: Pooled, judged: Allowance, inside: frozenset[int], outcome: Outcome
+    pooled: Pooled, judged: Allowance, inside: frozenset[int], outcome: ConfirmedOutcome
 ) -> frozenset[int]:
     """The features of the open episode whose drift is still there, or may be.
 
@@ -291,7 +312,7 @@ def _lingering(
         effect_limit=judged.effect_limit * LINGERING_EFFECT,
         windows=judged.windows,
     )
-    found = findings(pooled, looser, outcome)
+    found = outcome.results(looser).found
     known = HORIZONS[len(pooled.sums) - 1]
     return frozenset(
         i

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from detectors.arrays import Floats, Ints, Mask
 from detectors.profiles.dependence import Dependence
-from detectors.statistics.evidence.references import TallyReference
+from detectors.statistics.evidence.references import Expected, TallyReference
 from detectors.statistics.evidence.scores import SCALE
-from detectors.statistics.evidence.tallies import MOST_LAYOUTS, SHARES, TallyLayout
+from detectors.statistics.evidence.tallies import MOST_LAYOUTS, SHARES, Tallies, TallyLayout
 from detectors.statistics.laws import upper_quantile, upper_tails
 
 QUANTITIES: Final = ("location", "spread", "missing", "words")
@@ -77,11 +76,11 @@ def _rare_faults(layout: TallyLayout) -> Mask:
 def stream_factor(
     layout: TallyLayout,
     windows: Sequence[Ints],
-    references: Sequence[TallyReference] | None = None,
+    expected: Expected | None = None,
 ) -> Floats:
     """The design effect that the last windows show, of each feature; 1 where none is certain.
 
-    ``windows`` are their tallies, one after the other. ``references``: what each is compared with,
+    ``windows`` are their tallies, one after the other. ``expected``: what each should look like,
     where that differs by season; what they are expected to differ by is then no dependence.
 
     The squared gaps of consecutive windows have the mean 1 where rows are independent. The mean of
@@ -97,9 +96,9 @@ def stream_factor(
     if len(windows) < LEAST_WINDOWS or not layout.features:
         return np.ones(layout.features)
     tallies = np.stack(windows)
-    if references is None:
+    if expected is None:
         return factor_of_gaps(layout, squared_gaps(layout, tallies[1:], tallies[:-1]))
-    return factor_of_gaps(layout, seasonal_gaps(layout, tallies, references))
+    return factor_of_gaps(layout, seasonal_gaps(layout, tallies, expected))
 
 
 def factor_of_gaps(layout: TallyLayout, gaps: Floats) -> Floats:
@@ -218,28 +217,27 @@ def squared_gaps(layout: TallyLayout, one: Ints, other: Ints, *, within: bool = 
     return np.concatenate([scores, missing[None], words[None]])
 
 
-def seasonal_gaps(
-    layout: TallyLayout, tallies: Ints, references: Sequence[TallyReference]
-) -> Floats:
+def seasonal_gaps(layout: TallyLayout, tallies: Ints, expected: Expected) -> Floats:
     """Squared differences of consecutive windows, less what their seasons differ by.
 
     ``[quantities, pairs, features]``, each over its variance for independent rows of both seasons,
     so that its mean is :func:`freedom`; the error of two different references is part of that. NaN
     where a side has no value.
     """
-    expected = np.stack([reference.tallies[0] for reference in references])
-    own = np.stack([reference.variances[:2, 0] for reference in references], axis=1)
-    apart = np.array([a is not b for a, b in pairwise(references)])[:, None]
+    known, own = expected.tallies, expected.variances
+    sides = (tallies.astype(np.float64), known)
     cells, shares, of = _frequent(layout)
     with np.errstate(invalid="ignore", divide="ignore"):
-        values, rows = (_spread(layout, tallies, expected, apart, t) for t in ("values", "rows"))
-        scores = np.diff(_means(layout, tallies) - _means(layout, expected), axis=1)
+        values, rows = (
+            2.0 * _midpoints(1.0 / layout.named(tallies, whole)) + error
+            for whole, error in zip(("values", "rows"), expected.errors, strict=True)
+        )
+        scores = np.diff(_means(layout, tallies) - _means(layout, known), axis=1)
         scores = scores**2 / (_midpoints(own, 1) * values)
-        lost, usual = (_share(layout, side, "missing", "rows") for side in (tallies, expected))
+        lost, usual = (_share(layout, side, "missing", "rows") for side in sides)
         missing = np.diff(lost - usual, axis=0) ** 2 / (_midpoints(usual * (1.0 - usual)) * rows)
         after, before = (
-            layout.cells(side)[:, cells] / layout.named(side, "values")[:, of]
-            for side in (tallies, expected)
+            layout.cells(side)[:, cells] / layout.named(side, "values")[:, of] for side in sides
         )
         parts = np.diff(after - before, axis=0) ** 2 / _midpoints(before * (1.0 - before))
         words = _by_feature(layout, parts * (1.0 - shares), of) / values
@@ -277,15 +275,6 @@ def block_gaps(
         parts = (after - before) ** 2 / (weights @ (seasons * (1.0 - seasons)))
         words = _by_feature(layout, parts * (1.0 - shares), of) / values
     return np.concatenate([scores, missing[None], words[None]])
-
-
-def _spread(
-    layout: TallyLayout, tallies: Ints, expected: Floats, apart: Mask, whole: str
-) -> Floats:
-    """``1/n + 1/n'`` of consecutive windows, and the same of their references if they differ."""
-    own, known = 1.0 / layout.named(tallies, whole), 1.0 / layout.named(expected, whole)
-    spread: Floats = 2.0 * (_midpoints(own) + np.where(apart, _midpoints(known), 0.0))
-    return spread
 
 
 def _midpoints(numbers: Floats, axis: int = 0) -> Floats:
@@ -348,7 +337,7 @@ def _by_feature(layout: TallyLayout, parts: Floats, of: Ints) -> Floats:
     return gaps
 
 
-def _means(layout: TallyLayout, tallies: Ints) -> Floats:
+def _means(layout: TallyLayout, tallies: Tallies) -> Floats:
     """The mean scores of location and spread, ``[2, ..., features]``."""
     means: Floats = (
         layout.several(tallies, QUANTITIES[:2]) / SCALE / layout.named(tallies, "values")
@@ -356,7 +345,7 @@ def _means(layout: TallyLayout, tallies: Ints) -> Floats:
     return means
 
 
-def _share(layout: TallyLayout, tallies: Ints, part: str, whole: str) -> Floats:
+def _share(layout: TallyLayout, tallies: Tallies, part: str, whole: str) -> Floats:
     share: Floats = layout.named(tallies, part) / layout.named(tallies, whole)
     return share
 

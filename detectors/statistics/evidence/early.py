@@ -73,17 +73,23 @@ class EProcess:
     as one each. (Dividing the logarithm instead would forgive too much: what the alternatives learn
     of the window would count as if the rows were independent.)
 
-    ``reference``: what the window is compared with, the whole baseline by default.
+    ``reference``: what the window is compared with, the whole baseline by default. ``second``:
+    e-values against another reference, which may be right instead.
 
     Source: Robbins 1970 for mixtures; Ramdas et al. 2023 for e-processes.
     """
 
     def __init__(
-        self, layout: TallyLayout, factor: Floats, reference: TallyReference | None = None
+        self,
+        layout: TallyLayout,
+        factor: Floats,
+        reference: TallyReference | None = None,
+        second: EProcess | None = None,
     ) -> None:
         self.layout = layout
         self.factor = factor
         self.reference = reference or layout.whole
+        self.second = second
         known = layout.cells(self.reference.tallies[0])
         self._order, self._firsts, self._of = _merged(layout, known)
         self._cell_factor = factor[self._of]

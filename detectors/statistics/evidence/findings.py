@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from detectors.arrays import Floats, Ints
+from detectors.arrays import Floats, Ints, Mask
 from detectors.finding import EvidenceFinding, Subject
 from detectors.statistics.evidence.base import Outcome, Pooled, Tests
 from detectors.statistics.evidence.horizons import HORIZONS
@@ -94,21 +94,20 @@ def outcome_of(pooled: Pooled) -> Outcome:
     )
 
 
-def findings(
-    pooled: Pooled, judged: Allowance, outcome: Outcome | None = None
-) -> list[dict[str, EvidenceFinding]]:
+def findings(pooled: Pooled, judged: Allowance) -> list[dict[str, EvidenceFinding]]:
     """The strongest finding of each feature on its drift, and on other subjects that hold.
-
-    ``outcome`` is that of :func:`outcome_of`, for who judges it more than once.
 
     By subject, see :data:`SUBJECTS`. A finding that is large enough comes before one that is not,
     then the one that spent the smallest share of what it was allowed.
     """
-    return Results(pooled, judged, outcome or outcome_of(pooled)).found
+    return Results(pooled, judged, outcome_of(pooled)).found
 
 
 class Results:
-    """The outcomes of all tests, in arrays ``[tests, horizons, features]``."""
+    """The outcomes of all tests, in arrays ``[tests, horizons, features]``.
+
+    ``holds``: which of them are evidence of a drift that is large enough.
+    """
 
     def __init__(self, pooled: Pooled, judged: Allowance, outcome: Outcome) -> None:
         parts = allowed_p_values(1.0)
@@ -122,12 +121,12 @@ class Results:
         self._unjudged = self._horizons[:, None] > judged.windows[None, :]
         with np.errstate(divide="ignore", invalid="ignore"):
             self._spent = self._p / self._allowed[:, None, :]
-        self._holds = (self._spent <= 1.0) & ~(self._effect < self._limit) & ~self._unjudged
+        self.holds: Mask = (self._spent <= 1.0) & ~(self._effect < self._limit) & ~self._unjudged
 
     @cached_property
     def any_holds(self) -> bool:
         """Whether any finding holds; that is known without one."""
-        return bool(self._holds.any())
+        return bool(self.holds.any())
 
     @cached_property
     def found(self) -> list[dict[str, EvidenceFinding]]:
@@ -141,7 +140,7 @@ class Results:
     @cached_property
     def _rank(self) -> Floats:
         """What the strongest finding has least of, ``[tests, horizons, features]``."""
-        spent = np.where(self._holds, self._spent - 1.0, self._spent)
+        spent = np.where(self.holds, self._spent - 1.0, self._spent)
         return np.where(self._unjudged, np.inf, spent)
 
     def _strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, EvidenceFinding]]:
@@ -149,7 +148,7 @@ class Results:
         tests = [k for k, test in enumerate(TESTS) if subject_of(test) == subject]
         rank = np.concatenate(self._rank[tests])
         best = np.argmin(rank, axis=0)
-        speaks = self._holds[tests].any(axis=(0, 1)) | always
+        speaks = self.holds[tests].any(axis=(0, 1)) | always
         for i in np.flatnonzero(speaks).tolist():
             k, h = divmod(int(best[i]), len(self._horizons))
             yield i, self._finding(tests[k], h, i)

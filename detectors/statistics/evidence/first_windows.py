@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.statistics.evidence.dependence import freedom, seasonal_gaps, squared_gaps
-from detectors.statistics.evidence.references import TallyReference
+from detectors.statistics.evidence.references import Expected, TallyReference
 from detectors.statistics.evidence.tallies import TallyLayout
 from detectors.statistics.laws import binomial_tail, upper_quantile, upper_tails
 
@@ -26,12 +26,14 @@ that are all alike say as much as one, and a gap of so many deviations of one va
 def first_factor(
     layout: TallyLayout,
     windows: Sequence[Ints],
-    references: Sequence[TallyReference] | None = None,
+    expected: Expected | None = None,
+    first: TallyReference | None = None,
 ) -> Floats:
     """The design effect that the first windows of a stream show, the same for all features.
 
     ``windows`` are the tallies of those before the one that is judged, and its own.
-    ``references``: what each is compared with, where that differs by season.
+    ``expected``: what each should look like where that differs by season, and ``first`` what the
+    first one is compared with.
 
     One feature alone cannot tell dependence from drift in a few windows. All together can: rows
     depend on each other by their order, which is that of all columns, while a drift is seldom one
@@ -42,7 +44,7 @@ def first_factor(
     :data:`LEAST_FEATURES` features.
     """
     tallies = np.stack(windows)
-    gaps = _gaps(layout, tallies, references)
+    gaps = _gaps(layout, tallies, expected, first)
     dof = np.broadcast_to(freedom(layout)[:, None], gaps.shape)
     rows = layout.named(tallies, "rows").astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -70,17 +72,17 @@ def _median(ratios: Floats, tails: Floats) -> float:
 
 
 def _gaps(
-    layout: TallyLayout, tallies: Ints, references: Sequence[TallyReference] | None
+    layout: TallyLayout, tallies: Ints, expected: Expected | None, reference: TallyReference | None
 ) -> Floats:
     """The squared gaps of each window to the one before, of the first one to what it is compared
     with: ``[quantities, windows, features]``.
     """
-    before = layout.baseline if references is None else references[0].tallies[0]
+    before = layout.baseline if reference is None else reference.tallies[0]
     first = squared_gaps(layout, tallies[:1], before[None])
     if len(tallies) == 1:
         return first
-    if references is None:
+    if expected is None:
         later = squared_gaps(layout, tallies[1:], tallies[:-1])
     else:
-        later = seasonal_gaps(layout, tallies, references)
+        later = seasonal_gaps(layout, tallies, expected)
     return np.concatenate([first, later], axis=1)

@@ -130,7 +130,9 @@ def factor_of_windows(
 
     Of the last ``OF_ANY_SIZE - 1`` windows ``before`` it, measured against what they are compared
     with where the baseline has seasons: see
-    :func:`~detectors.statistics.evidence.dependence.stream_factor`. With fewer than
+    :func:`~detectors.statistics.evidence.dependence.stream_factor`. It is then the smaller one of
+    those beside the seasons as they are, and beside the line between hours: what either expects is
+    no dependence. With fewer than
     :data:`~detectors.statistics.evidence.dependence.LEAST_WINDOWS` of them, what all features
     together show in them and in ``tallies``, those of the window itself: see
     :func:`~detectors.statistics.evidence.first_windows.first_factor`. Without them, 1.
@@ -139,10 +141,17 @@ def factor_of_windows(
     windows, starts = [past.tallies for past in last], [past.start_ms for past in last]
     if len(last) < LEAST_WINDOWS and tallies is not None and layout.features:
         windows, starts = [*windows, tallies], [*starts, start_ms]
-        references = [seasonal.at(start) for start in starts] if seasonal else None
-        return first_factor(layout, windows, references)
-    references = [seasonal.at(start) for start in starts] if seasonal else None
-    return stream_factor(layout, windows, references)
+        if seasonal is None:
+            return first_factor(layout, windows)
+        expected = seasonal.expected([(start, None) for start in starts])
+        return first_factor(layout, windows, expected, seasonal.at(starts[0]))
+    if seasonal is None or len(last) < LEAST_WINDOWS:
+        return stream_factor(layout, windows)
+    factor = stream_factor(layout, windows, seasonal.expected([(start, None) for start in starts]))
+    if (factor <= 1.0).all():
+        return factor
+    spans = [(past.start_ms, past.end_ms - past.start_ms) for past in last]
+    return np.minimum(factor, stream_factor(layout, windows, seasonal.expected(spans)))
 
 
 def is_pooled(newer: int, rows: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.layout import Layout
@@ -40,3 +41,17 @@ class TallyReference:
     def fine(self) -> Neighbourhoods:
         """The fine bins of the numeric features of many values, for the newest window alone."""
         return self._newest.fine if self._newest else neighbourhoods(self.layout, self.counts)
+
+
+class Expected(NamedTuple):
+    """What consecutive windows of several seasons are expected to look like.
+
+    * ``tallies``: ``[windows, size]``, those of one row.
+    * ``variances``: ``[scores, windows, features]``, of the scores of location and spread.
+    * ``errors``: ``[2, pairs, features]``, the variance of the difference of two consecutive ones
+      over that of one value, and over that of one row.
+    """
+
+    tallies: Floats
+    variances: Floats
+    errors: Floats

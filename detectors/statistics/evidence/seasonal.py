@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -12,7 +12,7 @@ from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.calendar import Key
 from detectors.profiles.seasons import Seasons
-from detectors.statistics.evidence.references import TallyReference
+from detectors.statistics.evidence.references import Expected, TallyReference
 from detectors.statistics.evidence.scores import SCALE
 from detectors.statistics.evidence.tallies import (
     MOST_LAYOUTS,
@@ -29,8 +29,14 @@ ROUNDING = 1e-6
 LEAST_VARIANCE: Final = 0.1
 """The smallest variance of a season's scores, over that of the whole baseline's: where almost all
 rows of a season are alike, a few others tell nothing of how far a mean varies."""
+WHOLES: Final = ("values", "rows")
+"""What means and shares are taken over."""
 WHOLE: Final = (0,)
 """The position of the whole baseline, before those of the seasons."""
+Pool = tuple[int, ...]
+"""The baselines that are one reference together, by position."""
+Parts = tuple[tuple[Pool, float], ...]
+"""What a window is compared with, and the part of each."""
 PastRows = Sequence[tuple[int, Ints]]
 """The start and the rows of each feature of some windows, the newest first."""
 
@@ -46,6 +52,9 @@ class SeasonalTallies:
     rows, whichever season the share comes from. Seasons in proportion to ``w_k`` give all their
     rows. Where windows are compared with pools that share rows, these count with the sum of their
     weights; and those of the whole baseline, which may hold the rows of all seasons, as if it did.
+
+    With the length of the windows given, a window within an hour has a part in the hour beside its
+    own (:meth:`.Calendar.between`): it is expected to lie on the line between the middles of both.
     """
 
     def __init__(self, layout: TallyLayout, baseline: Baseline, seasons: Seasons) -> None:
@@ -60,58 +69,105 @@ class SeasonalTallies:
             (np.tile(features, kinds), layout.cell_feature, np.tile(features, len(SCORES) + 1))
         )
         self._rows = layout.named(self._sums[:, : layout.size], "rows")
-        self._pools: dict[tuple[int, ...], TallyReference] = {WHOLE: layout.whole}
+        self._parts = lru_cache(MOST_LAYOUTS)(self._find_parts)
+        self._pools: dict[Pool, TallyReference] = {WHOLE: layout.whole}
 
-    def at(self, start_ms: int) -> TallyReference:
-        """What one window that begins then is compared with."""
-        return self._pooled(self._pool(start_ms))
+    def at(self, start_ms: int, length_ms: int | None = None) -> TallyReference:
+        """What one window that begins then is compared with, see :meth:`over`."""
+        return self._alone(self._parts(start_ms, length_ms))
+
+    def differs(self, starts: Iterable[int], length_ms: int) -> bool:
+        """Whether windows of a length are compared with another mixture if it is known."""
+        return any(self._parts(start, length_ms) != self._parts(start, None) for start in starts)
 
     def of(self, key: Key) -> TallyReference:
         """What a window of this season is compared with."""
         return self._pooled(self._positions(self._seasons.pool_of(key)))
 
     def over(
-        self, start_ms: int, rows: Ints, past: PastRows, horizons: Sequence[int]
+        self,
+        start_ms: int,
+        rows: Ints,
+        past: PastRows,
+        horizons: Sequence[int],
+        length_ms: int | None = None,
     ) -> TallyReference:
         """What a window of ``rows[features]`` rows is compared with, alone and with earlier ones.
 
         ``past`` has those before it. Without rows at a horizon it is the window's own season.
+        ``length_ms``: that of the windows, for the line between hours; without it a window is
+        compared with the season in which it begins.
         """
-        pools = [self._pool(start_ms), *(self._pool(start) for start, _ in past)]
-        own, distinct = self._pooled(pools[0]), list(dict.fromkeys(pools))
-        if len(distinct) == 1:
+        parts = [self._parts(start, length_ms) for start in (start_ms, *(p[0] for p in past))]
+        own = self._alone(parts[0])
+        if all(part == parts[0] for part in parts):
             return own
-        of = np.array([distinct.index(pool) for pool in pools])
+        pools, of = _pools(parts)
         each = np.stack([rows, *(before for _, before in past)]).astype(np.float64)
-        inside = (of == np.arange(len(distinct))[:, None])[:, :, None] * each
-        held = np.cumsum(inside, axis=1)[:, np.minimum(horizons, len(pools)) - 1]
-        return self._mixture(own, distinct, _weights(held))
+        held = np.cumsum(of[:, :, None] * each, axis=1)[:, np.minimum(horizons, len(parts)) - 1]
+        sums = self._mixture(pools, _weights(held))
+        sums[0, : self.layout.size] = own.tallies[0]
+        return self._reference(sums, own.counts, own)
 
-    def _pool(self, start_ms: int) -> tuple[int, ...]:
-        """The baselines that a window is compared with, by position."""
+    def expected(self, spans: Sequence[tuple[int, int | None]]) -> Expected:
+        """What windows are expected to look like, by the start and the length of each.
+
+        Without a length a window looks like the season in which it begins, see :meth:`over`.
+        """
+        parts = [self._parts(*span) for span in spans]
+        pools, of = _pools(parts)
+        references = [self._pooled(pool) for pool in pools]
+        known = np.concatenate([reference.tallies for reference in references])
+        own = np.concatenate([reference.variances[:2] for reference in references], axis=1)
+        moved = np.diff(of, axis=1).T ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rows = self.layout.named(known, "rows")
+            errors = [moved @ (1.0 / self.layout.named(known, whole)) for whole in WHOLES]
+            shares = known / rows[:, self._feature[: self.layout.size]]
+            return Expected(of.T @ shares, of.T @ own, np.stack(errors))
+
+    def _find_parts(self, start_ms: int, length_ms: int | None) -> Parts:
+        """The baselines that a window is compared with, and the part of each."""
+        if length_ms is None:
+            return ((self._pool(start_ms), 1.0),)
+        middle_ms = start_ms + length_ms // 2
+        other_ms, part = self._seasons.calendar.between(middle_ms)
+        own, other = self._pool(middle_ms), self._pool(other_ms)
+        if not part or own == other:
+            return ((own, 1.0),)
+        return ((own, 1.0 - part), (other, part))
+
+    def _alone(self, parts: Parts) -> TallyReference:
+        """What one window of these parts is compared with."""
+        own = self._pooled(parts[0][0])
+        if len(parts) == 1:
+            return own
+        weights = np.array([part for _, part in parts])[:, None, None]
+        pools = [pool for pool, _ in parts]
+        sums = self._mixture(pools, np.broadcast_to(weights, (2, 1, self.layout.features)))
+        return self._reference(sums, own.counts, own)
+
+    def _pool(self, start_ms: int) -> Pool:
         return self._positions(self._seasons.pool(start_ms))
 
-    def _positions(self, keys: Sequence[Key]) -> tuple[int, ...]:
+    def _positions(self, keys: Sequence[Key]) -> Pool:
         return tuple(self._place[key] for key in keys) or WHOLE
 
-    def _pooled(self, pool: tuple[int, ...]) -> TallyReference:
+    def _pooled(self, pool: Pool) -> TallyReference:
         if pool not in self._pools:
             counts: Ints = np.sum([self._counts[k] for k in pool], axis=0)
             sums = self._sums[list(pool)].sum(axis=0)[None]
             self._pools[pool] = self._reference(sums, counts)
         return self._pools[pool]
 
-    def _mixture(
-        self, own: TallyReference, pools: Sequence[tuple[int, ...]], weights: Floats
-    ) -> TallyReference:
-        """The mixture of pools by their ``weights[pools, horizons, features]``."""
+    def _mixture(self, pools: Sequence[Pool], weights: Floats) -> Floats:
+        """The sums of a mixture of pools by their ``weights[pools, horizons, features]``."""
         per_row = np.zeros((len(self._rows), *weights.shape[1:]))
         for pool, weight in zip(pools, weights, strict=True):
             held = self._rows[list(pool)].sum(axis=0)
             per_row[list(pool)] += np.where(held > 0.0, weight / np.maximum(held, 1.0), 0.0)
-        sums = self._mixed(per_row) * self._worth(per_row)[:, self._feature]
-        sums[0, : self.layout.size] = own.tallies[0]
-        return self._reference(sums, own.counts, own)
+        sums: Floats = self._mixed(per_row) * self._worth(per_row)[:, self._feature]
+        return sums
 
     def _worth(self, per_row: Floats) -> Floats:
         """The rows that a mixture is worth at least, ``[horizons, features]``; 0 without any.
@@ -189,6 +245,17 @@ class SeasonalTallies:
                 trust = whole[i] / of[i] if of[i] else 1.0
                 parts[k, :, i], totals[k, :, i] = unseen[:, i] * trust, totals[k, :, i] * trust
         return np.ceil(parts - ROUNDING), np.floor(totals + ROUNDING)
+
+
+def _pools(parts: Sequence[Parts]) -> tuple[list[Pool], Floats]:
+    """The pools that windows are compared with, and the part of each, ``[pools, windows]``."""
+    pools = list(dict.fromkeys(pool for part in parts for pool, _ in part))
+    place = {pool: k for k, pool in enumerate(pools)}
+    of = np.zeros((len(pools), len(parts)))
+    for k, part in enumerate(parts):
+        for pool, share in part:
+            of[place[pool], k] = share
+    return pools, of
 
 
 def _weights(held: Floats) -> Floats:

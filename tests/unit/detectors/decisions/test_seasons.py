@@ -192,18 +192,18 @@ def test_a_cycle_is_no_dependence_of_rows_on_each_other() -> None:
     known, windows = jumps(57, 63, 400)
     seasonal = seasonal_tallies(known)
     assert seasonal is not None
-    references = [seasonal.at(hour * HOUR_MS) for hour in range(len(windows))]
+    expected = seasonal.expected([(hour * HOUR_MS, None) for hour in range(len(windows))])
     assert stream_factor(tally_layout(known), windows)[0] > 10.0
-    assert stream_factor(tally_layout(known), windows, references)[0] == 1.0
+    assert stream_factor(tally_layout(known), windows, expected)[0] == 1.0
 
 
 def test_rows_that_come_four_at_a_time_are_dependent_in_seasons_too() -> None:
     known, windows = jumps(58, 63, 400, per_row=4)
     seasonal = seasonal_tallies(known)
     assert seasonal is not None
-    references = [seasonal.at(hour * HOUR_MS) for hour in range(len(windows))]
+    expected = seasonal.expected([(hour * HOUR_MS, None) for hour in range(len(windows))])
     # Of 62 pairs, the factor is known to within about a third.
-    factor = stream_factor(tally_layout(known), windows, references)[0]
+    factor = stream_factor(tally_layout(known), windows, expected)[0]
     assert factor == pytest.approx(4.0, rel=0.5)
 
 

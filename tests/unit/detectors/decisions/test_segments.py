@@ -138,6 +138,7 @@ def test_the_shares_of_a_window_are_no_more_than_it_may_spend() -> None:
         rules=rules,
         feature_rules={"rooms": FeatureRules(weight=3.0)},
         start_ms=0,
+        length_ms=HOUR_MS,
         every_ms=HOUR_MS,
         past=None,
         past_segments=None,

@@ -125,3 +125,41 @@ def test_a_valid_calendar_has_no_fault() -> None:
     for zone, place in (("UTC", ""), ("Asia/Kolkata", "IN"), ("America/New_York", "US-NY")):
         calendar = Calendar(by=("hour_of_day", "weekday"), timezone=zone, holidays=place)
         assert calendar.check() == []
+
+
+@pytest.mark.parametrize(
+    ("timezone", "middle", "other", "part"),
+    [
+        ("UTC", "2026-03-02T07:15", "2026-03-02T06:15", 0.25),
+        ("UTC", "2026-03-02T07:30", "2026-03-02T06:30", 0.0),
+        ("UTC", "2026-03-02T07:59:59.999", "2026-03-02T08:59:59.999", 0.5 - 1e-3 / 3600),
+        ("UTC", "2026-03-02T08:00", "2026-03-02T07:00", 0.5),
+        # Half past seven there is two o'clock here.
+        ("Asia/Kolkata", "2026-03-02T02:00", "2026-03-02T01:00", 0.0),
+        ("Asia/Kolkata", "2026-03-02T02:15", "2026-03-02T03:15", 0.25),
+    ],
+)
+def test_a_moment_has_a_part_in_the_nearer_hour(
+    timezone: str, middle: str, other: str, part: float
+) -> None:
+    calendar = Calendar(by=("hour_of_day", "weekend"), timezone=timezone)
+    found_ms, found = calendar.between(_utc_ms(middle))
+    assert found_ms == _utc_ms(other)
+    assert found == pytest.approx(part, abs=1e-12)
+
+
+def test_the_hour_that_spring_leaves_out_has_no_part() -> None:
+    calendar = Calendar(by=("hour_of_day",), timezone="Europe/Berlin")
+    before_ms = _utc_ms("2026-03-29T00:45")
+    other_ms, part = calendar.between(before_ms)
+    assert part == 0.25
+    assert (calendar.key(before_ms), calendar.key(other_ms)) == (("1",), ("3",))
+
+
+def test_a_calendar_without_hours_has_no_part_of_another() -> None:
+    moment_ms = _utc_ms("2026-03-01T00:00")
+    assert Calendar(by=("weekend",)).between(moment_ms) == (moment_ms, 0.0)
+
+
+def _utc_ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
