@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.statistics.evidence.dependence import LEAST_WINDOWS, stream_factor
+from detectors.statistics.evidence.dependence import stream_factor
 from detectors.statistics.evidence.first_windows import first_factor
 from detectors.statistics.evidence.seasonal import SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
@@ -19,6 +19,8 @@ HORIZONS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 LONGEST: Final = HORIZONS[-1]
 OF_ANY_SIZE: Final = 64
 """The longest horizon of windows of any number of rows; longer ones are for windows of few rows."""
+FIRST_WINDOWS: Final = 63
+"""The number of windows from which on each feature shows by itself how far its rows depend."""
 FEW_ROWS: Final = 10_000
 """The number of rows from which on the last windows are enough: a shift of a tenth of a deviation
 shows in them at any budget."""
@@ -128,30 +130,54 @@ def factor_of_windows(
 ) -> Floats:
     """The design effect of dependent rows that windows show, for the one that starts at a time.
 
-    Of the last ``OF_ANY_SIZE - 1`` windows ``before`` it, measured against what they are compared
-    with where the baseline has seasons: see
-    :func:`~detectors.statistics.evidence.dependence.stream_factor`. It is then the smaller one of
-    those beside the seasons as they are, and beside the line between hours: what either expects is
-    no dependence. With fewer than
-    :data:`~detectors.statistics.evidence.dependence.LEAST_WINDOWS` of them, what all features
-    together show in them and in ``tallies``, those of the window itself: see
-    :func:`~detectors.statistics.evidence.first_windows.first_factor`. Without them, 1.
+    Of the last ``OF_ANY_SIZE - 1`` windows ``before`` it: see :func:`_of_each`. With fewer than
+    :data:`FIRST_WINDOWS` of them, at least what all features together show in them and in
+    ``tallies``, those of the window itself: see :func:`_of_all`.
     """
     last = before[-(OF_ANY_SIZE - 1) :]
-    windows, starts = [past.tallies for past in last], [past.start_ms for past in last]
-    if len(last) < LEAST_WINDOWS and tallies is not None and layout.features:
-        windows, starts = [*windows, tallies], [*starts, start_ms]
-        if seasonal is None:
-            return first_factor(layout, windows)
-        expected = seasonal.expected([(start, None) for start in starts])
-        return first_factor(layout, windows, expected, seasonal.at(starts[0]))
-    if seasonal is None or len(last) < LEAST_WINDOWS:
-        return stream_factor(layout, windows)
-    factor = stream_factor(layout, windows, seasonal.expected([(start, None) for start in starts]))
+    factor = _of_each(layout, last, seasonal)
+    if len(last) >= FIRST_WINDOWS or tallies is None or not layout.features:
+        return factor
+    return np.maximum(factor, _of_all(layout, last, start_ms, seasonal, tallies))
+
+
+def _of_each(
+    layout: TallyLayout, windows: Sequence[PastWindow], seasonal: SeasonalTallies | None
+) -> Floats:
+    """What windows show of each feature: :func:`~.dependence.stream_factor`.
+
+    Measured against what they are compared with where the baseline has seasons. It is then the
+    smaller one of those beside the seasons as they are, and beside the line between hours: what
+    either expects is no dependence.
+    """
+    tallies = [past.tallies for past in windows]
+    if seasonal is None or not tallies:
+        return stream_factor(layout, tallies)
+    steps = seasonal.expected([(past.start_ms, None) for past in windows])
+    factor = stream_factor(layout, tallies, steps)
     if (factor <= 1.0).all():
         return factor
-    spans = [(past.start_ms, past.end_ms - past.start_ms) for past in last]
-    return np.minimum(factor, stream_factor(layout, windows, seasonal.expected(spans)))
+    spans = [(past.start_ms, past.end_ms - past.start_ms) for past in windows]
+    return np.minimum(factor, stream_factor(layout, tallies, seasonal.expected(spans)))
+
+
+def _of_all(
+    layout: TallyLayout,
+    before: Sequence[PastWindow],
+    start_ms: int,
+    seasonal: SeasonalTallies | None,
+    tallies: Ints,
+) -> Floats:
+    """What all features show together in these windows and the judged one.
+
+    See :func:`~.first_windows.first_factor`.
+    """
+    windows = [*(past.tallies for past in before), tallies]
+    if seasonal is None:
+        return first_factor(layout, windows)
+    starts = [*(past.start_ms for past in before), start_ms]
+    expected = seasonal.expected([(start, None) for start in starts])
+    return first_factor(layout, windows, expected, seasonal.at(starts[0]))
 
 
 def is_pooled(newer: int, rows: int) -> bool:

@@ -8,11 +8,11 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.statistics.evidence.dependence import (
-    LEAST_WINDOWS,
     factor_of_gaps,
     squared_gaps,
 )
 from detectors.statistics.evidence.horizons import (
+    FIRST_WINDOWS,
     HORIZONS,
     OF_ANY_SIZE,
     PastWindow,
@@ -61,7 +61,7 @@ class RunningHistory:
     ) -> Floats:
         """The design effect that the windows before ``start_ms`` show, of each feature."""
         before = self._before(start_ms)
-        if seasonal is not None or before < LEAST_WINDOWS or not layout.features:
+        if seasonal is not None or before < FIRST_WINDOWS or not layout.features:
             windows = self.windows()[:before]
             return factor_of_windows(layout, windows, start_ms, seasonal, tallies)
         gaps = [self._gaps[k] for k in range(max(before - OF_ANY_SIZE + 1, 0), before - 1)]
