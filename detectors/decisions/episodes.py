@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from detectors.decisions.catalogue import size_of
+from detectors.decisions.checks.base import COLUMNS
+from detectors.decisions.conditions import ROWS
 from detectors.decisions.episode_state import Episode, EpisodeState, JudgedWindow
 from detectors.decisions.evidence.joint_evidence import JOINT
 from detectors.decisions.evidence.persistence import lasting_horizon
@@ -53,11 +55,19 @@ def advance(
     lingering = [each.name for each in report.features if each.evidence and each.evidence.lingers]
     lingering += [JOINT] if report.joint and report.joint.lingers else []
     lingering += [name for segment in report.segments for name in segment.lingering]
+    lingering += _unknown(state, report)
     before = state.open
     state, signals = after_window(state, report, rules, origin, lingering)
     if rules.by_evidence:
         state = msgspec.structs.replace(state, memory=_remembered(state, before, report, signals))
     return state, [with_figures(signal, report) for signal in signals]
+
+
+def _unknown(state: EpisodeState, report: WindowReport) -> list[str]:
+    """The features of the open episode of which a window without rows says nothing: they stay."""
+    if report.rows or state.open is None:
+        return []
+    return [name for name in state.open.features if name not in (ROWS, COLUMNS)]
 
 
 def _remembered(
@@ -172,8 +182,13 @@ def _confirmed(
 
 
 def cooldown_of(report: Judged, rules: Rules) -> int:
+    """The cool-down after the report on a window."""
+    return cooldown_after(end_of(report) - report.start_ms, rules)
+
+
+def cooldown_after(length_ms: int, rules: Rules) -> int:
     """The cool-down; of long windows ``of``, since a verdict of k of m takes as many."""
-    return max(rules.cooldown_ms, rules.of * (end_of(report) - report.start_ms))
+    return max(rules.cooldown_ms, rules.of * length_ms)
 
 
 def _continued_if_returned(

@@ -161,10 +161,10 @@ class Judge:
     def remembers(self, report: WindowReport) -> bool:
         """Whether the windows after it are judged together with this one.
 
-        Those are the first reports of judged windows, in the mode ``evidence``.
+        Those are the first reports of judged windows with rows, in the mode ``evidence``.
         """
-        of_window = report.state in ("ok", "violations", "insufficient")
-        return self.rules.by_evidence and of_window and report.revision == 0
+        of_window = report.rows and report.state in ("ok", "violations", "insufficient")
+        return bool(self.rules.by_evidence and of_window and report.revision == 0)
 
     def scheduled(
         self, span: WindowSpan, schedule_ms: int, baseline: Baseline, profile: Profile

@@ -10,20 +10,21 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from detectors.decisions.early_episodes import follow
-from detectors.decisions.episode_state import EpisodeState
+from detectors.decisions.empty_windows import EmptyWindows
 from detectors.decisions.evidence.window_evidence import Memory
 from detectors.decisions.judge import Judge
 from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.report import WindowReport
+from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence.horizons import History, PastWindow
 from detectors.statistics.evidence.tallies import tally_layout
 from stream.aggregation.histories import HistoryStore, segments_key
 from stream.aggregation.missing_records import missing_reasons
 from stream.aggregation.panes import PaneId, PaneStore
-from stream.aggregation.row_expectation import expectation, forget, learn
+from stream.aggregation.row_expectation import expectation, forget, learn, learn_silence
 from stream.aggregation.season_learning import SeasonLearning
+from stream.aggregation.silences import Silences
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output, SeasonsLearned, WidthMismatches
@@ -37,9 +38,9 @@ Keep = Callable[[ModelKey, int, Profile | None, WidthMismatches], None]
 class WindowCloser:
     """The part of the aggregator that deals with windows; it shares the aggregator's state.
 
-    A window closes once, when the watermark reaches its end, if one of its panes has events. Late
-    events that are accepted afterwards lead to a revision at the next tick. Only revision 0, in
-    order of time, moves the episodes and enters the history.
+    A window closes once, when the watermark reaches its end, if one of its panes has events, or if
+    conditions may be met without any. Late events that are accepted afterwards lead to a revision
+    at the next tick. Only revision 0, in order of time, moves the episodes and enters the history.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class WindowCloser:
         self._state = state
         self._panes = panes
         self._histories = histories
+        self._silences = Silences(settings, judge, state)
+        self._empty = EmptyWindows(judge)
         self._starts: dict[ModelKey, set[int]] = {
             key: set(key_state.width_mismatches)
             for key, key_state in state.known()
@@ -84,8 +87,15 @@ class WindowCloser:
         """Note that a pane has events."""
         self._starts.setdefault(key, set()).add(start_ms)
         key_state = self._state.key_state(key)
-        if key_state.active_until_ms is None:
+        first_ms = key_state.active_until_ms
+        if first_ms is None or self._is_first(key, start_ms, first_ms):
             key_state.active_until_ms = start_ms
+
+    def _is_first(self, key: ModelKey, start_ms: int, first_ms: int) -> bool:
+        """Whether a pane is earlier than the first one so far, of which no window is closed yet."""
+        since_ms = self._state.models[key.model].incomplete_before_ms
+        bounds = [bound for bound in (self._state.closed_ms, since_ms) if bound is not None]
+        return max(bounds, default=start_ms) <= start_ms < first_ms
 
     def add_width_mismatches(
         self, key: ModelKey, start_ms: int, mismatches: WidthMismatches
@@ -110,7 +120,7 @@ class WindowCloser:
             outputs += self._close(key, end)
         self._state.closed_ms = boundary
         for key in sorted(self._starts):
-            outputs += self._report_silence(key, boundary)
+            outputs += self._silences.report(key, self._starts[key], boundary)
         return outputs
 
     def close_all(self) -> list[Output]:
@@ -121,11 +131,10 @@ class WindowCloser:
         if not ends:
             return []
         outputs: list[Output] = []
-        for end, key in self._due(state.closed_ms, max(ends)):
+        for end, key in self._due(state.closed_ms, max(ends), at_end=True):
             outputs += self._close(key, end)
         for key, starts in sorted(self._starts.items()):
-            if starts:
-                outputs += self._report_silence(key, max(starts) + self._settings.every_ms)
+            outputs += self._silences.report(key, starts)
         state.closed_ms = max(*ends, state.closed_ms or max(ends))
         state.watermark_ms = max(state.closed_ms, state.watermark_ms or state.closed_ms)
         return outputs
@@ -189,8 +198,7 @@ class WindowCloser:
         for end in self._open_or_touched(key):
             outputs += self._close(key, end, early=True)
         state.touched.clear()
-        if starts:
-            outputs += self._report_silence(key, max(starts) + self._settings.every_ms)
+        outputs += self._silences.report(key, starts)
         for start in sorted(starts):
             self._drop(key, start)
         state.episodes = msgspec.structs.replace(
@@ -240,9 +248,19 @@ class WindowCloser:
         layout = self.baselines[key.model].layout
         return PaneId(key.model, key.variant, layout.fingerprint, start_ms)
 
-    def _due(self, closed: int | None, boundary: int) -> list[tuple[int, ModelKey]]:
-        """Return the ends of windows with events in ``(closed, boundary]``, in order of time."""
+    def _due(
+        self, closed: int | None, boundary: int, at_end: bool = False
+    ) -> list[tuple[int, ModelKey]]:
+        """Return the ends of windows in ``(closed, boundary]`` to be judged, in order of time.
+
+        Those with events, and where conditions can say something of them, those without. ``at_end``
+        of the input, the windows after the last event of a model are not judged.
+        """
         due: set[tuple[int, ModelKey]] = set()
+        if self._empty.are_judged:
+            for key, starts in self._starts.items():
+                until = None if at_end else boundary
+                due.update((end, key) for end in self._silences.ends(key, starts, closed, until))
         for key, starts in self._starts.items():
             for start in starts:
                 if closed is None or start + self._settings.window_ms > closed:
@@ -257,6 +275,8 @@ class WindowCloser:
         """Report a window; its first report also moves the episodes, which may raise signals, and
         is remembered.
         """
+        if not early and self._starts[key].isdisjoint(window_panes(end_ms, self._settings)):
+            return self._close_empty(key, end_ms)
         state = self._state.key_state(key)
         window = self._settings.window_ms, end_ms
         revision = state.reported.get(window, -1) + 1
@@ -265,23 +285,46 @@ class WindowCloser:
         profile = self.sum(key, end_ms)
         span = self.span(key, end_ms, revision, early)
         pasts = self._pasts(key, baseline, span.start_ms)
-        episodes = _as_of(state, window) if revision else state.episodes
+        episodes = state.episodes_as_of(window) if revision else state.episodes
         report = self._judge.report(span, baseline, profile, episodes, *pasts)
         state.reported[window] = revision
-        if self._judge.expects_rows:
-            learn(state, report)
-        if not revision and state.episodes.memory != Memory():
-            state.memories[window] = state.episodes.memory
         if not revision:
+            self._note_first(state, report)
             self._seasons.learn(report, baseline, profile)
         if revision or not self._is_newest(state, report):
             return [*frozen, report]
         if self._judge.remembers(report):
             self._remember(key, span, baseline, profile)
+        return [*frozen, report, *self._advance(state, report, baseline)]
+
+    def _close_empty(self, key: ModelKey, end_ms: int) -> list[Output]:
+        """Judge a window without any event by the conditions, and report it if that is news."""
+        state = self._state.key_state(key)
+        span = self.span(key, end_ms)
+        baseline = self._seasons.baseline(key.model, self.baselines[key.model], end_ms)
+        report = self._empty.report(span, baseline, state.episodes)
+        if report is None:
+            if self._judge.expects_rows:
+                learn_silence(state, span)
+            return []
+        self._note_first(state, report)
+        return [report, *self._advance(state, report, baseline)]
+
+    def _note_first(self, state: KeyState, report: WindowReport) -> None:
+        """Note what revisions of a window need to know of its first report."""
+        window = self._settings.window_ms, report.end_ms or 0
+        state.reported[window] = 0
+        if self._judge.expects_rows:
+            learn(state, report)
+        if state.episodes.memory != Memory():
+            state.memories[window] = state.episodes.memory
+
+    def _advance(self, state: KeyState, report: WindowReport, baseline: Baseline) -> list[Signal]:
+        """Move the episodes by the first report of a window; returns the signals that it raises."""
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
         rules = self._judge.rules
         state.early, signals = follow(state.early, state.episodes, report, signals, rules)
-        return [*frozen, report, *signals]
+        return signals
 
     def _freeze_seasons(self, model: str, end_ms: int) -> list[Output]:
         """Compare windows with the seasons of the stream from now on, if enough is learned."""
@@ -352,15 +395,10 @@ class WindowCloser:
             too_narrow=mismatches.too_narrow,
             too_wide=mismatches.too_wide,
             notes=tuple(notes),
-            expected_rows=self._expected_rows(key, start_ms, end_ms, revision),
+            expected_rows=expectation(self._state.key_state(key), start_ms, end_ms, revision)
+            if self._judge.expects_rows
+            else None,
         )
-
-    def _expected_rows(
-        self, key: ModelKey, start_ms: int, end_ms: int, revision: int
-    ) -> float | None:
-        if not self._judge.expects_rows:
-            return None
-        return expectation(self._state.key_state(key), start_ms, end_ms, revision)
 
     def _sum_width_mismatches(self, key: ModelKey, end_ms: int) -> WidthMismatches:
         counted = self._state.key_state(key).width_mismatches
@@ -368,42 +406,3 @@ class WindowCloser:
         for start in window_panes(end_ms, self._settings):
             total = total.plus(counted.get(start, WidthMismatches()))
         return total
-
-    def _report_silence(self, key: ModelKey, boundary: int) -> list[Output]:
-        """Report silences that begin or end before ``boundary``.
-
-        A silence is at least one window without an event.
-        """
-        state = self._state.key_state(key)
-        settings = self._settings
-        outputs: list[Output] = []
-        if state.active_until_ms is None:
-            return outputs
-        starts = [start for start in self._starts[key] if state.active_until_ms <= start < boundary]
-        for start in sorted(starts):
-            outputs += self._begin_silence(key, start)
-            if state.silent_ms is not None:
-                outputs.append(self._judge.silence(*key, state.silent_ms, start))
-                state.silent_ms = None
-            state.active_until_ms = start + settings.every_ms
-        return [*outputs, *self._begin_silence(key, boundary)]
-
-    def _begin_silence(self, key: ModelKey, until_ms: int) -> list[Output]:
-        """Report the start of a silence if no event came for one window up to ``until_ms``."""
-        state = self._state.key_state(key)
-        if state.active_until_ms is None or state.silent_ms is not None:
-            return []
-        if until_ms - state.active_until_ms < self._settings.window_ms:
-            return []
-        state.silent_ms = state.active_until_ms
-        return [self._judge.silence(*key, state.silent_ms, None)]
-
-
-def _as_of(state: KeyState, window: tuple[int, int]) -> EpisodeState:
-    """The episodes, with the memory as it was when a window was reported first.
-
-    So the verdict of a revision follows from its rows and the windows before it, and not from the
-    moment at which late events came.
-    """
-    memory = state.memories.get(window, Memory())
-    return msgspec.structs.replace(state.episodes, memory=memory)

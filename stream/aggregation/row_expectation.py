@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detectors.decisions.traffic import expected_rows, observed
+from detectors.decisions.window_span import WindowSpan
 from detectors.report import WindowReport
 from stream.aggregation.state import KeyState
 
@@ -25,6 +26,12 @@ def learn(state: KeyState, report: WindowReport) -> None:
         length_ms = report.end_ms - report.start_ms
         state.expected_rows[length_ms, report.end_ms] = report.expected_rows
     state.traffic = observed(state.traffic, report.start_ms, report.end_ms, report.rows)
+
+
+def learn_silence(state: KeyState, span: WindowSpan) -> None:
+    """Learn from a window without any event that is not reported."""
+    if not span.incomplete and not span.learning:
+        state.traffic = observed(state.traffic, span.start_ms, span.end_ms, 0)
 
 
 def forget(state: KeyState, bound_ms: int) -> None:

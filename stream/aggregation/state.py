@@ -95,6 +95,15 @@ class KeyState(msgspec.Struct):
     traffic: TrafficMemory = TrafficMemory()
     expected_rows: dict[tuple[int, int], float] = {}
 
+    def episodes_as_of(self, window: tuple[int, int]) -> EpisodeState:
+        """The episodes, with the memory as it was when a window was reported first.
+
+        So the verdict of a revision follows from its rows and the windows before it, and not from
+        the moment at which late events came.
+        """
+        memory = self.memories.get(window, Memory())
+        return msgspec.structs.replace(self.episodes, memory=memory)
+
 
 class SeasonState(msgspec.Struct):
     """How far the seasons of a model are learned, by their ``calendar``.

@@ -6,6 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from detectors.arrays import Ints
+from detectors.decisions.conditions import CONDITION_CHECK, ROWS
 from detectors.decisions.early_episodes import EarlyState, opened_early, tellable
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance
@@ -33,15 +34,15 @@ LEAST_ROWS = 2
 class PlainJudge:
     """Reports plain counts, because the protocol is under test and not the statistics.
 
-    A window violates if the value 3 has the majority. That is overwhelming if it has two
-    thirds. A look into an open window signals the majority of two rows or more. The ``rules`` of a
-    report are what it was judged together with: the number of windows, itself included, and their
-    counts by value; and ``since`` is what was remembered, the end of the last window that moved the
-    episodes.
+    A window violates if the value 3 has the majority, which is overwhelming if it has two thirds,
+    and if it has no rows. A look into an open window signals the majority of two rows or more. The
+    ``rules`` of a report are what it was judged together with: the number of windows, itself
+    included, and their counts by value; and ``since`` is what was remembered, the end of the last
+    window that moved the episodes.
     """
 
     job = "sim"
-    rules = replace(RULES, mode="evidence")
+    rules = replace(RULES, mode="evidence", conditions=("rows < 1",))
     expects_rows = False
     looks_early = True
 
@@ -51,11 +52,11 @@ class PlainJudge:
         baseline: Baseline,
         profile: Profile,
         state: EpisodeState,
-        history: History,
+        history: History | None = None,
         segments: None = None,
     ) -> WindowReport:
         counts = profile.counts[LAYOUT.bins(0)]
-        violates = profile.rows > 0 and counts[3] * 2 > profile.rows
+        violations = _violations(span, profile.rows, counts)
         window = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}"
         return WindowReport(
             version=1,
@@ -66,17 +67,17 @@ class PlainJudge:
             start_ms=span.start_ms,
             end_ms=span.end_ms,
             revision=span.revision,
-            state=_state(span, violates),
+            state=_state(span, bool(violations)),
             rows=profile.rows,
             baseline=baseline.fingerprint,
             layout="l",
-            violations=(_violation(profile.rows, counts),) if violates else (),
+            violations=violations,
             rules={
-                **_pooled(span, baseline, profile, history),
+                **_pooled(span, baseline, profile, history or History()),
                 "since": state.memory.since.get("x", 0),
             },
             notes=span.notes,
-            profile=np.append(counts, span.too_narrow).tobytes(),
+            profile=_profile(counts, span.too_narrow),
         )
 
     def scheduled(
@@ -187,6 +188,19 @@ def _pooled(
     sums = history.sums(span.start_ms, layout.tallies(profile.counts))
     counts = layout.cells(sums)[-1].tolist()
     return {"windows": HORIZONS[len(sums) - 1], **{str(k): n for k, n in enumerate(counts)}}
+
+
+def _profile(counts: Ints, too_narrow: int) -> bytes:
+    """The records by value; empty in a window without any."""
+    found = np.append(counts, too_narrow)
+    return found.tobytes() if found.any() else b""
+
+
+def _violations(span: WindowSpan, rows: int, counts: Ints) -> tuple[Violation, ...]:
+    if not rows:
+        known = not span.incomplete
+        return (replace(_violation(rows, counts), feature=ROWS, check=CONDITION_CHECK),) * known
+    return (_violation(rows, counts),) if counts[3] * 2 > rows else ()
 
 
 def _violation(rows: int, counts: Ints) -> Violation:

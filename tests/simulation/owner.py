@@ -133,7 +133,7 @@ class Sink:
         """Return the counts of each window in its last delivered revision."""
         newest: dict[tuple[str, int], WindowReport] = {}
         for item in self.delivered.values():
-            if not isinstance(item, WindowReport) or item.end_ms is None or item.state == "no data":
+            if not isinstance(item, WindowReport) or item.end_ms is None or not item.profile:
                 continue
             window = item.model, item.end_ms
             if window not in newest or item.revision > newest[window].revision:

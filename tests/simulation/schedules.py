@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.decisions.conditions import ROWS
 from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence import horizons
 from detectors.statistics.evidence.tallies import tally_layout
@@ -19,6 +20,7 @@ from tests.simulation.early import wrong_signals
 from tests.simulation.logs import MODELS, Period
 from tests.simulation.owner import SEASON_WINDOWS, Delivered, id_of, period_of
 from tests.simulation.reading import BASELINE, LAYOUT
+from tests.simulation.silences import is_empty, wrong_empty_windows
 from tests.simulation.world import NEVER_MS, World
 
 
@@ -97,6 +99,7 @@ def verdict(world: World) -> str:
         or wrong_seasons(world)
         or wrong_starts(world)
         or wrong_signals(world)
+        or wrong_empty_windows(world)
     )
 
 
@@ -325,6 +328,8 @@ def observations(world: World) -> Counter[str]:
             "rows late after idle": ledger.rows_late_after_idle,
             "revisions": len(revisions),
             "silences": len(silences),
+            "windows without events reported": sum(map(is_empty, reports)),
+            "signals of missing rows": sum(ROWS in signal.features for signal in signals),
             "incomplete windows": sum(report.state == "incomplete" for report in reports),
             "windows judged with others": sum(
                 int(report.rules.get("windows", 0)) > 1 for report in reports

@@ -62,6 +62,8 @@ def test_schedules_contain_every_kind_of_fault() -> None:
         "rows late after idle": 200,
         "revisions": 100,
         "silences": 400,
+        "windows without events reported": 400,
+        "signals of missing rows": 200,
         "incomplete windows": 200,
         "signals": 200,
         "windows judged with others": 2_000,

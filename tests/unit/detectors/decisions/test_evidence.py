@@ -215,6 +215,7 @@ def test_a_report_in_json_has_the_evidence_of_each_feature() -> None:
 
 def test_revisions_and_incomplete_windows_are_not_remembered() -> None:
     profile = Profile(BASE.layout)
+    profile.rows = 1
     for change, remembered in (({}, True), ({"revision": 1}, False), ({"incomplete": True}, False)):
         span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=HOUR, **change)
         report = judge(EVIDENCE).report(span, BASE, profile, EpisodeState())

@@ -56,14 +56,89 @@ def test_the_second_window_of_few_rows_is_a_signal_in_the_default_mode() -> None
     assert reason.summary == f"{FEW} (rows = 1, expected_rows = 4)"
 
 
-def test_a_window_without_any_event_is_told_as_no_data_and_meets_no_condition() -> None:
-    job = started(Rules(conditions=(FEW,)))
-    outputs = job.send([1, 2, 3, 4, 11, 12, 13, 14, 41, 42, 43, 44, 55])
-    reports = [item for item in outputs if isinstance(item, WindowReport)]
-    silent = [(r.start_ms, r.end_ms) for r in reports if r.state == "no data"]
-    assert silent[-1] == (20, 40)
-    assert [start_ms for start_ms, *_ in told(outputs)] == [0, 10, 40]
-    assert not any(is_met for *_, is_met in told(outputs))
+def signals(outputs: Sequence[Output]) -> list[tuple[str, int, tuple[str, ...]]]:
+    return [
+        (item.kind, item.start_ms, item.features) for item in outputs if isinstance(item, Signal)
+    ]
+
+
+FULL = [1, 2, 3, 4, 11, 12, 13, 14]
+BACK = [81, 82, 83, 84, 91, 92, 93, 94, 101, 102, 103, 104, 115]
+"""The windows from 20 to 80 have no event."""
+
+
+def test_an_outage_is_one_episode_that_recovers_once_events_return() -> None:
+    outputs = started(Rules(mode="threshold", min_n=1, conditions=(FEW,))).send([*FULL, *BACK])
+    assert signals(outputs) == [("opened", 30, ("(rows)",)), ("recovered", 90, ("(rows)",))]
+    silent = [r for r in outputs if isinstance(r, WindowReport) and not r.rows]
+    # The outage is told by the first two windows, and the silence by reports of its own.
+    assert [(r.start_ms, r.end_ms, r.state) for r in silent] == [
+        (20, 30, "violations"),
+        (30, 40, "violations"),
+        (20, None, "no data"),
+        (20, 80, "no data"),
+    ]
+    (reason,) = silent[0].violations
+    assert reason.summary == f"{FEW} (rows = 0, expected_rows = 4)"
+
+
+def test_an_outage_is_told_again_after_each_cooldown() -> None:
+    rules = Rules(mode="threshold", min_n=1, cooldown="1s", conditions=("rows < 2",))
+    outputs = started(rules).send([*FULL, 3_501, 3_502])
+    # Opened by the window that ends at 40; each later one is a reminder 1,000 ms after.
+    assert signals(outputs) == [
+        ("opened", 30, ("(rows)",)),
+        *(("reminder", end - 10, ("(rows)",)) for end in (1_040, 2_040, 3_040)),
+    ]
+
+
+def test_windows_without_events_say_the_same_however_the_log_is_read() -> None:
+    times = [*FULL, *BACK]
+    whole = started().send(times)
+    job, parts = started(), []
+    for time_ms in times:
+        parts += job.send([time_ms])
+        job = job.restarted()
+    assert signals(parts) == signals(whole) != []
+    assert sorted(told(parts)) == sorted(told(whole))
+
+
+def test_a_window_that_expects_nothing_meets_no_condition_without_events() -> None:
+    job = started(Rules(mode="threshold", min_n=1, conditions=("n(x) < expected_rows - 5",)))
+    assert signals(job.send([*FULL, *BACK])) == []
+
+
+def test_a_condition_that_needs_values_is_not_met_without_rows() -> None:
+    job = started(Rules(mode="threshold", min_n=1, conditions=("completeness(x) < 2",)))
+    reports = [r for r in job.send([*FULL, *BACK]) if isinstance(r, WindowReport)]
+    assert all(report.rows for report in reports if report.state == "violations")
+
+
+def test_a_drift_does_not_recover_by_windows_without_rows() -> None:
+    rules = Rules(mode="threshold", min_n=1, conditions=("completeness(x) > 0", "rows < 2"))
+    outputs = started(rules).send([*FULL, *BACK])
+    assert [each[0] for each in signals(outputs)] == ["opened", "worsened"]
+    assert signals(outputs)[1] == ("worsened", 30, ("(rows)", "x"))
+
+
+def test_late_events_of_a_reported_silence_are_its_revision() -> None:
+    job = started()
+    job.send([*FULL, 41, 42, 43, 44, 55])
+    job.send([22, 23, 24])
+    assert told(job.step(Tick(1))) == [(20, 1, 4.0, False)]
+
+
+def test_a_model_begins_with_its_earliest_event_in_whatever_order_they_come() -> None:
+    rules = Rules(mode="threshold", min_n=1, conditions=("rows < 1",))
+    settings = job_settings(
+        window_ms=10, every_ms=10, grace_ms=40, lateness_ms=100, idle_ms=50, tolerance_ms=0
+    )
+    found = []
+    for times in ([1, 31, 95], [31, 1, 95]):
+        job = Job(settings, rules=rules)
+        job.step(DiscoveredPartition("p", 0))
+        found.append([start_ms for start_ms, *_ in told(job.send(times))])
+    assert found == [[0, 10, 20, 30]] * 2
 
 
 def test_what_is_expected_is_a_function_of_the_log_through_a_restart() -> None:
