@@ -282,6 +282,15 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     them are in ``profile``.
     """
 
+    @property
+    def in_silence(self) -> bool:
+        """Whether this is a window without events, which is reported as it meets a condition.
+
+        The silence that it lies in is in reports of its own, with the state "no data".
+        """
+        checks = {violation.check for violation in self.violations}
+        return not self.rows and checks == {"condition_check"}
+
 
 class SignalledFeature(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of a feature of a signal, in the window of the signal and in the baseline."""

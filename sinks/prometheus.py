@@ -153,6 +153,8 @@ class PrometheusDelivery(Delivery, Collector):
     def _keep(self, report: WindowReport) -> None:
         key = (report.model, report.variant)
         old = self._newest.get(key)
+        if report.in_silence:  # its violations are signalled, and the state is "no data"
+            return
         if old is None or (report.start_ms, report.revision) >= (old.start_ms, old.revision):
             self._newest[key] = msgspec.structs.replace(report, profile=b"")
 

@@ -367,7 +367,7 @@ def _keys(report: WindowReport | QualityReport) -> list[tuple[str | int, ...]]:
     """Return the keys of the rows whose newest report it may be."""
     key = (report.model, report.variant)
     if isinstance(report, WindowReport):
-        return [key]
+        return [] if report.in_silence else [key]
     return [(*key, 0)] if report.state == "awaiting labels" else [(*key, 0), (*key, 1)]
 
 

@@ -302,3 +302,12 @@ def test_a_name_with_quotes_and_line_breaks_is_one_label() -> None:
 @pytest.mark.parametrize(("max_series", "faults"), [(MOST + 9, 0), (MOST + 8, 1), (20_000, 0)])
 def test_check_requires_max_series_to_suffice_for_one_model(max_series: int, faults: int) -> None:
     assert len(Prometheus(max_series=max_series).check()) == faults
+
+
+def test_a_silence_that_lasts_is_the_state_although_windows_in_it_meet_a_condition() -> None:
+    met = (violation(check="condition_check", feature="(rows)"),)
+    empty = {"rows": 0, "features": (), "profile": b"", "violations": met}
+    page = shown(report(0), report(1, **empty), report(2, **empty), silence(1), report(3, **empty))
+    assert page.value("window_state", state="no data") == 1.0
+    page.delivery.deliver([silence(1, ended=True), report(4)])
+    assert page.value("window_state", state="violations") == 1.0
