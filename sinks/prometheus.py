@@ -35,8 +35,10 @@ OF_MODEL = 4
 """Series per model and variant, except those by state, check and rank: rows, completeness, end,
 and the report of a window with violations.
 """
-OF_FEATURE = 4
-"""Series per feature: completeness of window and baseline, distance, limit."""
+OF_FEATURE = 7
+"""Series per feature: completeness of window and baseline, distance, limit, and in the mode
+``evidence`` effect, its limit, and the share spent of the budget.
+"""
 OF_BASELINE = frozenset(Figures.__struct_fields__)
 """The metrics of a feature that the baseline has as well."""
 STATES = get_args(State)
@@ -48,9 +50,10 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
     The address is that of ``http`` in the configuration; ``docs/metrics.md`` lists the metrics. Per
     model and variant: rows, completeness, end of the window, state, violations by check, the
     worst three features, and the id of the report if the window has violations. Per feature:
-    completeness in the window and in the baseline, the deciding distance and its limit, and the
+    completeness in the window and in the baseline, the deciding distance and its limit, in the mode
+    ``evidence`` the effect that decides, its limit and the share spent of the budget, and the
     statistics that ``per_feature`` names, in the window and, where it has them, in the baseline. So
-    a number has eight series by default, a text four.
+    a number has eleven series by default, a text seven; three fewer in other modes.
 
     Of a model's quality the newest *judged* window is exported: its state and end, predictions,
     labelled rows, coverage and the delay of labels, and for each metric value, interval, baseline,
@@ -316,6 +319,7 @@ def _of_feature(
             feature.completeness,
         )
     yield from _of_drift(feature, {**key, "statistic": feature.deciding})
+    yield from _of_evidence(feature, key)
     yield from _of_baseline(feature, key, extra)
     for name in extra:
         value = feature.distances.get(name) if name in DISTANCES else getattr(feature, name)
@@ -338,6 +342,29 @@ def _of_drift(feature: FeatureReport, key: dict[str, str]) -> Iterator[Series]:
             feature.value,
         )
         yield Series("feature_drift_limit", "Limit of the deciding distance.", key, feature.limit)
+
+
+def _of_evidence(feature: FeatureReport, key: dict[str, str]) -> Iterator[Series]:
+    """Yield the finding that is nearest to a violation: effect, its limit, and what it spent."""
+    findings = () if feature.evidence is None else feature.evidence.findings
+    if not findings:
+        return
+    finding = max(findings, key=lambda each: each.nearness)
+    yield Series(
+        "feature_effect",
+        "Estimated effect in the newest closed windows, of the finding nearest to a violation.",
+        key,
+        finding.effect,
+    )
+    text = "Smallest effect that is worth a signal."
+    yield Series("feature_effect_limit", text, key, finding.effect_limit)
+    yield Series(
+        "feature_budget_spent_ratio",
+        "The p-value of that finding as a share of what its test was allowed: 1 and less is "
+        "evidence.",
+        key,
+        finding.spent,
+    )
 
 
 def _of_baseline(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.episode_state import Episode, EpisodeState
+from detectors.finding import Evidence, EvidenceFinding
 from detectors.profiles.calendar import Calendar
 from detectors.quality_report import EstimateReport, EstimateSection
 from sinks.base import Published
@@ -196,7 +198,7 @@ def verdicts() -> list[Published]:
         violations=tuple(violation(ODD_NAME, check=check) for check in CHECKS),
     )
     return [
-        report(),
+        report(features=(feature(evidence=evidence(finding())), calm())),
         odd,
         silence(model="quiet"),
         signal(),
@@ -206,6 +208,27 @@ def verdicts() -> list[Published]:
         quality_signal(),
         schedule_report(),
     ]
+
+
+def finding(**changes: Any) -> EvidenceFinding:
+    """A drift of twice the effect that counts, at a thousandth of what its test was allowed."""
+    of_drift: dict[str, Any] = {
+        "subject": "drift",
+        "test": "likelihood_ratio",
+        "horizon": 4,
+        "n": 400,
+        "p_value": 1e-9,
+        "allowed": 1e-6,
+        "effect": 0.04,
+        "effect_limit": 0.02,
+        "direction": 1,
+    }
+    return EvidenceFinding(**{**of_drift, **changes})
+
+
+def evidence(*findings: EvidenceFinding) -> Evidence:
+    """The evidence of a feature with these findings."""
+    return Evidence(budget=1e-5, spent=min(f.spent for f in findings), findings=findings)
 
 
 def estimates() -> EstimateSection:

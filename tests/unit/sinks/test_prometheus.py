@@ -23,6 +23,7 @@ from stream.testing.reports import (
     silence,
     violation,
 )
+from tests.support.metrics import evidence, finding
 
 STATES = len(get_args(State))
 OF_MODEL = 8 + STATES
@@ -30,8 +31,9 @@ OF_MODEL = 8 + STATES
 report of a window with violations."""
 MOST = 4 + STATES + len(CHECKS)
 """Series of a model if all checks have violations, without those of the worst features."""
-OF_FEATURE = 8
-"""Series of a number: completeness, mean and deviation in window and baseline, distance, limit."""
+OF_FEATURE = 11
+"""Series of a number by evidence: completeness, mean and deviation in window and baseline, distance
+and its limit, effect and its limit, and what was spent."""
 KEY = {"job": "sample", "model": "flights", "variant": "AllTraffic"}
 
 
@@ -225,18 +227,21 @@ def test_per_feature_accepts_every_distance_by_its_name() -> None:
 
 
 def features(count: int) -> tuple[FeatureReport, ...]:
-    """Features, of which number k has a distance of k percent of its limit."""
-    return tuple(feature(f"f{k:03d}", value=k / 1_000, verdict="ok") for k in range(count))
+    """Features, of which number k has an effect of k percent of its limit."""
+    return tuple(
+        feature(f"f{k:03d}", verdict="ok", evidence=evidence(finding(effect=k / 5_000)))
+        for k in range(count)
+    )
 
 
 @pytest.mark.parametrize(
     ("count", "per_feature", "series"),
     [
-        (1, (), MOST + 1 + 4),
-        (2, ("mean",), MOST + 2 + 12),
-        (3, (), MOST + 3 + 12),
-        (20, ("n", "ks", "outlier_share"), MOST + 3 + 160),
-        (5, ("mean", "std"), MOST + 3 + 40),
+        (1, (), MOST + 1 + 7),
+        (2, ("mean",), MOST + 2 + 18),
+        (3, (), MOST + 3 + 21),
+        (20, ("n", "ks", "outlier_share"), MOST + 3 + 220),
+        (5, ("mean", "std"), MOST + 3 + 55),
     ],
 )
 def test_a_scrape_has_as_many_series_as_predicted_when_all_checks_have_violations(
@@ -251,7 +256,7 @@ def test_the_cap_keeps_the_worst_features_and_counts_the_others() -> None:
     everything = shown(report(features=features(100)))
     assert everything.left_out == 0
     assert len(everything.gauges()) == OF_MODEL + 100 * OF_FEATURE
-    page = shown(report(features=features(100)), max_series=140)
+    page = shown(report(features=features(100)), max_series=180)
     assert len(page.gauges()) == OF_MODEL + 15 * OF_FEATURE
     assert page.left_out == 85 * OF_FEATURE
     names = [f"f{k:03d}" for k in range(100)]
@@ -299,7 +304,7 @@ def test_a_name_with_quotes_and_line_breaks_is_one_label() -> None:
     assert all(line.startswith("driftline_") for line in page.series)
 
 
-@pytest.mark.parametrize(("max_series", "faults"), [(MOST + 9, 0), (MOST + 8, 1), (20_000, 0)])
+@pytest.mark.parametrize(("max_series", "faults"), [(MOST + 12, 0), (MOST + 11, 1), (20_000, 0)])
 def test_check_requires_max_series_to_suffice_for_one_model(max_series: int, faults: int) -> None:
     assert len(Prometheus(max_series=max_series).check()) == faults
 
@@ -311,3 +316,19 @@ def test_a_silence_that_lasts_is_the_state_although_windows_in_it_meet_a_conditi
     assert page.value("window_state", state="no data") == 1.0
     page.delivery.deliver([silence(1, ended=True), report(4)])
     assert page.value("window_state", state="violations") == 1.0
+
+
+def test_by_evidence_the_effect_that_decides_is_exported_with_its_limit_and_what_it_spent() -> None:
+    missing = finding(subject="missing", effect=0.5, effect_limit=0.1, p_value=1e-12, allowed=1e-4)
+    page = shown(report(features=(feature(evidence=evidence(finding(), missing)), calm())))
+    # The drift is at 1.5 of its limit (9 of 6 digits, twice the effect), the missing values at 3.
+    assert page.value("feature_effect", feature="amount") == 0.5
+    assert page.value("feature_effect_limit", feature="amount") == 0.1
+    assert page.value("feature_budget_spent_ratio", feature="amount") == pytest.approx(1e-8)
+    assert page.value("feature_effect", feature=calm().name) is None
+
+
+def test_without_evidence_no_effect_is_exported() -> None:
+    page = shown(report())
+    assert page.value("feature_completeness_ratio", feature="amount") is not None
+    assert page.value("feature_effect", feature="amount") is None
