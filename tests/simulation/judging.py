@@ -15,6 +15,7 @@ from detectors.decisions.rules import Rules
 from detectors.decisions.window_span import WindowSpan
 from detectors.early_finding import EarlyFinding
 from detectors.profiles.baseline import Baseline
+from detectors.profiles.joint_counts import JointPairs
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, State, WindowReport
 from detectors.schedule_report import ScheduleReport, Status
@@ -23,10 +24,13 @@ from detectors.statistics.evidence.early_starts import EarlyStarts
 from detectors.statistics.evidence.horizons import HORIZONS, History
 from detectors.statistics.evidence.tallies import tally_layout
 from detectors.violation import Violation
-from tests.simulation.reading import LAYOUT
+from tests.simulation.reading import LAYOUT, parts_of
 
 RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
 
+VALUES = 4
+SHOPS_AND_OTHERS = ("a", "b", "all others")
+PAIRS = JointPairs(LAYOUT)
 LEAST_ROWS = 2
 """The rows below which a look says nothing."""
 
@@ -38,7 +42,8 @@ class PlainJudge:
     and if it has no rows. A look into an open window signals the majority of two rows or more. The
     ``rules`` of a report are what it was judged together with: the number of windows, itself
     included, and their counts by value; and ``since`` is what was remembered, the end of the last
-    window that moved the episodes.
+    window that moved the episodes. ``pooled`` has the counts of the window and of those windows by
+    shop and value, and the table of values and shops.
     """
 
     job = "sim"
@@ -53,7 +58,7 @@ class PlainJudge:
         profile: Profile,
         state: EpisodeState,
         history: History | None = None,
-        segments: None = None,
+        segments: History | None = None,
     ) -> WindowReport:
         counts = profile.counts[LAYOUT.bins(0)]
         violations = _violations(span, profile.rows, counts)
@@ -78,6 +83,7 @@ class PlainJudge:
             },
             notes=span.notes,
             profile=_profile(counts, span.too_narrow),
+            pooled=_parts(span, baseline, profile, segments or History()),
         )
 
     def scheduled(
@@ -134,7 +140,7 @@ class PlainJudge:
     ) -> tuple[EarlyFinding, ...]:
         """Return a finding if the value 3 has the majority since any earlier look."""
         layout = tally_layout(baseline)
-        for k, cells in enumerate(layout.cells(starts.sums(tallies)).tolist()):
+        for k, cells in enumerate(layout.cells(starts.sums(tallies))[:, :VALUES].tolist()):
             rows = sum(cells)
             if rows >= LEAST_ROWS and cells[3] * 2 > rows:
                 return (_finding(rows, starts.at_ms(k)),)
@@ -186,8 +192,28 @@ def _pooled(
 ) -> dict[str, float | int | str]:
     layout = tally_layout(baseline)
     sums = history.sums(span.start_ms, layout.tallies(profile.counts))
-    counts = layout.cells(sums)[-1].tolist()
+    counts = layout.cells(sums)[-1][:VALUES].tolist()
     return {"windows": HORIZONS[len(sums) - 1], **{str(k): n for k, n in enumerate(counts)}}
+
+
+def _parts(span: WindowSpan, baseline: Baseline, profile: Profile, history: History) -> bytes:
+    """The counts by shop and value of the window, the table of both, and the pooled counts."""
+    if not profile.rows or baseline.by_segment is None:
+        return b""
+    segments = parts_of(profile)
+    layout = tally_layout(baseline.by_segment)
+    sums = history.sums(span.start_ms, layout.tallies(segments.counts))
+    pooled = layout.cells(sums)[-1].reshape(len(SHOPS_AND_OTHERS), -1)[:, :VALUES]
+    by_shop = segments.counts.reshape(len(SHOPS_AND_OTHERS), -1)[:, LAYOUT.bins(0)]
+    (table,) = PAIRS.tables(profile.pairs)
+    return b"".join(np.ascontiguousarray(part).tobytes() for part in (by_shop, table, pooled))
+
+
+def parts(report: WindowReport) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+    """What ``pooled`` of a report holds: by shop and value, by value and shop, pooled by shop."""
+    numbers = np.frombuffer(report.pooled, np.int64).reshape(-1, VALUES).tolist()
+    shops = len(SHOPS_AND_OTHERS)
+    return numbers[:shops], numbers[shops : shops + VALUES], numbers[shops + VALUES :]
 
 
 def _profile(counts: Ints, too_narrow: int) -> bytes:

@@ -15,7 +15,7 @@ from detectors.profiles.profile import Profile
 from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from detectors.schedule_report import ScheduleReport
-from stream.aggregation.aggregator import Aggregator
+from stream.aggregation.aggregator import Aggregator, Learn
 from stream.aggregation.histories import MemoryHistories
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.labels import LabelParts
@@ -187,7 +187,7 @@ class Owner:
     """One service, which starts from the last commit with an epoch of its own and new readers.
 
     ``waiting`` holds the outputs since its last commit, ``lost`` the partitions of readers
-    that were given up.
+    that were given up. With ``learn`` all models learn their baseline.
     """
 
     def __init__(
@@ -198,6 +198,7 @@ class Owner:
         random: Random,
         readers: list[Reader],
         labels: LabelJob | None = None,
+        learn: Learn | None = None,
     ) -> None:
         self._store = store
         self._sink = sink
@@ -228,6 +229,8 @@ class Owner:
             periods=self.periods,
             histories=self.histories,
             seasons=self.seasons,
+            learn=learn,
+            learning=[name for name in MODELS if learn and name not in state.models],
             season_plans=dict.fromkeys(MODELS, season_plan(settings)),
             labels=None if labels is None else LabelParts(*labels, *self.stores),
         )

@@ -28,6 +28,7 @@ from tests.simulation import reading
 from tests.simulation.judging import PlainJudge
 from tests.simulation.logs import Record, too_late
 from tests.simulation.owner import Committed, Owner, SharedStore
+from tests.simulation.planted_parts import OF_PARTS
 from tests.simulation.planted_silences import OF_SILENCES
 from tests.simulation.world import World
 
@@ -348,6 +349,7 @@ CHAOS: dict[str, Plant] = {
     "the watermark moves between the end of a partition and its children": children_enter_later,
     "the commit of an old owner is accepted": accepts_old_owners,
     **OF_SILENCES,
+    **OF_PARTS,
 }
 
 

@@ -11,8 +11,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from detectors.profiles.baseline import Baseline, Constraints
-from detectors.profiles.layout import HEAD, INTEGRAL, Feature, Layout
+from detectors.profiles.binning import text_feature
+from detectors.profiles.joint_levels import JointLevels
+from detectors.profiles.layout import Feature, Layout
 from detectors.profiles.profile import Profile
+from detectors.profiles.segmentation import Segmentation
 from stream.event_time import JobSettings
 from stream.events import (
     Assign,
@@ -20,14 +23,37 @@ from stream.events import (
     DiscoveredPartition,
     ModelKey,
     Partial,
+    Sample,
     WidthMismatches,
 )
+from stream.testing.baselines import window
 from tests.simulation.logs import MODELS, TOO_NARROW, Logs, Record, too_late
 
 LAYOUT = Layout(
-    (Feature(name="x", type="Integral", kind="grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),)
+    (
+        Feature(
+            name="x",
+            type="Integral",
+            kind="grid",
+            edges=(0.5, 1.5, 2.5),
+            cells=(0, 1, 2, 3),
+            joint=JointLevels(cuts=(0.5, 1.5, 2.5)),
+        ),
+        replace(
+            text_feature("shop", "feature", Counter(a=1, b=1)), joint=JointLevels(of_words=(0, 1))
+        ),
+    ),
+    segmentations=(Segmentation("shop", (0, 1)),),
 )
-BASELINE = Baseline(LAYOUT, Profile(LAYOUT), Constraints(), ("x",))
+"""The value of a record, and its shop: the rows are divided by shop, and counted in pairs."""
+SHOPS = ("a", "a", "b", "b")
+"""The shop of each value."""
+BASELINE = Baseline(LAYOUT, Profile(LAYOUT), Constraints(), ("x", "shop"))
+ONE_OF_EACH = [
+    window(LAYOUT, {"x": np.array([float(value)]), "shop": [shop]})
+    for value, shop in enumerate(SHOPS)
+]
+"""The profile of one row of each value."""
 FINGERPRINTS = dict.fromkeys(MODELS, LAYOUT.fingerprint)
 
 Panes = dict[tuple[str, int], list[int]]
@@ -47,6 +73,8 @@ Counted = tuple[CoveredRange, Panes, list[Record]]
 """A range, its records by pane, and those that were accepted."""
 Predict = Callable[[list[Record]], bytes]
 """Returns the encoded predictions of accepted records."""
+SampleRows = Callable[[list[Record]], list[Sample]]
+"""Returns the samples of accepted records, of models that learn their baseline."""
 
 
 def count(
@@ -125,10 +153,18 @@ def partial_of(covers: list[CoveredRange], panes: Panes, predictions: bytes = b"
 def profile_of(counts: list[int]) -> Profile:
     """Return a profile with these counts of the four values."""
     profile = Profile(LAYOUT)
-    profile.rows = sum(counts)
-    profile.counts[HEAD : HEAD + 4] = np.array(counts)
-    profile.counts[INTEGRAL] = profile.rows
+    for one, count in zip(ONE_OF_EACH, counts, strict=True):
+        for into, of in ((profile, one), (parts_of(profile), parts_of(one))):
+            into.rows += count * of.rows
+            into.counts += count * of.counts
+            into.pairs += count * of.pairs
     return profile
+
+
+def parts_of(profile: Profile) -> Profile:
+    """The counts of its segments, which each profile of the simulation has."""
+    assert profile.segments is not None
+    return profile.segments
 
 
 class Reader:
@@ -136,7 +172,8 @@ class Reader:
 
     The reader ``holds`` a partition from its assignment until the partial that ends it is
     delivered. At the end of a partition it reports the children only if ``reports_children`` is
-    true for it. ``predict`` makes the predictions of a partial.
+    true for it. ``predict`` makes the predictions of a partial, ``sample`` the rows of it that a
+    baseline is learned from.
     """
 
     def __init__(
@@ -146,7 +183,9 @@ class Reader:
         random: Random,
         reports_children: dict[str, bool],
         predict: Predict = lambda records: b"",
+        sample: SampleRows = lambda records: [],
     ) -> None:
+        self._sample = sample
         self._predict = predict
         self._logs = logs
         self._settings = settings
@@ -180,7 +219,8 @@ class Reader:
                 total = panes.setdefault(pane, [0] * 5)
                 total[:] = [a + b for a, b in zip(total, counts, strict=True)]
         if covers:
-            self.in_flight.append(partial_of(covers, panes, self._predict(accepted)))
+            partial = partial_of(covers, panes, self._predict(accepted))
+            self.in_flight.append(replace(partial, samples=self._sample(accepted)))
 
     def _read_partition(self, name: str, at_most: int) -> Counted:
         assigned = self._assigned[name]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from detectors.decisions.conditions import ROWS
 from detectors.decisions.episode_state import EpisodeState
 from detectors.report import WindowReport
+from stream.event_time import JobSettings
 from tests.simulation.judging import RULES, PlainJudge
 from tests.simulation.logs import MODELS
 from tests.simulation.reading import BASELINE
@@ -27,14 +28,15 @@ def wrong_empty_windows(world: World) -> str:
 
 
 def _wrong_model(world: World, model: str) -> str:
-    expected = world.logs.expected(world.settings)
-    first_ms = min((end for name, end in expected if name == model), default=0)
+    with_records = {end for name, end in world.logs.expected(world.settings) if name == model}
+    first_ms = min(with_records, default=0)
     since_ms, state, last_ms = _begin(world, model), EpisodeState(), -NEVER_MS
     for report in _first_reports(world, model):
         end_ms = report.end_ms or 0
         if end_ms <= last_ms:
             continue
-        lacking = _lacking(world, model, state, range(max(since_ms, last_ms), end_ms))
+        between = range(max(since_ms, last_ms), end_ms)
+        lacking = _lacking(world.settings, with_records, state, between)
         if lacking:
             return f"{model} has no reports on the windows {lacking[:3]}, before {report.id}"
         if is_empty(report) and end_ms < first_ms:
@@ -62,12 +64,12 @@ def _first_reports(world: World, model: str) -> Iterator[WindowReport]:
     return (report for report in of_model if report.state != "no data")
 
 
-def _lacking(world: World, model: str, state: EpisodeState, between: range) -> list[int]:
+def _lacking(
+    settings: JobSettings, with_records: set[int], state: EpisodeState, between: range
+) -> list[int]:
     """The ends of windows without records, inside of a time, that should have been reported."""
-    settings = world.settings
     ends = range(between.start + settings.window_ms, between.stop, settings.every_ms)
-    with_records = world.logs.expected(settings)
-    empty = [end for end in ends if (model, end) not in with_records]
+    empty = [end for end in ends if end not in with_records]
     return [end for end in empty if not _is_told(state, end, settings.window_ms)]
 
 
