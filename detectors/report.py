@@ -200,6 +200,8 @@ class SegmentReport(msgspec.Struct, frozen=True, kw_only=True):
     """
     violates: bool
     """Whether a feature has moved in the segment by evidence."""
+    factor: float = 1.0
+    """The design effect of its rows of that feature, as in :class:`~detectors.finding.Evidence`."""
     lingering: tuple[str, ...] = ()
     """Features of the segment that are in the open episode, and whose drift is still there."""
 
@@ -257,8 +259,8 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     them.
     """
     pooled: bytes = b""
-    """The tallies of several windows together from which findings of violations were computed,
-    encoded, in base64 in JSON; empty if no violation has such a finding.
+    """The tallies of several windows together from which findings of violations were computed, and
+    those of segments that moved, encoded, in base64 in JSON; empty if there is no such finding.
     """
     generation: str = ""
     """When the job began anew, if it did after it had published reports (without its state, or with

@@ -129,6 +129,7 @@ class Judge:
         conditions = self._conditions(span, window.rows, features, len(violations))
         features = mark_violating(features, features_of(conditions.violations))
         violations += conditions.violations
+        segments = segment_reports(window)
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -149,13 +150,13 @@ class Judge:
             violations=tuple(violations),
             rules=self._rules(window, every_ms),
             notes=(*span.notes, *self._notes(span, window), *conditions.notes),
-            pooled=embedded(evidence, violations),
+            pooled=embedded(evidence, violations, segments),
             profile=profile.encode(with_values=self._publishes_values(profile)),
             generation=self.generation,
             expected_rows=span.expected_rows,
             season=season,
             joint=reported_joint(profile.layout, None if evidence is None else evidence.joint),
-            segments=segment_reports(window),
+            segments=segments,
         )
 
     def remembers(self, report: WindowReport) -> bool:

@@ -62,6 +62,7 @@ def _report(
         feature="" if found is None else layout.features[found[0]].name,
         finding=None if found is None else found[1],
         violates=violates,
+        factor=1.0 if found is None else evidence.reported(s * features + found[0]).factor,
         lingering=tuple(
             in_segment(layout.features[j % features].name, shown)
             for j in sorted(evidence.lingering)

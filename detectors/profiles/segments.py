@@ -126,6 +126,14 @@ def value_of(layout: Layout, s: int) -> str:
     return layout.bin_label(i, int(layout.starts[i]) + HEAD + segment.bin)
 
 
+def place_of(layout: Layout, by: str, value: str) -> int | None:
+    """The segment that a report names by its column and its value, masked or not."""
+    for s, segment in enumerate(segments(layout)):
+        if segment.by == by and value in (masked_value(segment), value_of(layout, s)):
+            return s
+    return None
+
+
 def segmentation_of(layout: Layout, counts: Ints, by: str, most: int) -> Segmentation:
     """The ``most`` values of a feature that are most frequent in these counts, as segments.
 

@@ -6,27 +6,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import isclose
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from detectors.decisions.episode_state import EpisodeState
-from detectors.decisions.evidence.embedded import EmbeddedTallies
 from detectors.decisions.evidence.joint_evidence import JOINT
-from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits
-from detectors.decisions.rules import FeatureRules, Rules
-from detectors.decisions.window_span import WindowSpan
 from detectors.errors import BaselineInvalid, DetectorError
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.joint_choice import counting_pairs_of
 from detectors.profiles.profile import Profile
 from detectors.report import FeatureReport, SagemakerFigures, WindowReport
-from detectors.statistics.catalogue import DISTANCES
-from detectors.statistics.evidence.tallies import tally_layout
 from detectors.statistics.measures import Measures, measure
 from detectors.violation import Violation
 from stream.baselining.build import load_baseline
@@ -34,6 +26,8 @@ from stream.commands.explain_page import ExplainPage, RecomputedMetric
 from stream.commands.explain_target import find_quality, find_target
 from stream.commands.explained_evidence import evidence_numbers
 from stream.commands.explained_joint import print_joint
+from stream.commands.explained_segments import print_segments
+from stream.commands.judged_again import judged_again
 from stream.commands.quality_page import QualityPage
 from stream.commands.report_files import ReportFiles
 from stream.commands.usage import wrong_option
@@ -89,43 +83,87 @@ def explain(
         QualityPage(console).print(of_quality)
         return True
     report, feature = find_target(arguments, files, last=last)
-    state = earlier_state(paths.state, report.job) if paths else None
-    baseline = _baseline(report, paths, state, folder)
-    limits = read_limits(state, report.limits) if state else None
-    measures, recomputed = _recomputed(report, baseline, limits)
-    page = ExplainPage(console)
-    if feature == JOINT and report.joint is not None and recomputed.joint is not None:
-        page.head(report, feature, recomputed.rows, files.since_ms(report))
-        matches = print_joint(console, report.joint, recomputed.joint)
-        matches &= _violations(page, *_both_by_check(report, recomputed, feature), frozenset())
-        page.verdict(matches)
-        return matches
-    published = _feature(report, feature)
-    again = _feature(recomputed, feature)
-    page.head(report, feature, recomputed.rows, files.since_ms(report))
-    if limits is None and report.limits:
-        page.limits_missing(report.limits)
-    if report.rules.get("mode") == "sagemaker-compat":
-        page.sagemaker_decides()
-    if report.rules.get("mode") == "evidence":
-        page.evidence_decides()
-    unchecked = _unchecked(report, recomputed)
-    if unchecked & NEED_VALUES:
-        page.values_missing()
-    metrics = list(_metrics(again, _comparable(published, again, report, unchecked)))
-    metrics += _evidence_metrics(report, published, again)
-    page.metrics(metrics)
-    matches = recomputed.rows == report.rows and all(metric.matches for metric in metrics)
-    matches &= limits is None or recomputed.rules == report.rules
-    matches &= _violations(page, *_both_by_check(report, recomputed, feature), unchecked)
-    page.segments(report.segments, baseline.layout)
-    page.bins(measures.pair, baseline.layout.index[feature])
-    page.new_values(measures.pair.window, baseline.layout.index[feature])
-    page.verdict(matches)
-    quality = files.quality_of(report)
+    matches = _explained(_Sides.of(report, paths, folder), feature, files, console)
+    quality = None if feature == JOINT else files.quality_of(report)
     if quality is not None:
         QualityPage(console).print(quality)
     return matches
+
+
+class _Sides(NamedTuple):
+    """A report as it was published and as its counts give it, and what both were judged with."""
+
+    published: WindowReport
+    recomputed: WindowReport
+    baseline: Baseline
+    limits: Limits | None
+    measures: Measures
+
+    @classmethod
+    def of(cls, report: WindowReport, paths: ArtifactPaths | None, folder: Path | None) -> _Sides:
+        """Judge a report again; raises :class:`~stream.errors.DataError` if that cannot be done."""
+        state = earlier_state(paths.state, report.job) if paths else None
+        baseline = _baseline(report, paths, state, folder)
+        limits = read_limits(state, report.limits) if state else None
+        measures, recomputed = _recomputed(report, baseline, limits)
+        return cls(report, recomputed, baseline, limits, measures)
+
+    @property
+    def unchecked(self) -> frozenset[str]:
+        """The checks that the counts do not decide."""
+        return _unchecked(self.published, self.recomputed)
+
+
+def _explained(sides: _Sides, feature: str, files: ReportFiles, console: Console) -> bool:
+    """Print what is known of a feature, or of the pairs; returns true if all of it matches."""
+    page, report = ExplainPage(console), sides.published
+    if feature == JOINT and report.joint is not None and sides.recomputed.joint is not None:
+        page.head(report, feature, sides.recomputed.rows, files.since_ms(report))
+        matches = print_joint(console, report.joint, sides.recomputed.joint)
+        both = _both_by_check(report, sides.recomputed, feature)
+        matches &= _violations(page, *both, frozenset())
+    else:
+        published = _feature(report, feature)
+        page.head(report, feature, sides.recomputed.rows, files.since_ms(report))
+        _print_what_decides(page, sides)
+        matches = _metrics_match(page, sides, published)
+        both = _both_by_check(report, sides.recomputed, feature)
+        matches &= _violations(page, *both, sides.unchecked)
+        matches &= print_segments(console, report, sides.recomputed, sides.baseline.layout)
+        _print_bins(page, sides, feature)
+    page.verdict(matches)
+    return matches
+
+
+def _print_what_decides(page: ExplainPage, sides: _Sides) -> None:
+    """Print by what the window was judged, and what is not kept of it."""
+    report, mode = sides.published, sides.published.rules.get("mode")
+    if sides.limits is None and report.limits:
+        page.limits_missing(report.limits)
+    if mode == "sagemaker-compat":
+        page.sagemaker_decides()
+    if mode == "evidence":
+        page.evidence_decides()
+    if sides.unchecked & NEED_VALUES:
+        page.values_missing()
+
+
+def _metrics_match(page: ExplainPage, sides: _Sides, published: FeatureReport) -> bool:
+    """Print the metrics of a feature; returns true if all match, and rows and rules as well."""
+    report, again = sides.published, _feature(sides.recomputed, published.name)
+    metrics = list(_metrics(again, _comparable(published, again, report, sides.unchecked)))
+    metrics += _evidence_metrics(report, published, again)
+    page.metrics(metrics)
+    same_rules = sides.limits is None or sides.recomputed.rules == report.rules
+    same_rows = sides.recomputed.rows == report.rows
+    return same_rows and same_rules and all(metric.matches for metric in metrics)
+
+
+def _print_bins(page: ExplainPage, sides: _Sides, feature: str) -> None:
+    """Print the bins that moved, and the values that the baseline does not know."""
+    pair, i = sides.measures.pair, sides.baseline.layout.index[feature]
+    page.bins(pair, i)
+    page.new_values(pair.window, i)
 
 
 def _recomputed(
@@ -139,92 +177,6 @@ def _recomputed(
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
         reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
         raise DataError(f"report {report.id!r}", reason) from error
-
-
-def judged_again(
-    report: WindowReport, baseline: Baseline, limits: Limits | None = None
-) -> WindowReport:
-    """Return the report that the counts in ``report`` give with these limits, or its own.
-
-    Raises :class:`~stream.errors.DataError` if a deciding statistic is not installed.
-    """
-    limits = limits or _shown_limits(report, baseline)
-    _require_distances(report, limits)
-    judge = Judge(
-        report.job,
-        limits.rules,
-        {report.model: limits.features},
-        expose_values=True,
-        every_ms=_every_ms(report),
-    )
-    span = WindowSpan(
-        model=report.model,
-        variant=report.variant,
-        start_ms=report.start_ms,
-        end_ms=report.end_ms or 0,
-        revision=report.revision,
-        notes=report.notes,
-        expected_rows=report.expected_rows,
-    )
-    profile = Profile.decode(report.profile, baseline.layout)
-    constrained = baseline.constrained(limits.constraints)
-    return judge.report(span, constrained, profile, EpisodeState(), _past(report, constrained))
-
-
-def _past(report: WindowReport, baseline: Baseline) -> EmbeddedTallies | None:
-    """The windows before, as the report has them; ``None`` where it is not by evidence."""
-    factors = {each.name: each.evidence.factor for each in report.features if each.evidence}
-    if not factors:
-        return None
-    names = baseline.layout.index
-    factor = np.array([factors.get(name, 1.0) for name in names], np.float64)
-    return EmbeddedTallies(tally_layout(baseline), report.pooled, factor)
-
-
-def _every_ms(report: WindowReport) -> int | None:
-    every_ms = report.rules.get("every_ms")
-    return every_ms if isinstance(every_ms, int) else None
-
-
-def _require_distances(report: WindowReport, limits: Limits) -> None:
-    """Raise if a distance that decides is not installed here, as one of another distribution."""
-    own = {rules.statistic for rules in limits.features.values() if rules.statistic is not None}
-    missing = sorted({limits.rules.statistic, *own} - DISTANCES.keys())
-    if missing:
-        names = ", ".join(map(repr, missing))
-        reason = f"its deciding statistic {names} is not installed: install the distribution"
-        advice = f"whose entry point in the group 'driftline.distances' is called {names}"
-        raise DataError(f"report {report.id!r}", f"{reason} {advice}")
-
-
-def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
-    """The constraints of the baseline, and the rules and limits that the report shows.
-
-    Reports of 0.1.0 name no mode; it judged by ``threshold``.
-    """
-    known = {field.name for field in msgspec.structs.fields(Rules)}
-    shown: dict[str, object] = {"mode": "threshold"}
-    shown |= {name: value for name, value in report.rules.items() if name in known}
-    shown["conditions"] = str(report.rules.get("conditions", "")).splitlines()
-    own = {
-        feature.name: FeatureRules(
-            limit=feature.asked_limit,
-            statistic=feature.deciding,
-            enabled=feature.enabled,
-            **_of_evidence(feature),
-        )
-        for feature in report.features
-    }
-    rules = msgspec.convert(shown, Rules, strict=False)
-    return Limits(constraints=baseline.constraints, rules=rules, features=own)
-
-
-def _of_evidence(feature: FeatureReport) -> dict[str, float]:
-    """The weight and the effect limit of a feature: weights are in proportion to budgets."""
-    evidence = feature.evidence
-    if evidence is None or not evidence.findings:
-        return {}
-    return {"weight": evidence.budget, "effect": evidence.findings[0].effect_limit}
 
 
 def _baseline(

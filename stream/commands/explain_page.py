@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -13,11 +14,9 @@ from rich.text import Text
 
 from detectors.diagnosis.new_values import new_value_labels
 from detectors.diagnosis.shared_cause import ACTION_WORDS
-from detectors.phrases import escaped, number, percent
-from detectors.profiles.layout import Layout
+from detectors.phrases import escaped, number
 from detectors.profiles.profile import Profile
-from detectors.profiles.segments import masked_value, segments, value_of
-from detectors.report import SegmentReport, WindowReport
+from detectors.report import WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
@@ -147,7 +146,7 @@ class ExplainPage:
         columns = ["metric", "baseline", "recomputed", "published"]
         if not all(metric.matches for metric in shown):
             columns.append("")
-        table = Table(*columns)
+        table = folding_table(*columns)
         for metric in shown:
             mark, style = ([], None) if metric.matches else (["differs"], DIFFERS)
             values = metric.recomputed, metric.published
@@ -181,38 +180,6 @@ class ExplainPage:
     def unpublished(self, recomputed: Violation) -> None:
         """Print a violation that follows from the counts but is not in the report."""
         self._line(f"{_compared(recomputed)}: not published", DIFFERS)
-
-    def segments(self, listed: Sequence[SegmentReport], layout: Layout) -> None:
-        """Print the segments of the rows as the report lists them, worst first; none without any.
-
-        They are judged together with the windows before, whose counts the report does not have. A
-        value that the report masks is named below, by the baseline.
-        """
-        if not listed:
-            return
-        named = {
-            (each.by, masked_value(each)): value_of(layout, s)
-            for s, each in enumerate(segments(layout))
-            if each.bin is not None
-        }
-        table = Table("segment", "rows", "share", "feature", "test", "p", "allowed", "effect", "")
-        for each in listed:
-            found = each.finding
-            numbers = ["", "", "", ""]
-            if found is not None:
-                name = f"{found.test}, {found.horizon}"
-                numbers = [name, f"{found.p_value:.1g}", f"{found.allowed:.1g}"]
-                numbers.append(f"{found.effect:.3f}")
-            share = "" if each.share is None else percent(each.share)
-            cells = [f"{each.by}: {each.value}", f"{each.rows:,}", share, each.feature, *numbers]
-            moved = "moved" if each.violates else ""
-            table.add_row(*map(_cell, cells), moved, style=DIFFERS if each.violates else None)
-        self._console.print()
-        self._line("the segments that moved most, as published (test, windows together):")
-        self._console.print(table)
-        for each in listed:
-            if (each.by, each.value) in named:
-                self._line(f"{each.by}: {each.value} is {named[each.by, each.value]}")
 
     def bins(self, pair: Pair, feature: int) -> None:
         """Print counts and shares of the bins, the largest change first.
@@ -277,6 +244,27 @@ class ExplainPage:
         self._console.print(Padding(Text(escaped(text), style), (0, 0, 0, 2)))
 
 
+def folding_table(*columns: str) -> Table:
+    """A table whose headings and cells are folded, and not cut, where the terminal is narrow."""
+    table = Table()
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def narrow_table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    """A table without lines between its columns: texts, which are folded, then numbers and a mark,
+    which stay whole.
+    """
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    for name in texts:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    return table
+
+
 def _noise_decides(values: Mapping[str, object]) -> bool:
     noise, asked = values.get("noise"), values.get("asked_limit")
     is_raised = values.get("limit") == noise
@@ -296,10 +284,6 @@ def _cause_in_words(cause: Cause) -> tuple[str, str]:
 def _compared(violation: Violation) -> str:
     numbers = f"{violation.statistic} {violation.value:.6g}, limit {violation.limit:.6g}"
     return f"{violation.check}: {numbers}"
-
-
-def _cell(text: str) -> Text:
-    return Text(escaped(text))
 
 
 def _label(name: str) -> str:

@@ -6,11 +6,11 @@ from math import isclose
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from detectors.joint_report import JointReport, PairReport
 from detectors.phrases import counted, escaped, number
+from stream.commands.explain_page import narrow_table
 
 NOT_JUDGED: Final = "no pair was judged: too few rows, or features that drifted by themselves"
 NUMBERS: Final = ("before", "after", "n", "p_value", "effect")
@@ -34,8 +34,8 @@ def print_joint(console: Console, published: JointReport, recomputed: JointRepor
     spend = number(published.budget, 3)
     console.print(Text(f"{judged} judged, {drifted} drifted; together they may spend {spend}"))
     again = {(pair.first, pair.second): pair for pair in recomputed.pairs}
-    columns = ("pair", "measure", "before", "after", "rows", "p", "allowed", "effect", "limit", "")
-    table = Table(*columns)
+    numbers = ("before", "after", "rows", "p", "allowed", "effect", "limit")
+    table = narrow_table(("pair", "measure"), numbers)
     all_match = True
     for each in published.pairs:
         matches = _matches(each, again.get((each.first, each.second)))

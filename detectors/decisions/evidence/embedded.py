@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -12,6 +12,8 @@ import pyarrow as pa
 from detectors.arrays import Floats, Ints
 from detectors.decisions.evidence.window_evidence import WindowEvidence
 from detectors.errors import ProfileInvalid
+from detectors.profiles.segments import place_of
+from detectors.report import SegmentReport
 from detectors.statistics.evidence.horizons import HORIZONS, PastWindow
 from detectors.statistics.evidence.seasonal import PastRows, SeasonalTallies
 from detectors.statistics.evidence.tallies import TallyLayout
@@ -38,25 +40,59 @@ class _EncodedInSeasons(_Encoded, array_like=True):
     rows: bytes = b""
 
 
-def embedded(evidence: WindowEvidence | None, violations: Iterable[Violation]) -> bytes:
+class _EncodedWithSegments(_EncodedInSeasons, array_like=True):
+    """``segments``: the same of the features of all segments, as a whole."""
+
+    segments: bytes = b""
+
+
+Place = tuple[int, int]
+"""The horizon of a finding, and the position of its feature."""
+
+
+def embedded(
+    evidence: WindowEvidence | None,
+    violations: Iterable[Violation],
+    segments: Sequence[SegmentReport] = (),
+) -> bytes:
     """The tallies that findings of violations over several windows were computed from, encoded.
 
-    Of all features with such a violation in all rows, each at the horizons of its own. Empty
-    without one. Where there are seasons, the rows of each of these windows too: by them their
-    seasons are weighted.
+    Of all features with such a violation in all rows, each at the horizons of its own, and of the
+    feature of each of the ``segments`` that moved. Empty without one. Where there are seasons, the
+    rows of each of these windows too: by them their seasons are weighted.
     """
     if evidence is None:
         return b""
-    pooled = evidence.pooled
-    index = pooled.layout.layout.index
-    found = [
-        (each.finding, index[each.feature])
-        for each in violations
-        if each.finding and not each.segment
-    ]
-    pairs = [(finding.horizon, i) for finding, i in found if finding.horizon > 1]
+    index = evidence.pooled.layout.layout.index
+    found = [(each.finding, index[each.feature]) for each in violations if _in_all_rows(each)]
+    encoded = _encoded(evidence, [(f.horizon, i) for f, i in found if f and f.horizon > 1])
+    if evidence.segments is not None:
+        of_segments = _encoded(evidence.segments, list(_places(evidence, segments)))
+        if of_segments is not None:
+            fields = msgspec.structs.asdict(encoded or _Encoded([], [], b""))
+            data = msgspec.msgpack.encode(of_segments)
+            encoded = _EncodedWithSegments(**fields, segments=data)
+    return b"" if encoded is None else msgspec.msgpack.encode(encoded)
+
+
+def _in_all_rows(violation: Violation) -> bool:
+    return violation.finding is not None and not violation.segment
+
+
+def _places(evidence: WindowEvidence, segments: Iterable[SegmentReport]) -> Iterator[Place]:
+    """The findings over several windows of the segments that moved."""
+    layout = evidence.pooled.layout.layout
+    for each in segments:
+        s = place_of(layout, each.by, each.value)
+        if each.violates and s is not None and each.finding and each.finding.horizon > 1:
+            yield each.finding.horizon, s * len(layout.features) + layout.index[each.feature]
+
+
+def _encoded(evidence: WindowEvidence, pairs: Sequence[Place]) -> _Encoded | None:
+    """The tallies of these features at these horizons; ``None`` without any."""
     if not pairs:
-        return b""
+        return None
+    pooled = evidence.pooled
     chosen, named = (sorted(set(each)) for each in zip(*pairs, strict=True))
     rows = [HORIZONS.index(horizon) for horizon in chosen]
     used = np.zeros((len(HORIZONS), pooled.layout.size), np.int64)
@@ -66,8 +102,8 @@ def embedded(evidence: WindowEvidence | None, violations: Iterable[Violation]) -
     sums = used[rows][:, pooled.layout.positions(named)].astype("<i8").tobytes()
     encoded = _Encoded(chosen, named, bytes(_ZSTD.compress(sums)))
     if evidence.past_rows:
-        encoded = _in_seasons(encoded, evidence.past_rows[: chosen[-1] - 1])
-    return msgspec.msgpack.encode(encoded)
+        return _in_seasons(encoded, evidence.past_rows[: chosen[-1] - 1])
+    return encoded
 
 
 def _in_seasons(encoded: _Encoded, past_rows: PastRows) -> _EncodedInSeasons:
@@ -79,11 +115,25 @@ def _in_seasons(encoded: _Encoded, past_rows: PastRows) -> _EncodedInSeasons:
     )
 
 
+def of_segments(data: bytes) -> bytes:
+    """The part of the tallies in a report that is about segments; empty where there is none.
+
+    Raises :class:`~detectors.errors.ProfileInvalid` for other data.
+    """
+    if not data:
+        return b""
+    try:
+        return msgspec.msgpack.decode(data, type=_EncodedWithSegments).segments
+    except msgspec.MsgspecError as error:
+        raise ProfileInvalid("its pooled tallies are damaged") from error
+
+
 class EmbeddedTallies:
     """The windows before a window, as far as its report has them.
 
     In the place of a history: a horizon of a feature that the report does not have has no rows.
-    ``factor``: ``float64[features]``, the design effects that it states.
+    ``factor``: ``float64[features]``, the design effects that it states. For those of segments
+    ``data`` is the part of :func:`of_segments`, and ``layout`` that of the segments.
     Raises :class:`~detectors.errors.ProfileInvalid` for other data.
     """
 
@@ -127,6 +177,8 @@ def _decode(layout: TallyLayout, data: bytes) -> tuple[dict[int, Ints], list[tup
     """The tallies by horizon, and the rows of the windows before where there are seasons."""
     try:
         encoded = msgspec.msgpack.decode(data, type=_EncodedInSeasons)
+        if not encoded.horizons:
+            return {}, []
         positions = layout.positions(encoded.features)
         sums = _matrix(encoded.sums, len(encoded.horizons), len(positions))
         rows = [HORIZONS.index(horizon) for horizon in encoded.horizons]

@@ -7,7 +7,7 @@ import pytest
 
 from detectors.decisions.early_look import process_of
 from detectors.profiles.dependence import Dependence
-from stream.commands.explain import judged_again
+from stream.commands.judged_again import judged_again
 from stream.testing.baselines import Values, baseline
 from tests.unit.detectors.decisions.evidence_stream import run, signals
 

@@ -15,7 +15,7 @@ from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from detectors.statistics.evidence.horizons import History
-from stream.commands.explain import judged_again
+from stream.commands.judged_again import judged_again
 from stream.testing.baselines import Values, window
 from tests.unit.detectors.decisions.evidence_stream import (
     BASE,

@@ -23,8 +23,8 @@ from detectors.profiles.seasons import Seasons
 from detectors.report import WindowReport
 from stream.baselining.build import make
 from stream.baselining.joint_features import few_rows_lines
-from stream.commands.explain import judged_again
 from stream.commands.explained_joint import print_joint
+from stream.commands.judged_again import judged_again
 from stream.testing.baselines import Values, window
 
 MINUTE = 60_000

@@ -17,7 +17,7 @@ from detectors.profiles.baseline import Baseline, Constraints, Thresholds
 from detectors.report import FeatureReport, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.violation import Violation
-from stream.commands.explain import judged_again
+from stream.commands.judged_again import judged_again
 from stream.testing.baselines import Values, baseline, normal, texts, window
 
 BASE = baseline({"x": normal(1, 10_000), "t": texts({"a": 6_000, "b": 4_000})})

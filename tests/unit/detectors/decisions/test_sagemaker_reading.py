@@ -23,7 +23,7 @@ from detectors.profiles.reading import CellReading
 from detectors.profiles.reference import Reference
 from detectors.report import WindowReport
 from detectors.violation import Violation
-from stream.commands.explain import judged_again
+from stream.commands.judged_again import judged_again
 from stream.testing.baselines import Values, baseline, normal, texts, window
 from tests.support.values import window_with_values
 

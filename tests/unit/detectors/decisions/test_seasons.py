@@ -24,7 +24,7 @@ from detectors.statistics.evidence.horizons import History, PastWindow
 from detectors.statistics.evidence.running_history import RunningHistory
 from detectors.statistics.evidence.seasonal import seasonal_tallies
 from detectors.statistics.evidence.tallies import tally_layout
-from stream.commands.explain import judged_again
+from stream.commands.judged_again import judged_again
 from stream.testing.baselines import Values, baseline, window
 from tests.support.seasons import BY_HOUR, HOUR_MS, cycle_rows, joined, with_cycle
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,12 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def events(windows: int) -> list[str]:
+def events(windows: int, shift: float = 1.0) -> list[str]:
     """Rows of so many minutes; from the third one on, the areas of one country have moved."""
     rng = np.random.default_rng(11)
     lines = []
     for k in range(windows):
-        frame = rows(rng, WINDOW_ROWS, {"BR": 1.0} if k >= 2 else None)
+        frame = rows(rng, WINDOW_ROWS, {"BR": shift} if k >= 2 else None)
         for i, row in enumerate(zip(*frame.values(), strict=True)):
             time = START_MS + k * MINUTE_MS + i * MINUTE_MS // WINDOW_ROWS
             request = dict(zip(frame, row, strict=True))
@@ -93,6 +94,8 @@ def test_a_job_names_the_segment_that_moved_once_also_if_it_is_started_again(job
     explained = driftline("explain", found[-1]["id"], "--config", "config.yaml")
     assert "the segments that moved most" in explained.output
     assert explained.exit_code == 0, explained.output
+    assert "all recomputed values match" in explained.output
+    assert "…" not in explained.output
     named = driftline("explain", found[-1]["id"], feature, "--config", "config.yaml")
     assert named.exit_code == 0, named.output
     masked = feature.removeprefix("area where country = ")
@@ -100,6 +103,36 @@ def test_a_job_names_the_segment_that_moved_once_also_if_it_is_started_again(job
     other = "area where plan = pro"
     unknown = driftline("explain", found[-1]["id"], other, "--config", "config.yaml")
     assert unknown.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda segment: segment.update(rows=segment["rows"] + 1),
+        lambda segment: segment["finding"].update(p_value=segment["finding"]["p_value"] / 2),
+        lambda segment: segment["finding"].update(effect=segment["finding"]["effect"] + 0.001),
+        lambda segment: segment.update(feature="rooms"),
+    ],
+)
+def test_a_segment_whose_numbers_are_not_those_of_its_counts_differs(
+    job: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    (job / "events" / "0.jsonl").write_text("\n".join(events(8, shift=0.5)) + "\n")
+    assert driftline("run", "config.yaml").exit_code == 0
+    found = reports(job)
+    # Half a deviation in 50 rows is found over several windows together.
+    moved = [each for each in found if each["segments"][0]["violates"]]
+    assert max(each["segments"][0]["finding"]["horizon"] for each in moved) > 1
+    for each in found:
+        assert driftline("explain", each["id"], "--config", "config.yaml").exit_code == 0, each
+    (segment,) = (each for each in moved[-1]["segments"] if each["violates"])
+    change(segment)
+    (file,) = job.glob("reports/*reports*.jsonl")
+    file.write_text("".join(json.dumps(each) + "\n" for each in found))
+    explained = driftline("explain", moved[-1]["id"], "--config", "config.yaml")
+    assert explained.exit_code == 1
+    assert "differs" in explained.output
+    assert "recomputed values differ from the published ones" in explained.output
 
 
 def test_a_baseline_that_lacks_the_segments_is_refused_with_the_command_that_makes_it(
