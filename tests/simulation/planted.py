@@ -22,6 +22,7 @@ from stream.aggregation.ledger import Ledger
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.schedules import Schedules
 from stream.aggregation.season_learning import SeasonLearning
+from stream.aggregation.state import KeyState
 from stream.event_time import JobSettings, PartitionState, watermark
 from stream.events import Assign, CoveredRange, DiscoveredPartition, ModelKey, Output
 from tests.simulation import reading
@@ -266,7 +267,7 @@ def overlapping_windows_enter_the_history(patch: Patch) -> None:
 
 
 def judges_revisions_by_the_present(patch: Patch) -> None:
-    patch.setattr(closing, "_as_of", lambda state, window: state.episodes)
+    patch.setattr(KeyState, "episodes_as_of", lambda self, window: self.episodes)
 
 
 def cuts_histories_before_the_last_revision(patch: Patch) -> None:
