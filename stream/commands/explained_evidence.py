@@ -35,9 +35,12 @@ def evidence_numbers(
 
 
 def _has_counts(report: WindowReport, feature: FeatureReport, finding: EvidenceFinding) -> bool:
-    """Whether the report has the counts of a finding: of the window alone, or of a violation."""
+    """Whether the report has the counts of a finding: of the window alone, or of a violation
+    in all rows.
+    """
     return finding.horizon == 1 or any(
         each.feature == feature.name
+        and not each.segment
         and each.finding is not None
         and each.finding.horizon == finding.horizon
         for each in report.violations
