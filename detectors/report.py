@@ -201,7 +201,7 @@ class SegmentReport(msgspec.Struct, frozen=True, kw_only=True):
     violates: bool
     """Whether a feature has moved in the segment by evidence."""
     factor: float = 1.0
-    """The design effect of its rows of that feature, as in :class:`~detectors.finding.Evidence`."""
+    """The design effect of its rows of that feature, as in the evidence of a feature."""
     lingering: tuple[str, ...] = ()
     """Features of the segment that are in the open episode, and whose drift is still there."""
 
