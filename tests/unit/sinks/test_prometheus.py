@@ -311,7 +311,7 @@ def test_check_requires_max_series_to_suffice_for_one_model(max_series: int, fau
 
 def test_a_silence_that_lasts_is_the_state_although_windows_in_it_meet_a_condition() -> None:
     met = (violation(check="condition_check", feature="(rows)"),)
-    empty = {"rows": 0, "features": (), "profile": b"", "violations": met}
+    empty: Any = {"rows": 0, "features": (), "profile": b"", "violations": met}
     page = shown(report(0), report(1, **empty), report(2, **empty), silence(1), report(3, **empty))
     assert page.value("window_state", state="no data") == 1.0
     page.delivery.deliver([silence(1, ended=True), report(4)])

@@ -25,7 +25,7 @@ from detectors.statistics.evidence.horizons import (
 )
 from detectors.statistics.evidence.seasonal import SeasonalTallies, seasonal_tallies
 from detectors.statistics.evidence.tallies import tally_layout
-from stream.commands.explain import judged_again
+from stream.commands.judged_again import judged_again
 from stream.testing.baselines import baseline, window
 from tests.support.seasons import BY_HOUR, HOUR_MS, joined
 
