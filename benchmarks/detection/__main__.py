@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,7 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.detection import bound, calm, causes, early, joint, peer_runs, power, seasons
-from benchmarks.detection.driftline_judge import MODES
+from benchmarks.detection.driftline_judge import MODES, Mode
 from tests.support.machine import processor
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "detection.json"
@@ -43,6 +45,10 @@ CALM_WINDOWS: Final = {"evidence": 130_000, "threshold": 20_000}
 """Windows without drift in a full run."""
 
 
+Found = dict[str, list[Any]]
+"""The results of the tasks of each row."""
+
+
 class RowCall(NamedTuple):
     """A call of a worker process, for one row of figures."""
 
@@ -51,40 +57,36 @@ class RowCall(NamedTuple):
     task: Any
 
 
-def jobs(rows: tuple[str, ...], scale: float) -> list[RowCall]:
-    """The jobs of the rows; those of the longest streams first."""
+def jobs(scales: Mapping[str, float]) -> list[RowCall]:
+    """The jobs of the rows, each row at its scale; those of the longest streams first."""
+    tasks: dict[str, tuple[Callable[[Any, int], Any], Callable[[float], Sequence[Any]]]] = {
+        "calm": (calm.listen, _in_both_modes(_calm)),
+        "identifiers": (calm.listen, _in_both_modes(calm.identifiers)),
+        "dependent": (calm.listen, _in_both_modes(calm.dependent)),
+        "seasons": (seasons.listen, seasons.quiet),
+        "seasons-shift": (seasons.find, seasons.planted),
+        "power": (power.delays, partial(power.trials, [f"driftline {mode}" for mode in MODES])),
+        "early": (early.run, lambda scale: [*early.faults(scale), *early.quiet(scale)]),
+        "causes": (causes.name_causes, causes.trials),
+        "joint": (joint.run, joint.tasks),
+        "peers-calm": (peer_runs.run, peer_runs.calm),
+        "peers-power": (peer_runs.run, peer_runs.power),
+    }
     out = []
-    for mode in MODES:
-        streams = {
-            "calm": lambda mode=mode: calm.everyday(mode, round(CALM_WINDOWS[mode] * scale)),
-            "identifiers": lambda mode=mode: calm.identifiers(mode, scale),
-            "dependent": lambda mode=mode: calm.dependent(mode, scale),
-        }
-        out += [
-            RowCall(row, calm.listen, task)
-            for row in streams
-            if row in rows
-            for task in streams[row]()
-        ]
-    if "seasons" in rows:
-        out += [RowCall("seasons", seasons.listen, task) for task in seasons.quiet(scale)]
-    if "seasons-shift" in rows:
-        out += [RowCall("seasons-shift", seasons.find, task) for task in seasons.planted(scale)]
-    if "power" in rows:
-        methods = [f"driftline {mode}" for mode in MODES]
-        out += [RowCall("power", power.delays, task) for task in power.trials(methods, scale)]
-    if "early" in rows:
-        looks = [*early.faults(scale), *early.quiet(scale)]
-        out += [RowCall("early", early.run, task) for task in looks]
-    if "causes" in rows:
-        out += [RowCall("causes", causes.name_causes, task) for task in causes.trials(scale)]
-    if "joint" in rows:
-        out += [RowCall("joint", joint.run, task) for task in joint.tasks(scale)]
-    if "peers-calm" in rows:
-        out += [RowCall("peers-calm", peer_runs.run, batch) for batch in peer_runs.calm(scale)]
-    if "peers-power" in rows:
-        out += [RowCall("peers-power", peer_runs.run, batch) for batch in peer_runs.power(scale)]
+    for row, scale in scales.items():
+        call, of_scale = tasks[row]
+        out += [RowCall(row, call, task) for task in of_scale(scale)]
     return sorted(out, key=_cells, reverse=True)
+
+
+def _calm(mode: Mode, scale: float) -> list[calm.CalmStream]:
+    return calm.everyday(mode, round(CALM_WINDOWS[mode] * scale))
+
+
+def _in_both_modes(
+    streams: Callable[[Mode, float], list[calm.CalmStream]],
+) -> Callable[[float], list[calm.CalmStream]]:
+    return lambda scale: [each for mode in MODES for each in streams(mode, scale)]
 
 
 def _cells(job: RowCall) -> float:
@@ -93,9 +95,16 @@ def _cells(job: RowCall) -> float:
     return np.inf if isinstance(job.task, peer_runs.PeerBatch) else 0.0
 
 
-def run(jobs: list[RowCall], seed: int, workers: int, console: Console) -> dict[str, list[Any]]:
-    """The results of all jobs, by row."""
-    results: dict[str, list[Any]] = {}
+def run(
+    jobs: list[RowCall],
+    seed: int,
+    workers: int,
+    console: Console,
+    finished: Callable[[Found], None],
+) -> None:
+    """Call ``finished`` with the results of all rows so far, by row, whenever one is complete."""
+    found: Found = {}
+    left = Counter(job.row for job in jobs)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -103,19 +112,18 @@ def run(jobs: list[RowCall], seed: int, workers: int, console: Console) -> dict[
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress, ProcessPoolExecutor(workers) as pool:
-        bars = {
-            row: progress.add_task(row, total=sum(job.row == row for job in jobs))
-            for row in dict.fromkeys(job.row for job in jobs)
-        }
+        bars = {row: progress.add_task(row, total=left[row]) for row in left}
         waiting = {pool.submit(job.call, job.task, seed): job for job in jobs}
         for done in as_completed(waiting):
             row = waiting[done].row
-            results.setdefault(row, []).append(done.result())
+            found.setdefault(row, []).append(done.result())
+            left[row] -= 1
             progress.advance(bars[row])
-    return results
+            if not left[row]:
+                finished({name: results for name, results in found.items() if not left[name]})
 
 
-def figures(results: dict[str, list[Any]], seed: int) -> dict[str, Any]:
+def figures(results: Found, seed: int) -> dict[str, Any]:
     """The figures of all rows."""
     out: dict[str, Any] = {
         row: calm.figures(results[row])
@@ -143,9 +151,29 @@ def figures(results: dict[str, list[Any]], seed: int) -> dict[str, Any]:
     return out
 
 
+def scales_of(rows: str, scale: float | None) -> dict[str, float]:
+    """The scale of each row of ``all``, ``quick`` or a list such as ``power,calm:0.1``."""
+    if rows in ("all", "quick"):
+        usual = 0.02 if rows == "quick" else 1.0
+        return dict.fromkeys(ROWS, scale or usual)
+    scales = {}
+    for entry in rows.split(","):
+        row, _, own = entry.partition(":")
+        if row not in ROWS:
+            raise click.BadParameter(f"no row {row!r}; choose of {', '.join(ROWS)}")
+        try:
+            scales[row] = float(own) if own else scale or 1.0
+        except ValueError as error:
+            raise click.BadParameter(f"{own!r}, the scale of {row}, is no number") from error
+    return scales
+
+
 @click.command(help=__doc__)
 @click.option(
-    "--rows", default="all", show_default=True, help=f"all, quick, or some of {', '.join(ROWS)}."
+    "--rows",
+    default="all",
+    show_default=True,
+    help=f"all, quick, or some of {', '.join(ROWS)}; calm:0.1 is calm at a scale of 0.1.",
 )
 @click.option("--scale", type=float, help="Windows and trials, as a part of those of a full run.")
 @click.option("--seed", type=int, help="Repeat a run; by default a seed is drawn.")
@@ -154,28 +182,29 @@ def figures(results: dict[str, list[Any]], seed: int) -> dict[str, Any]:
     "--out", type=click.Path(path_type=Path), default=RESULTS, help="File for the results."
 )
 def main(rows: str, scale: float | None, seed: int | None, workers: int, out: Path) -> None:
-    """Run the rows and write the results."""
+    """Run the rows; the results are written whenever one is complete."""
     console = Console()
     seed = int(np.random.SeedSequence().generate_state(2)[0]) if seed is None else seed
-    chosen = ROWS if rows in ("all", "quick") else tuple(rows.split(","))
-    if unknown := sorted(set(chosen) - set(ROWS)):
-        raise click.BadParameter(f"no row {', '.join(unknown)}; choose of {', '.join(ROWS)}")
-    scale = scale or (0.02 if rows == "quick" else 1.0)
-    console.print(f"seed {seed}, rows {', '.join(chosen)}, scale {scale:g}")
-    if {"peers-calm", "peers-power"} & set(chosen):
+    scales = scales_of(rows, scale)
+    shown = ", ".join(f"{row}:{each:g}" for row, each in scales.items())
+    console.print(f"seed {seed}, rows and scales {shown}")
+    if {"peers-calm", "peers-power"} & set(scales):
         peer_runs.install()
     began = time.monotonic()
-    found = figures(run(jobs(chosen, scale), seed, workers, console), seed)
-    facts = {
-        "seed": seed,
-        "scale": scale,
-        "at": time.strftime("%Y-%m-%d"),
-        "driftline": version("driftline"),
-        "minutes": round((time.monotonic() - began) / 60.0, 1),
-        "machine": {**processor(), "python": platform.python_version()},
-        "peers": peer_runs.versions(),
-    }
-    out.write_text(json.dumps(facts | found, indent=1) + "\n")
+
+    def write(found: Found) -> None:
+        facts = {
+            "seed": seed,
+            "scales": {row: scales[row] for row in scales if row in found},
+            "at": time.strftime("%Y-%m-%d"),
+            "driftline": version("driftline"),
+            "minutes": round((time.monotonic() - began) / 60.0, 1),
+            "machine": {**processor(), "python": platform.python_version()},
+            "peers": peer_runs.versions(),
+        }
+        out.write_text(json.dumps(facts | figures(found, seed), indent=1) + "\n")
+
+    run(jobs(scales), seed, workers, console, write)
     console.print(f"written to {out}")
 
 

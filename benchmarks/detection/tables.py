@@ -200,7 +200,8 @@ def _yes(kept: bool) -> str:
 
 def page(figures: Figures) -> str:
     """All tables."""
-    parts = [f"Seed {figures['seed']}, {figures['at']}, scale {figures['scale']:g}.\n"]
+    scales = ", ".join(f"{row} {scale:g}" for row, scale in figures["scales"].items())
+    parts = [f"Seed {figures['seed']}, {figures['at']}; scales: {scales}.\n"]
     rows = ("calm", "identifiers", "dependent", "seasons")
     parts += [calm_table(figures[row]) for row in rows if row in figures]
     for row in figures.get("seasons-shift", ()):
