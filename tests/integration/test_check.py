@@ -277,7 +277,7 @@ def test_a_model_still_to_be_learned_is_counted_by_its_columns(
     assert code == 0, text
     # 60 x 0.30, and 43,200 calls
     assert "at most 60 metrics per variant: at most $18.43 per month" in text
-    assert f"at most {OF_MODEL + 20 * 8} series per variant" in text
+    assert f"at most {OF_MODEL + 20 * 11} series per variant" in text
 
 
 def test_a_learned_model_is_counted_by_what_was_learned(
@@ -328,12 +328,12 @@ def test_costs_and_series_follow_the_price_list_and_the_cap() -> None:
     assert metrics_cost(0) == 0
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
     assert puts_cost(3, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
-    series = OF_MODEL + 20 * 8
+    series = OF_MODEL + 20 * 11
     assert series_finding(Prometheus(), [20]).message.startswith(
         f"at most {series} series per variant of 1 model (max_series 20,000)"
     )
-    assert series_finding(Prometheus(), [20] * 108).level == "ok"
-    assert series_finding(Prometheus(), [20] * 110).level == "warning"
+    assert series_finding(Prometheus(), [20] * 81).level == "ok"
+    assert series_finding(Prometheus(), [20] * 83).level == "warning"
 
 
 def test_the_predicted_series_are_those_of_the_running_service(
