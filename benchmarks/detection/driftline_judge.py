@@ -27,6 +27,7 @@ def rules(mode: Mode, of_features: int = 1) -> Rules:
     if mode == "evidence":
         return Rules(mode="evidence", false_alarms=f"1 per {30 * of_features}d")
     return Rules(
+        mode="threshold",
         alpha=default.alpha / of_features,
         overwhelming_alpha=default.overwhelming_alpha / of_features,
     )
