@@ -52,7 +52,7 @@ bench-join: $(VENV)/installed-dev  ## Labels joined with 10,000,000 waiting pred
 	@$(BIN)/python -m benchmarks.join
 
 bench-detection: $(VENV)/installed  ## False alarms, power and delay beside the peers: an hour (ROWS=quick: three minutes)
-	@$(BIN)/python -m benchmarks.detection --rows $(or $(ROWS),all)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.detection --rows $(or $(ROWS),all)
 
 bench-detection-service: $(VENV)/installed  ## The figures of detection through the whole service: some minutes
 	@$(BIN)/python -m benchmarks.detection.service
