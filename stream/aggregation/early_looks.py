@@ -6,18 +6,18 @@ from typing import Final
 
 import numpy as np
 
-from detectors.arrays import Floats, Ints
+from detectors.arrays import Ints
 from detectors.decisions.early_episodes import is_open
 from detectors.decisions.early_look import process_of
+from detectors.decisions.evidence.window_evidence import factor_of_stream
 from detectors.decisions.judge import Judge
+from detectors.decisions.window_span import WindowSpan
 from detectors.early_finding import EarlyFinding
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal
 from detectors.statistics.evidence.early import EProcess
 from detectors.statistics.evidence.early_starts import EarlyStarts
-from detectors.statistics.evidence.seasonal import seasonal_tallies
-from detectors.statistics.evidence.tallies import tally_layout
 from stream.aggregation.closing import WindowCloser
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
@@ -140,7 +140,7 @@ class EarlyLooks:
             return []
         opened = self._opened(window, panes)
         baseline = self._windows.baselines[key.model]
-        found = self._found(window, opened)
+        found = self._found(key, span, opened)
         signals: list[Signal] = []
         if found:
             profile = self._windows.sum(key, end_ms)
@@ -151,33 +151,22 @@ class EarlyLooks:
         opened.starts.add(now_ms, opened.tallies)
         return [*signals]
 
-    def _found(self, window: Window, opened: OpenWindow) -> tuple[EarlyFinding, ...]:
+    def _found(
+        self, key: ModelKey, span: WindowSpan, opened: OpenWindow
+    ) -> tuple[EarlyFinding, ...]:
         """What the rows of an open window are evidence of, also if they depend on each other as far
         as the first windows of a stream, and this one so far, show.
         """
-        key, end_ms = window
-        span, baseline = self._windows.span(key, end_ms), opened.baseline
+        baseline, start_ms = opened.baseline, span.start_ms
         found = self._judge.look(span, baseline, opened.process, opened.tallies, opened.starts)
         if not found:
             return found
-        factor = self._factor(key, baseline, span.start_ms, opened.tallies)
+        history = self._windows.history(key, baseline, start_ms)
+        factor = factor_of_stream(baseline, history, start_ms, opened.tallies)
         if not (factor > opened.process.factor).any():
             return found
-        dependent = process_of(baseline, factor, span.start_ms)
+        dependent = process_of(baseline, factor, start_ms, span.end_ms - start_ms)
         return self._judge.look(span, baseline, dependent, opened.tallies, opened.starts)
-
-    def _factor(
-        self, key: ModelKey, baseline: Baseline, start_ms: int, tallies: Ints | None = None
-    ) -> Floats:
-        """The design effect of dependent rows that the windows before one show; ``tallies``: and
-        those of the window so far, which count while there are few windows before.
-        """
-        layout = tally_layout(baseline)
-        history = self._windows.history(key, baseline, start_ms)
-        if history is None:
-            return np.ones(layout.features)
-        own = None if baseline.dependence.factors else tallies
-        return history.factor(layout, start_ms, seasonal_tallies(baseline), own)
 
     def _opened(self, window: Window, changed: set[int]) -> OpenWindow:
         """The window with its changed panes; all of its panes, if it is seen for the first time or
@@ -188,7 +177,8 @@ class EarlyLooks:
         opened, baseline = self._open.get(window), self._windows.baselines[key.model]
         if opened is None or opened.baseline is not baseline:
             start_ms = end_ms - length_ms
-            factor = self._factor(key, baseline, start_ms)
+            history = self._windows.history(key, baseline, start_ms)
+            factor = factor_of_stream(baseline, history, start_ms)
             process = process_of(baseline, factor, start_ms, length_ms)
             most_looks = length_ms // self._every_ms
             opened = self._open[window] = OpenWindow(baseline, process, start_ms, most_looks)

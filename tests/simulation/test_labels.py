@@ -10,6 +10,7 @@ import pytest
 from tests.simulation import label_live
 from tests.simulation.label_planted import CHAOS, LIVE
 from tests.simulation.label_schedules import observations, run, verdict
+from tests.simulation.search import finds
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "2800")) // 8
 LIVE_SCHEDULES = SCHEDULES // 5
@@ -51,13 +52,7 @@ def test_labels_are_exact_under_schedules_of_faults(part: int) -> None:
 @pytest.mark.parametrize("bug", CHAOS)
 def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     CHAOS[bug](monkeypatch)
-    for seed in range(PLANTED):
-        try:
-            if verdict(run(seed)):
-                return
-        except (AssertionError, KeyError):
-            return
-    pytest.fail(f"{bug}: not found in {PLANTED} schedules")
+    assert finds(run, verdict, PLANTED), f"{bug}: not found in {PLANTED} schedules"
 
 
 def test_live_labels_are_exact_and_none_waits_for_ever() -> None:

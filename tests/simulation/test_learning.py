@@ -9,6 +9,7 @@ import pytest
 from stream.events import BaselineInstalled
 from tests.simulation.learning import run, verdict
 from tests.simulation.planted_learning import LEARNING
+from tests.simulation.search import finds
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "2800")) // 7
 PLANTED = 200
@@ -29,10 +30,4 @@ def test_a_baseline_is_learned_from_the_same_rows_under_hundreds_of_schedules() 
 @pytest.mark.parametrize("bug", LEARNING)
 def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     LEARNING[bug](monkeypatch)
-    for seed in range(PLANTED):
-        try:
-            if verdict(run(seed)):
-                return
-        except (AssertionError, KeyError):
-            return
-    pytest.fail(f"{bug}: not found in {PLANTED} schedules")
+    assert finds(run, verdict, PLANTED), f"{bug}: not found in {PLANTED} schedules"

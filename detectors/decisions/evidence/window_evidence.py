@@ -228,12 +228,9 @@ def _pooled(
     layout = tally_layout(baseline)
     tallies = layout.tallies(profile.counts)
     seasonal = seasonal_tallies(baseline)
-    sums, of_stream = tallies[None, :], np.ones(layout.features)
-    if past is not None:
-        sums = past.sums(start_ms, tallies)
-        own = None if baseline.dependence.factors else tallies
-        of_stream = past.factor(layout, start_ms, seasonal, own)
-    factor = factor_of(layout, baseline.dependence, of_stream, sums)
+    sums = tallies[None, :] if past is None else past.sums(start_ms, tallies)
+    shown = factor_of_stream(baseline, past, start_ms, tallies)
+    factor = factor_of(layout, baseline.dependence, shown, sums)
 
     def beside(reference: TallyReference | None) -> Pooled:
         return Pooled(layout, sums, factor, profile.counts, reference, screened=screened)
@@ -248,6 +245,22 @@ def _pooled(
     if not seasonal.differs(starts, length_ms):
         return beside(over()), None, past_rows
     return beside(over(length_ms)), beside(over()), past_rows
+
+
+def factor_of_stream(
+    baseline: Baseline, past: Past | None, start_ms: int, tallies: Ints | None = None
+) -> Floats:
+    """The design effect of dependent rows that a stream shows up to a window, of each feature.
+
+    ``past`` has the windows before it; 1 without. ``tallies``: those of the window itself, so far
+    as it goes. They count while there are few windows before, unless the training file shows by its
+    order how far rows depend on each other.
+    """
+    layout = tally_layout(baseline)
+    if past is None:
+        return np.ones(layout.features)
+    own = None if baseline.dependence.factors else tallies
+    return past.factor(layout, start_ms, seasonal_tallies(baseline), own)
 
 
 def _drifted(results: Results) -> set[int]:
