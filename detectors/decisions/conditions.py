@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from math import isfinite
-from typing import Final, NamedTuple
+from math import inf, isfinite
+from typing import Any, Final, NamedTuple
 
 from simpleeval import DEFAULT_OPERATORS, SimpleEval
 
@@ -35,14 +36,18 @@ ROWS: Final = "(rows)"
 """The feature of a condition over the numbers of rows alone."""
 EXPECTED_ROWS: Final = "expected_rows"
 ABSOLUTE: Final = "abs"
+ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 OPERATORS: Final = (
-    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.USub, ast.UAdd, ast.Not),
+    *(*ARITHMETIC, ast.USub, ast.UAdd, ast.Not),
     *(ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
 )
 NODES: Final = (
     *(ast.Expr, ast.Constant, ast.Name, ast.Call),
     *(ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare),
 )
+MOST_NESTED: Final = 150
+"""The greatest depth of a tree: far below that at which Python stops, and above a sum of as many
+columns as a condition has room for."""
 _SIGNS: Final = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}
 _TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -99,16 +104,31 @@ def condition(text: str) -> Condition:
     detectors.errors.ConditionInvalid: condition: cannot be read at character 18 (invalid syntax)...
     """
     text = " ".join(text.split("\n")).strip()
+    tree = _tree(text)
+    reading = _Reading(text)
+    if reading.kind(tree) != "truth":
+        raise ConditionInvalid("compares nothing: add a comparison, such as `> 0.05`")
+    if not reading.uses:
+        raise ConditionInvalid("names no number of a window, such as `rows` or `mean(COLUMN)`")
+    return Condition(text, tree, tuple(reading.uses))
+
+
+def _tree(text: str) -> ast.expr:
+    """The tree of a text that Python can read, and of which a walk does not run out of stack."""
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SyntaxWarning)  # `1or 2`, which it would print
+            tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         raise ConditionInvalid(_syntax(text, error)) from None
     except (RecursionError, MemoryError, ValueError):
         raise ConditionInvalid("is nested too deeply, or holds a null character") from None
-    reading = _Reading(text)
-    if reading.kind(tree) != "truth":
-        raise ConditionInvalid("compares nothing: add a comparison, such as `> 0.05`")
-    return Condition(text, tree, tuple(reading.uses))
+    level: list[ast.AST] = [tree]
+    for _ in range(MOST_NESTED):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise ConditionInvalid("is nested too deeply: divide it into several")
+    return tree
 
 
 def _syntax(text: str, error: SyntaxError) -> str:
@@ -134,8 +154,8 @@ class _Reading:
         match node:
             case ast.Constant(value=bool() | str() | bytes() | None):
                 raise self._refused(node, "stands where a number is expected")
-            case ast.Constant(value=int() | float() as value) if isfinite(value):
-                return "number"
+            case ast.Constant(value=int() | float() as value):
+                return self._constant(node, value)
             case ast.Name():
                 return self._name(node)
             case ast.Call():
@@ -146,6 +166,16 @@ class _Reading:
                 expected = "a number" if wanted == "number" else "a comparison"
                 raise self._refused(operand, f"stands where {expected} is expected")
         return result
+
+    def _constant(self, node: ast.Constant, value: float) -> str:
+        """A number that is written; integers of any size would become numbers of any size."""
+        try:
+            node.value = float(value)
+        except OverflowError:
+            node.value = inf
+        if not isfinite(node.value):
+            raise self._refused(node, "is too large a number")
+        return "number"
 
     def _operands(self, node: ast.expr) -> tuple[Sequence[ast.expr], str, str]:
         """What an operator is applied to, the kind that each must be of, and that of the result."""
@@ -242,8 +272,8 @@ def verdict(
     """The violations of the conditions that are met, and a note on each that cannot be evaluated.
 
     A condition over features that the window does not have is left out. One that needs a number
-    that is not defined, or divides by zero, is not met. ``expose_values``: whether the smallest and
-    largest numbers of features may be told.
+    that is not defined, divides by zero, or is too large for a number is not met.
+    ``expose_values``: whether the smallest and largest numbers of features may be told.
     """
     violations, notes = [], []
     evaluation = _Evaluation(numbers)
@@ -264,7 +294,7 @@ class _Evaluation:
     def __init__(self, numbers: WindowNumbers) -> None:
         self.numbers = numbers
         evaluator = SimpleEval(
-            operators={operator: DEFAULT_OPERATORS[operator] for operator in OPERATORS},
+            operators=_OPERATORS,
             functions={ABSOLUTE: abs, **{name: self._reader(name) for name in _functions()}},
             names=self._of_window,
         )
@@ -276,7 +306,7 @@ class _Evaluation:
         try:
             value: float = self._evaluator.eval("", previously_parsed=tree)
         except ArithmeticError:
-            raise Undefined("a quotient or product in it") from None
+            raise Undefined("a result in it") from None
         return value
 
     def _of_window(self, node: ast.Name) -> float:
@@ -294,6 +324,24 @@ class _Evaluation:
         if value is None:
             raise Undefined(use.text)
         return value
+
+
+def _finite(operator: Callable[[float, float], float]) -> Callable[[float, float], float]:
+    """An operator that raises an error where its result is no number, or too large for one."""
+
+    def apply(left: float, right: float) -> float:
+        result = operator(left, right)
+        if not isfinite(result):
+            raise OverflowError
+        return result
+
+    return apply
+
+
+_OPERATORS: Final[Mapping[type[ast.AST], Callable[..., Any]]] = {
+    **{each: DEFAULT_OPERATORS[each] for each in OPERATORS},
+    **{each: _finite(DEFAULT_OPERATORS[each]) for each in ARITHMETIC},
+}
 
 
 class _Comparison(NamedTuple):

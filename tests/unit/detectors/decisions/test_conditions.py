@@ -116,7 +116,10 @@ def test_a_condition_is_arithmetic_on_the_numbers_of_the_window(text: str, met: 
         ("rows and 1", "`rows` at character 1 stands where a comparison is expected"),
         ("True", "stands where a number is expected"),
         ("'text' > 1", "stands where a number is expected"),
-        ("rows > 1e999", "is not part of a condition"),
+        ("rows > 1e999", "`1e999` at character 8 is too large a number"),
+        ("rows < 1" + "0" * 400, "is too large a number"),
+        ("1 > 0", "names no number of a window"),
+        ("rows > 1or 2 > 3", "cannot be read at character 8"),
         ("", "cannot be read"),
         ("rows > 1; rows > 2", "cannot be read"),
     ],
@@ -152,9 +155,37 @@ def test_nothing_but_arithmetic_on_numbers_is_accepted(text: str) -> None:
         condition(text)
 
 
-def test_a_condition_that_nests_too_deeply_is_refused_without_a_crash() -> None:
-    with pytest.raises(ConditionInvalid):
-        condition("(" * 240 + "rows" + ")" * 240 + " > 1")
+@pytest.mark.parametrize(
+    "text",
+    ["(" * 240 + "rows" + ")" * 240 + " > 1", "+" * 480 + "rows > 1", "-" * 480 + "rows > 1"],
+)
+def test_a_condition_that_nests_too_deeply_is_refused_without_a_crash(text: str) -> None:
+    with pytest.raises(ConditionInvalid, match="nested too deeply|too many nested"):
+        condition(text)
+
+
+def test_the_longest_sum_that_a_condition_has_room_for_is_evaluated() -> None:
+    text = "+".join(["rows"] * 99)
+    assert len(f"{text}>98") == 497
+    assert is_met(f"{text}>98", rows=1)
+    assert not is_met(f"{text}>99", rows=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"rows * 1{'0' * 200} * 1{'0' * 200} > 1",
+        "rows * 1e308 * 1e308 > 1",
+        "1e308 * 10 > rows",
+        "rows < 1e308 + 1e308",
+        "rows / 1e-320 > 1",
+        "rows * 1e200 * 1e200 - rows * 1e200 * 1e200 == 0",
+    ],
+)
+def test_a_result_that_is_too_large_for_a_number_meets_nothing(text: str) -> None:
+    found = verdict([text], numbers(rows=1), 1, expose_values=True)
+    assert found.violations == ()
+    assert found.notes == (f"condition `{text}` is not judged: a result in it is not defined",)
 
 
 def test_a_violation_names_the_feature_the_numbers_and_the_words_of_the_user() -> None:
@@ -233,7 +264,8 @@ def test_a_number_that_is_not_defined_is_told_and_meets_nothing() -> None:
 def test_a_division_by_zero_meets_nothing() -> None:
     found = verdict(["1 / rows > 1"], numbers(rows=0), 0, expose_values=True)
     assert found == Verdict(
-        (), ("condition `1 / rows > 1` is not judged: a quotient or product in it is not defined",)
+        (),
+        ("condition `1 / rows > 1` is not judged: a result in it is not defined",),
     )
 
 
