@@ -141,12 +141,9 @@ class Owner:
             job.store.commit(
                 job.identity,
                 job.aggregator.state,
-                job.panes,
+                job.tables,
                 self._outputs,
                 cursors={"sink": job.store.last_seq()},
-                ids=job.ids,
-                joins=job.stores.joins,
-                quality=job.stores.panes,
             )
         self._committed_s = time.process_time()
         self._commit_s = self._committed_s - started_s

@@ -121,16 +121,10 @@ class Committer:
         return job.store.commit(
             job.identity,
             job.aggregator.state,
-            job.panes,
+            job.tables,
             self._pending,
             cursors={route.key: route.courier.cursor for route in routes},
             takes={route.key: route.takes for route in routes},
-            ids=job.ids,
-            joins=job.stores.joins,
-            quality=job.stores.panes,
-            periods=job.periods,
-            histories=job.histories,
-            seasons=job.seasons,
         )
 
     def _secure(self) -> None:

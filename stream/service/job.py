@@ -21,7 +21,6 @@ from stream.baselining.configured import configured_baselines
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.dedupe.index import DEDUPE_OFF, IdIndex
-from stream.event_time import JobSettings
 from stream.events import (
     BaselineInstalled,
     ForgetQuality,
@@ -31,7 +30,7 @@ from stream.events import (
     RestartJoin,
 )
 from stream.service.generation import begun_generation
-from stream.service.quality import QualityStores, label_parts, with_quality_baselines
+from stream.service.quality import label_parts, with_quality_baselines
 from stream.service.reconcile import (
     ConfiguredJob,
     LimitsChange,
@@ -42,12 +41,10 @@ from stream.service.reconcile import (
     require_same_job,
 )
 from stream.service.seasons import season_plans
-from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
-from stream.state.histories import SqliteHistories
 from stream.state.identity import StateIdentity
-from stream.state.panes import SqlitePanes, SqlitePeriods, SqliteSeasons
 from stream.state.store import Store
+from stream.state.tables import StateTables
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -65,14 +62,9 @@ class Job(msgspec.Struct, kw_only=True):
     identity: StateIdentity
     store: Store
     aggregator: Aggregator
-    panes: SqlitePanes
-    periods: SqlitePeriods
-    histories: SqliteHistories
-    seasons: SqliteSeasons
-    ids: SqliteIds
+    tables: StateTables
     pending: list[Output]
     limits_changes: Sequence[LimitsChange]
-    stores: QualityStores
     generation: str = ""
     label_changes: Sequence[ForgetQuality | RestartJoin] = ()
 
@@ -80,9 +72,7 @@ class Job(msgspec.Struct, kw_only=True):
         """Archive a learned baseline and its limits, which reports name from now on."""
         limits = judge_of(self.config).limits(model, baseline.constraints)
         self.store.keep([baseline], [limits])
-        self.panes.add_layout(baseline.layout)
-        self.periods.add_layout(baseline.layout)
-        self.seasons.add_layout(baseline.layout)
+        self.tables.add_layout(baseline.layout)
         in_force = {**self.identity.limits, model: limits.fingerprint}
         self.identity = msgspec.structs.replace(self.identity, limits=in_force)
 
@@ -127,46 +117,28 @@ def open_job(
 def _carry_out(
     plan: Reconciliation, configured: ConfiguredJob, store: Store, state: JobState, generation: str
 ) -> Job:
+    """Apply the plan to the stored state; archive what reports may name from now on."""
     config = configured.config
     replaced = replacements(plan.changes)
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
-    layouts = [baseline.layout for baseline in plan.in_force.values()]
-    panes, periods = store.panes(layouts), store.periods(layouts)
-    seasons = store.seasons(layouts)
-    ids, histories = store.ids(), store.histories()
-    state.ledger.rows_in_panes = panes.rows()
+    tables = store.tables(baseline.layout for baseline in plan.in_force.values())
+    state.ledger.rows_in_panes = tables.panes.rows()
     judge = judge_of(config, generation)
-    stores = QualityStores(store.joins(), store.quality_panes())
-    labels = label_parts(config, configured.quality, stores, generation)
-    pending = (
-        []
-        if plan.closing is None
-        else _close_windows(
-            plan, plan.closing, judge, state, panes, periods, histories, _continued(labels, plan)
-        )
-    )
-    aggregator = _aggregator(
-        plan, config, judge, state, panes, periods, histories, seasons, ids, labels
-    )
+    labels = label_parts(config, configured.quality, tables, generation)
+    pending = _close_windows(plan, judge, state, tables, _continued(labels, plan))
+    aggregator = _aggregator(plan, config, judge, state, tables, labels)
     pending += _apply([*plan.changes, *plan.label_changes], aggregator)
     for baseline in replaced.values():
-        panes.add_layout(baseline.layout)
-        periods.add_layout(baseline.layout)
-        seasons.add_layout(baseline.layout)
+        tables.add_layout(baseline.layout)
     return Job(
         config=config,
         configured=configured.baselines,
         identity=plan.identity,
         store=store,
         aggregator=aggregator,
-        panes=panes,
-        periods=periods,
-        histories=histories,
-        seasons=seasons,
-        ids=ids,
+        tables=tables,
         pending=pending,
         limits_changes=plan.limits_changes,
-        stores=stores,
         generation=generation,
         label_changes=plan.label_changes,
     )
@@ -177,11 +149,7 @@ def _aggregator(
     config: Config,
     judge: Judge,
     state: JobState,
-    panes: SqlitePanes,
-    periods: SqlitePeriods,
-    histories: SqliteHistories,
-    seasons: SqliteSeasons,
-    ids: SqliteIds,
+    tables: StateTables,
     labels: LabelParts | None,
 ) -> Aggregator:
     """The aggregator that continues from the stored state."""
@@ -190,14 +158,14 @@ def _aggregator(
         baselines=plan.in_force,
         judge=judge,
         state=state,
-        panes=panes,
+        panes=tables.panes,
         learn=partial(_learn, config),
         learning=plan.learning,
-        ids=IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
+        ids=IdIndex(config.dedupe, tables.ids) if config.dedupe else DEDUPE_OFF,
         labels=labels,
-        periods=periods,
-        histories=histories,
-        seasons=seasons,
+        periods=tables.periods,
+        histories=tables.histories,
+        seasons=tables.seasons,
         season_plans=season_plans(config),
     )
 
@@ -222,25 +190,24 @@ def _continued(labels: LabelParts | None, plan: Reconciliation) -> LabelParts | 
 
 def _close_windows(
     plan: Reconciliation,
-    settings: JobSettings,
     judge: Judge,
     state: JobState,
-    panes: SqlitePanes,
-    periods: SqlitePeriods,
-    histories: SqliteHistories,
+    tables: StateTables,
     labels: LabelParts | None,
 ) -> list[Output]:
-    """Close the open windows, which had another length, as ``incomplete``."""
+    """Close the open windows as ``incomplete`` where windows had another length in the last run."""
+    if plan.closing is None:
+        return []
     counted = {name: base for name, base in plan.in_force.items() if name in state.models}
     return Aggregator(
-        settings=settings,
+        settings=plan.closing,
         baselines=counted,
         judge=judge,
         state=state,
-        panes=panes,
+        panes=tables.panes,
         labels=labels,
-        periods=periods,
-        histories=histories,
+        periods=tables.periods,
+        histories=tables.histories,
     ).close_early()
 
 

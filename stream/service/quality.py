@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -23,18 +23,10 @@ from stream.baselining.quality.limits import metric_rules
 from stream.config.classes import with_class_pairs
 from stream.config.model import Config
 from stream.labels.classes import LabelledModel
-from stream.state.labels.join_store import SqliteJoinStore
-from stream.state.labels.quality_panes import SqliteQualityPanes
+from stream.state.tables import StateTables
 
 MOST_NAMED: Final = 10
 """The number of classes that a text names."""
-
-
-class QualityStores(NamedTuple):
-    """The stores of a job with labels."""
-
-    joins: SqliteJoinStore
-    panes: SqliteQualityPanes
 
 
 def with_quality_baselines(
@@ -56,7 +48,7 @@ def with_quality_baselines(
 def label_parts(
     config: Config,
     baselines: Mapping[str, QualityBaseline | None],
-    stores: QualityStores,
+    tables: StateTables,
     generation: str,
 ) -> LabelParts | None:
     """Return what the aggregator needs to join labels; ``None`` for a job without them."""
@@ -76,7 +68,7 @@ def label_parts(
     )
     horizon_ms = duration_ms(config.labels.horizon)
     settings = label_settings(horizon_ms, config.every_ms, config.labels.duplicates)
-    return LabelParts(settings, models, judge, stores.joins, stores.panes)
+    return LabelParts(settings, models, judge, tables.joins, tables.quality_panes)
 
 
 def join_rule(config: Config) -> str:

@@ -34,6 +34,7 @@ from stream.state.panes import SqlitePanes, SqlitePeriods, SqliteSeasons
 from stream.state.sqlite_errors import reported_damage, translated_errors
 from stream.state.state_file import APPLICATION_ID, create, guarded
 from stream.state.stored import StoredState, read_stored
+from stream.state.tables import StateTable, StateTables
 
 Outgoing = WindowReport | Signal | QualityReport | ScheduleReport | DeadLetters
 _SCHEMA: Final = (
@@ -212,25 +213,18 @@ class Store:
         self,
         identity: StateIdentity,
         state: JobState,
-        panes: SqlitePanes,
+        tables: Iterable[StateTable],
         outputs: Sequence[Output],
         cursors: Mapping[str, int],
         takes: Mapping[str, tuple[type[Outgoing], ...]] | None = None,
-        ids: SqliteIds | None = None,
-        joins: SqliteJoinStore | None = None,
-        quality: SqliteQualityPanes | None = None,
-        periods: SqlitePeriods | None = None,
-        histories: SqliteHistories | None = None,
-        seasons: SqliteSeasons | None = None,
     ) -> list[OutboxItem]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
-        ``cursors`` maps each sink to its cursor, ``takes`` to the types it takes (without it every
-        sink takes all). An item leaves the outbox once the cursors of all sinks that take it have
-        passed it.
+        Of ``tables`` the changes are written. ``cursors`` maps each sink to its cursor, ``takes``
+        to the types it takes (without it every sink takes all). An item leaves the outbox once the
+        cursors of all sinks that take it have passed it.
         """
-        known = (panes, ids, joins, quality, periods, histories, seasons)
-        parts = [part for part in known if part is not None]
+        parts = tuple(tables)
         with translated_errors(self.path), self._transaction() as db:
             encoded = state.encode()
             rows = [("identity", msgspec.msgpack.encode(identity)), ("state", encoded)]
@@ -294,6 +288,19 @@ class Store:
             rows = self._db.execute(query).fetchall()
             reports = [msgspec.msgpack.decode(body, type=QualityReport) for (body,) in rows]
         return list({report.id: report for report in reports}.values())
+
+    def tables(self, layouts: Iterable[Layout]) -> StateTables:
+        """Open all tables; profiles are those that have one of these layouts."""
+        known = tuple(layouts)
+        return StateTables(
+            panes=self.panes(known),
+            periods=self.periods(known),
+            seasons=self.seasons(known),
+            histories=self.histories(),
+            ids=self.ids(),
+            joins=self.joins(),
+            quality_panes=self.quality_panes(),
+        )
 
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
         """Open the panes of this store that have one of these layouts."""

@@ -127,14 +127,9 @@ class JobProcess:
         job.store.commit(
             job.identity,
             job.aggregator.state,
-            job.panes,
+            job.tables,
             self._waiting,
             {SINK: 0},
-            joins=job.stores.joins,
-            quality=job.stores.panes,
-            periods=job.periods,
-            histories=job.histories,
-            seasons=job.seasons,
         )
         self._waiting = []
 

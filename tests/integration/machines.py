@@ -97,7 +97,7 @@ def committed(path: Path, position: int, lock: FileLock | None = None) -> bytes:
     """Commit a position to the file at ``path``, without a put; return the snapshot."""
     store = Store(path, lock)
     state = JobState(partitions={"p": PartitionState(1, position, 99)})
-    store.commit(IDENTITY, state, store.panes([]), [], {})
+    store.commit(IDENTITY, state, [], [], {})
     snapshot = store.snapshot()
     store.close()
     return snapshot

@@ -46,4 +46,5 @@ def commit(
     quality: SqliteQualityPanes | None = None,
 ) -> None:
     """Commit the waiting rows and quality panes of a store."""
-    store.commit(IDENTITY, JobState(), store.panes([]), [], {}, joins=joins, quality=quality)
+    tables = [table for table in (joins, quality) if table is not None]
+    store.commit(IDENTITY, JobState(), tables, [], {})

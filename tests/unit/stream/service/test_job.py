@@ -97,11 +97,9 @@ def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
     job.store.commit(
         job.identity,
         job.aggregator.state,
-        job.panes,
+        job.tables,
         [*job.pending, *reports],
         {"sink": 0},
-        histories=job.histories,
-        seasons=job.seasons,
     )
     assert job.aggregator.state.ledger.imbalance() == {}
     return reports
@@ -200,7 +198,7 @@ def test_missing_panes_are_an_imbalance_of_the_ledger(folder: Path) -> None:
 def remembered(job: Job, model: str = "a") -> list[int]:
     """The ends of the windows that later ones of a model are judged together with."""
     layout = tally_layout(job.aggregator.baselines[model])
-    history = job.histories.get(ModelKey(model, "AllTraffic"), layout)
+    history = job.tables.histories.get(ModelKey(model, "AllTraffic"), layout)
     return [window.end_ms for window in history.windows()]
 
 

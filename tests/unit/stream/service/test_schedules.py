@@ -48,9 +48,7 @@ class Runs:
             outputs += job.aggregator.step(partial(job, round(minute * MINUTE_MS)))
         reports = [output for output in outputs if isinstance(output, ScheduleReport)]
         self.ids += [report.id for report in reports]
-        job.store.commit(
-            job.identity, job.aggregator.state, job.panes, reports, {"s": 0}, periods=job.periods
-        )
+        job.store.commit(job.identity, job.aggregator.state, job.tables, reports, {"s": 0})
         assert job.aggregator.state.ledger.imbalance() == {}
         job.store.close()
         return [Period(r.start_ms, r.revision, r.rows, r.status, r.notes) for r in reports]

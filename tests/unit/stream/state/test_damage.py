@@ -90,9 +90,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         quality.put(QUALITY_PANE, QualityPane(counts=QualityCounts(np.arange(2), np.ones(2, int))))
         state = JobState(models={"m": ModelState(BASE.fingerprint)})
         outputs: list[Output] = [report(), signal(), DeadLetters((LETTER,))]
-        store.commit(
-            IDENTITY, state, panes, outputs, {"sink": 0}, ids=ids, joins=joins, quality=quality
-        )
+        store.commit(IDENTITY, state, [panes, ids, joins, quality], outputs, {"sink": 0})
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path.read_bytes()

@@ -52,7 +52,7 @@ def past(
 
 
 def commit(store: Store, histories: SqliteHistories) -> None:
-    store.commit(IDENTITY, JobState(), store.panes([]), [], {}, histories=histories)
+    store.commit(IDENTITY, JobState(), [histories], [], {})
 
 
 def content(history: History) -> Windows:

@@ -36,7 +36,7 @@ def counts(rows: int) -> Profile:
 
 
 def commit(store: Store, seasons: SqliteSeasons) -> None:
-    store.commit(IDENTITY, JobState(), store.panes([]), [], {}, seasons=seasons)
+    store.commit(IDENTITY, JobState(), [seasons], [], {})
 
 
 def found(store: Store) -> dict[SeasonId, int]:

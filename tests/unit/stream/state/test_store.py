@@ -86,7 +86,7 @@ def test_a_commit_is_read_back_after_the_store_is_reopened(store: Store) -> None
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts())
     items: list[Output] = [report(), LETTERS, signal()]
-    numbered = store.commit(IDENTITY, state(), panes, items, {"a": 0})
+    numbered = store.commit(IDENTITY, state(), [panes], items, {"a": 0})
     assert [numbered_item.item for numbered_item in numbered] == items
     second = reopened(store)
     assert loaded(second) == state()
@@ -101,7 +101,7 @@ def test_a_commit_is_read_back_after_the_store_is_reopened(store: Store) -> None
 
 def test_the_outbox_keeps_the_commit_time_of_an_item(store: Store) -> None:
     before_ms = int(time.time() * 1000)
-    [item] = store.commit(IDENTITY, state(), store.panes([LAYOUT]), [report()], {"a": 0})
+    [item] = store.commit(IDENTITY, state(), [store.panes([LAYOUT])], [report()], {"a": 0})
     assert before_ms <= item.at_ms <= int(time.time() * 1000)
     second = reopened(store)
     assert [kept.at_ms for kept in second.outbox()] == [item.at_ms]
@@ -109,13 +109,13 @@ def test_the_outbox_keeps_the_commit_time_of_an_item(store: Store) -> None:
 
 
 def test_an_outbox_without_commit_times_counts_as_committed_now(store: Store) -> None:
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [report()], {"a": 0})
+    store.commit(IDENTITY, state(), [store.panes([LAYOUT])], [report()], {"a": 0})
     store._db.execute("ALTER TABLE outbox DROP COLUMN at_ms")
     before_ms = int(time.time() * 1000)
     second = reopened(store)
     [item] = second.outbox()
     assert (item.item, before_ms <= item.at_ms) == (report(), True)
-    [next_item] = second.commit(IDENTITY, state(), second.panes([LAYOUT]), [report(1)], {"a": 0})
+    [next_item] = second.commit(IDENTITY, state(), [second.panes([LAYOUT])], [report(1)], {"a": 0})
     assert next_item.seq == item.seq + 1
     second.close()
 
@@ -123,7 +123,7 @@ def test_an_outbox_without_commit_times_counts_as_committed_now(store: Store) ->
 def test_uncommitted_panes_are_lost_on_reopening(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts())
-    store.commit(IDENTITY, state(), panes, [], {})
+    store.commit(IDENTITY, state(), [panes], [], {})
     panes.put(pane(60_000), counts())
     panes.drop(pane())
     second = reopened(store)
@@ -137,7 +137,7 @@ def test_a_failed_commit_leaves_positions_and_panes_unchanged(
     """The disk fills up in the middle of the transaction."""
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts(100))
-    store.commit(IDENTITY, state(5), panes, [report()], {"a": 0})
+    store.commit(IDENTITY, state(5), [panes], [report()], {"a": 0})
     panes.put(pane(), counts(900))
     with monkeypatch.context() as patch:
 
@@ -146,7 +146,7 @@ def test_a_failed_commit_leaves_positions_and_panes_unchanged(
 
         patch.setattr(panes, "write", full)
         with pytest.raises(StateUnwritable, match="disk is full") as caught:
-            store.commit(IDENTITY, state(6), panes, [report(1)], {"a": 1})
+            store.commit(IDENTITY, state(6), [panes], [report(1)], {"a": 1})
     assert caught.value.exit_code == 7
     second = reopened(store)
     assert loaded(second) == state(5)
@@ -165,8 +165,8 @@ def test_a_failed_commit_can_be_repeated_as_a_whole(
     with monkeypatch.context() as patch:
         patch.setattr(panes, "write", lambda db: db.execute("no such statement"))
         with pytest.raises(StateUnwritable):
-            store.commit(IDENTITY, state(6), panes, [report()], {"a": 0})
-    store.commit(IDENTITY, state(6), panes, [report()], {"a": 0})
+            store.commit(IDENTITY, state(6), [panes], [report()], {"a": 0})
+    store.commit(IDENTITY, state(6), [panes], [report()], {"a": 0})
     second = reopened(store)
     kept = second.panes([LAYOUT]).get(pane())
     assert kept is not None
@@ -186,14 +186,14 @@ def write_and_die(db):
     write(db)
     os.kill(os.getpid(), 9)
 panes.write = write_and_die
-store.commit(IDENTITY, state(8), panes, [report(1)], {{"a": 9}})
+store.commit(IDENTITY, state(8), [panes], [report(1)], {{"a": 9}})
 """
 
 
 def test_a_kill_during_a_commit_leaves_the_previous_commit(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts(100))
-    store.commit(IDENTITY, state(5), panes, [report()], {"a": 0})
+    store.commit(IDENTITY, state(5), [panes], [report()], {"a": 0})
     store.close()
     script = KILLED.format(root=str(ROOT), path=str(store.path))
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
@@ -207,10 +207,12 @@ def test_a_kill_during_a_commit_leaves_the_previous_commit(store: Store) -> None
 
 def test_an_item_leaves_the_outbox_once_every_sink_has_it(store: Store) -> None:
     panes = store.panes([LAYOUT])
-    first, second = store.commit(IDENTITY, state(), panes, [report(0), report(1)], {"a": 0, "b": 0})
-    store.commit(IDENTITY, state(), panes, [], {"a": second.seq, "b": first.seq})
+    first, second = store.commit(
+        IDENTITY, state(), [panes], [report(0), report(1)], {"a": 0, "b": 0}
+    )
+    store.commit(IDENTITY, state(), [panes], [], {"a": second.seq, "b": first.seq})
     assert [item.seq for item in store.outbox()] == [second.seq]
-    store.commit(IDENTITY, state(), panes, [], {"a": second.seq, "b": second.seq})
+    store.commit(IDENTITY, state(), [panes], [], {"a": second.seq, "b": second.seq})
     assert store.outbox() == []
     assert store.last_seq() == second.seq, "numbers are never reused"
 
@@ -218,7 +220,7 @@ def test_an_item_leaves_the_outbox_once_every_sink_has_it(store: Store) -> None:
 def test_the_newest_report_of_each_model_is_kept(store: Store) -> None:
     panes = store.panes([LAYOUT])
     items: list[WindowReport] = [report(0), report(0, model="other"), report(1)]
-    store.commit(IDENTITY, state(), panes, items, {"a": 3})
+    store.commit(IDENTITY, state(), [panes], items, {"a": 3})
     newest = {(newest.model, newest.start_ms) for newest in store.newest()}
     assert newest == {("flights", report(1).start_ms), ("other", report(0).start_ms)}
 
@@ -236,7 +238,7 @@ def test_a_new_store_has_no_stored_state(store: Store) -> None:
 
 def test_a_state_of_another_version_is_refused(store: Store) -> None:
     other = msgspec.structs.replace(IDENTITY, version=0)
-    store.commit(other, state(), store.panes([LAYOUT]), [], {})
+    store.commit(other, state(), [store.panes([LAYOUT])], [], {})
     with pytest.raises(StateUnreadable, match="version 0, expected 1") as caught:
         store.load()
     assert caught.value.exit_code == 4
@@ -289,7 +291,7 @@ def test_sums_of_periods_are_committed_with_everything_else_and_forgotten_by_a_n
     period = PeriodId("m", "v", LAYOUT.fingerprint, 3_600_000, 0)
     panes, periods = store.panes([LAYOUT]), store.periods([LAYOUT])
     periods.put(period, counts())
-    store.commit(IDENTITY, state(), panes, [], {}, periods=periods)
+    store.commit(IDENTITY, state(), [panes, periods], [], {})
     periods.put(period._replace(start_ms=3_600_000), counts())
     second = reopened(store)
     kept = second.periods([LAYOUT])
@@ -304,7 +306,7 @@ def test_sums_of_periods_are_committed_with_everything_else_and_forgotten_by_a_n
 
 
 def test_a_state_without_a_table_of_periods_gets_one(store: Store) -> None:
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {})
+    store.commit(IDENTITY, state(), [store.panes([LAYOUT])], [], {})
     second = damaged(store, "DROP TABLE periods")
     assert list(second.periods([LAYOUT]).ids()) == []
     assert loaded(second) == state()
@@ -315,7 +317,7 @@ def test_a_damaged_period_is_reported(store: Store) -> None:
     period = PeriodId("m", "v", LAYOUT.fingerprint, 3_600_000, 0)
     periods = store.periods([LAYOUT])
     periods.put(period, counts())
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {}, periods=periods)
+    store.commit(IDENTITY, state(), [periods], [], {})
     second = damaged(store, "UPDATE periods SET body = x'c1'")
     with pytest.raises(StateUnreadable, match="a period of model 'm' is damaged"):
         second.periods([LAYOUT]).get(period)
@@ -325,7 +327,7 @@ def test_a_damaged_period_is_reported(store: Store) -> None:
 def test_a_damaged_pane_is_reported(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts())
-    store.commit(IDENTITY, state(), panes, [], {})
+    store.commit(IDENTITY, state(), [panes], [], {})
     second = damaged(store, "UPDATE panes SET body = x'c1'")
     with pytest.raises(StateUnreadable, match="a pane of model 'm' is damaged"):
         second.panes([LAYOUT]).get(pane())
@@ -333,7 +335,7 @@ def test_a_damaged_pane_is_reported(store: Store) -> None:
 
 
 def test_damaged_content_is_refused(store: Store) -> None:
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {})
+    store.commit(IDENTITY, state(), [store.panes([LAYOUT])], [], {})
     second = damaged(store, "UPDATE meta SET body = x'c1' WHERE name = 'state'")
     with pytest.raises(StateUnreadable, match="its content is damaged"):
         second.load()
@@ -343,7 +345,7 @@ def test_damaged_content_is_refused(store: Store) -> None:
 def test_panes_include_changes_that_are_not_committed_yet(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts(100))
-    store.commit(IDENTITY, state(), panes, [], {})
+    store.commit(IDENTITY, state(), [panes], [], {})
     panes.put(pane(60_000), counts(40))
     assert (sorted(panes.ids()), panes.rows()) == ([pane(), pane(60_000)], 100)
     panes.drop(pane())
@@ -357,7 +359,7 @@ def test_the_newest_report_is_of_the_latest_window_and_not_a_later_revision(
     store.commit(
         IDENTITY,
         state(),
-        panes,
+        [panes],
         [report(2), report(1, revision=1), report(2, revision=1)],
         {"a": 0},
     )
@@ -366,7 +368,7 @@ def test_the_newest_report_is_of_the_latest_window_and_not_a_later_revision(
 
 def test_the_state_is_readable_by_its_user_only(store: Store, path: Path) -> None:
     """The state holds vocabularies, which are feature values."""
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {})
+    store.commit(IDENTITY, state(), [store.panes([LAYOUT])], [], {})
     files = list(path.parent.iterdir())
     assert {file.name for file in files} >= {path.name, f"{path.name}-wal", f"{path.name}.lock"}
     assert [file.name for file in files if file.stat().st_mode & 0o077] == []
@@ -377,18 +379,23 @@ def test_an_item_leaves_once_the_sinks_that_take_its_type_have_it(store: Store) 
     panes = store.panes([LAYOUT])
     takes = {"files": (WindowReport, Signal), "topic": (Signal,)}
     last = store.commit(
-        IDENTITY, state(), panes, [signal(0), report(0), report(1)], {"files": 0, "topic": 0}, takes
+        IDENTITY,
+        state(),
+        [panes],
+        [signal(0), report(0), report(1)],
+        {"files": 0, "topic": 0},
+        takes,
     )[-1].seq
-    store.commit(IDENTITY, state(), panes, [LETTERS], {"files": last, "topic": 0}, takes)
+    store.commit(IDENTITY, state(), [panes], [LETTERS], {"files": last, "topic": 0}, takes)
     assert [item.item for item in store.outbox()] == [signal(0)]
-    store.commit(IDENTITY, state(), panes, [], {"files": last, "topic": last}, takes)
+    store.commit(IDENTITY, state(), [panes], [], {"files": last, "topic": last}, takes)
     assert store.outbox() == []
 
 
 def test_a_snapshot_is_the_last_commit_and_nothing_after_it(store: Store, tmp_path: Path) -> None:
     """The write-ahead log holds commits that the file does not, memory holds uncommitted panes."""
     panes = store.panes([LAYOUT])
-    store.commit(IDENTITY, state(5), panes, [report()], {"a": 0})
+    store.commit(IDENTITY, state(5), [panes], [report()], {"a": 0})
     panes.put(pane(), counts())
     content = store.snapshot()
     assert is_state(content)
@@ -439,10 +446,10 @@ def test_the_newest_quality_is_that_of_all_windows_and_that_of_the_judged_ones(
 ) -> None:
     """Labels come late: the newest window awaits them, while an earlier one has a verdict."""
     outputs = [quality_report(1), awaiting(2), quality_report(1, 2), quality_report(0, 5)]
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), outputs, {"a": 0})
+    store.commit(IDENTITY, state(), [store.panes([LAYOUT])], outputs, {"a": 0})
     assert [item.item for item in store.outbox()] == outputs
     assert store.newest_quality() == [quality_report(1, 2), awaiting(2)]
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [quality_report(2)], {"a": 0})
+    store.commit(IDENTITY, state(), [store.panes([LAYOUT])], [quality_report(2)], {"a": 0})
     assert store.newest_quality() == [quality_report(2)]
     store.close()
     again = Store(path)
@@ -457,7 +464,7 @@ def test_of_two_reports_on_a_window_in_one_commit_the_later_is_the_newest(store:
     changed = msgspec.structs.replace(outputs[1], notes=("the last one",))
     other = msgspec.structs.replace(quality_report(1), model="other")
     outputs = [outputs[0], changed, *outputs[2:], other]
-    store.commit(IDENTITY, state(), store.panes([LAYOUT]), outputs, {"a": 0})
+    store.commit(IDENTITY, state(), [store.panes([LAYOUT])], outputs, {"a": 0})
     assert store.newest_quality() == [changed, other]
 
 
@@ -468,7 +475,7 @@ def test_a_sink_that_takes_no_quality_does_not_hold_it_back(store: Store) -> Non
     }
     panes = store.panes([LAYOUT])
     (item,) = store.commit(
-        IDENTITY, state(), panes, [quality_report()], {"files": 0, "other": 0}, takes
+        IDENTITY, state(), [panes], [quality_report()], {"files": 0, "other": 0}, takes
     )
-    store.commit(IDENTITY, state(), panes, [], {"files": item.seq, "other": 0}, takes)
+    store.commit(IDENTITY, state(), [panes], [], {"files": item.seq, "other": 0}, takes)
     assert store.outbox() == []

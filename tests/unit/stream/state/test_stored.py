@@ -40,7 +40,7 @@ def committed(store: Store, *, named: str) -> StoredState:
         configured={"m": named},
         limits={"m": LIMITS.fingerprint, "unknown": "feedface"},
     )
-    store.commit(identity, JobState(models={"m": ModelState(named)}), store.panes([]), [], {})
+    store.commit(identity, JobState(models={"m": ModelState(named)}), [], [], {})
     stored = store.load()
     assert stored is not None
     return stored
