@@ -45,7 +45,15 @@ class EvidenceFinding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def spent(self) -> float:
-        """The p-value as a share of what the test was allowed; 1 or less is evidence."""
+        """The share of what the test was allowed that is spent: 1 is evidence, and the most.
+
+        ``allowed / p_value``, at most 1.
+        """
+        return 1.0 if self.p_value <= self.allowed else self.allowed / self.p_value
+
+    @property
+    def strength(self) -> float:
+        """The p-value as a multiple of what the test was allowed: less is stronger."""
         return self.p_value / self.allowed
 
     @property
@@ -64,8 +72,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     horizons share it.
     """
     spent: float | None
-    """The smallest p-value of ``findings`` as a share of what its test was allowed: up to 1 is
-    evidence, provided that the effect is large enough. Null if nothing was tested.
+    """The largest share, over all tests and horizons, of what a test was allowed that its p-value
+    spends (``allowed / p_value``, at most 1): 1 is evidence, provided that the effect is large
+    enough. Null if nothing was tested.
     """
     findings: tuple[EvidenceFinding, ...] = ()
     """The strongest finding on the distribution of the values, also if it is no evidence; and on

@@ -360,8 +360,7 @@ def _of_evidence(feature: FeatureReport, key: dict[str, str]) -> Iterator[Series
     yield Series("feature_effect_limit", text, key, finding.effect_limit)
     yield Series(
         "feature_budget_spent_ratio",
-        "The p-value of that finding as a share of what its test was allowed: 1 and less is "
-        "evidence.",
+        "The share of what that finding's test was allowed that its p-value spends: 1 is evidence.",
         key,
         finding.spent,
     )

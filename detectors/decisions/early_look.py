@@ -103,7 +103,7 @@ def _found(
         for i in crossed[evidence.start[crossed] == k].tolist():
             holding = [finding for finding in named[i].values() if finding.holds]
             if holding:
-                finding = min(holding, key=lambda each: each.spent)
+                finding = min(holding, key=lambda each: each.strength)
                 found.append(_early(process, evidence, i, finding, needed[i], starts.at_ms(k)))
     return tuple(found)
 

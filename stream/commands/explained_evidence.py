@@ -8,7 +8,7 @@ from typing import Final
 from detectors.finding import EvidenceFinding
 from detectors.report import FeatureReport, WindowReport
 
-NUMBERS: Final = ("n", "p_value", "allowed", "effect", "effect_limit", "direction")
+NUMBERS: Final = ("n", "p_value", "allowed", "spent", "effect", "effect_limit", "direction")
 """The numbers of a finding that are compared."""
 
 

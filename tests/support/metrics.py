@@ -228,7 +228,7 @@ def finding(**changes: Any) -> EvidenceFinding:
 
 def evidence(*findings: EvidenceFinding) -> Evidence:
     """The evidence of a feature with these findings."""
-    return Evidence(budget=1e-5, spent=min(f.spent for f in findings), findings=findings)
+    return Evidence(budget=1e-5, spent=max(f.spent for f in findings), findings=findings)
 
 
 def estimates() -> EstimateSection:

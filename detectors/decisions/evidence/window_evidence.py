@@ -153,7 +153,7 @@ class WindowEvidence:
         found = tuple(self.findings[i].values())
         return Evidence(
             budget=float(self.budget[i]),
-            spent=min((each.spent for each in found), default=None),
+            spent=self._results.spent(i) if found else None,
             findings=found,
             factor=float(self.pooled.factor[0, i]),
             lingers=i in self.lingering,

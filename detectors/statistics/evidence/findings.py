@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints, Mask
-from detectors.finding import EvidenceFinding, Subject
+from detectors.finding import SMALLEST, EvidenceFinding, Subject
 from detectors.statistics.evidence.base import Outcome, Pooled, Tests
 from detectors.statistics.evidence.horizons import HORIZONS
 from detectors.statistics.evidence.likelihood_ratio import LikelihoodRatio
@@ -98,7 +98,7 @@ def findings(pooled: Pooled, judged: Allowance) -> list[dict[str, EvidenceFindin
     """The strongest finding of each feature on its drift, and on other subjects that hold.
 
     By subject, see :data:`SUBJECTS`. A finding that is large enough comes before one that is not,
-    then the one that spent the smallest share of what it was allowed.
+    then the one with the strongest p-value for what it was allowed.
     """
     return Results(pooled, judged, outcome_of(pooled)).found
 
@@ -120,8 +120,8 @@ class Results:
         self._horizons = np.array(HORIZONS[: len(pooled.sums)])
         self._unjudged = self._horizons[:, None] > judged.windows[None, :]
         with np.errstate(divide="ignore", invalid="ignore"):
-            self._spent = self._p / self._allowed[:, None, :]
-        self.holds: Mask = (self._spent <= 1.0) & ~(self._effect < self._limit) & ~self._unjudged
+            self._strength = self._p / self._allowed[:, None, :]
+        self.holds: Mask = (self._strength <= 1.0) & ~(self._effect < self._limit) & ~self._unjudged
 
     @cached_property
     def any_holds(self) -> bool:
@@ -137,11 +137,25 @@ class Results:
                 found[i][subject] = finding
         return found
 
+    def spent(self, i: int) -> float:
+        """The largest share of what a test of feature ``i`` was allowed that it spent, at most 1.
+
+        ``allowed / p``, over all tests and the horizons that are judged.
+        """
+        strongest = np.where(self._unjudged[:, i], np.inf, self._strength[:, :, i]).min()
+        return float(1.0 / max(strongest, 1.0))
+
     @cached_property
     def _rank(self) -> Floats:
-        """What the strongest finding has least of, ``[tests, horizons, features]``."""
-        spent = np.where(self.holds, self._spent - 1.0, self._spent)
-        return np.where(self._unjudged, np.inf, spent)
+        """What the strongest finding has least of, ``[tests, horizons, features]``.
+
+        Findings that hold are ranked by strength. The others follow by the digits of the p-value
+        over those allowed: by strength, a test that may spend much would come first with p = 1.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            digits = np.log(np.maximum(self._p, SMALLEST)) / np.log(self._allowed[:, None, :])
+        rank = np.where(self.holds, self._strength - 1.0, 1.0 / (1.0 + np.maximum(digits, 0.0)))
+        return np.where(self._unjudged, np.inf, rank)
 
     def _strongest(self, subject: str, *, always: bool) -> Iterator[tuple[int, EvidenceFinding]]:
         """The strongest finding of each feature on a subject; ``always``: also if it fails."""

@@ -209,7 +209,8 @@ def test_a_report_in_json_has_the_evidence_of_each_feature() -> None:
     assert set(evidence) == {"budget", "spent", "findings", "factor", "lingers"}
     (finding,) = evidence["findings"]
     assert finding["subject"] == "drift"
-    assert evidence["spent"] == pytest.approx(finding["p_value"] / finding["allowed"])
+    assert finding["allowed"] / finding["p_value"] <= evidence["spent"] < 1.0
+    assert finding["p_value"] < 1.0
     assert report["rules"]["every_ms"] == HOUR
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -92,8 +93,23 @@ def test_a_small_effect_does_not_hold_and_comes_after_one_that_does() -> None:
     changed = drawn(2, 500) | {"number": 60 + 10 * normal(3, 500)}
     assert holding(found(BASELINE, changed, effect=0.9)) == []
     finding = found(BASELINE, changed)[0]["drift"]
-    assert finding.spent <= 1.0
+    assert finding.spent == 1.0
     assert finding.effect_limit == 0.0
+
+
+def test_a_test_has_spent_all_that_it_was_allowed_at_a_p_value_of_that() -> None:
+    finding = found(BASELINE, drawn(2, 500))[0]["drift"]
+    half = msgspec.structs.replace(finding, p_value=2 * finding.allowed)
+    assert (half.spent, half.strength) == (0.5, 2.0)
+    assert msgspec.structs.replace(finding, p_value=finding.allowed).spent == 1.0
+    assert msgspec.structs.replace(finding, p_value=0.0).spent == 1.0
+
+
+@pytest.mark.parametrize("seed", range(4, 10))
+def test_without_drift_the_strongest_finding_is_not_one_that_found_nothing(seed: int) -> None:
+    """The test of a spike may spend most of all at its one horizon, and mostly its p-value is 1."""
+    for by_subject in found(BASELINE, drawn(seed, 500)):
+        assert by_subject["drift"].p_value < 0.99
 
 
 def test_a_finding_states_its_horizon_rows_and_what_it_was_allowed() -> None:
