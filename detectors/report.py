@@ -372,5 +372,5 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """The causes of the reasons, each with its features: what broke at once is one cause."""
     action: Action = "look"
     """What to do: ``repair_pipeline`` if a cause asks for it, else ``retrain`` if one does, else
-    ``look``.
+    ``look``; of ``recovered`` it is ``look``.
     """

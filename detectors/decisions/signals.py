@@ -73,7 +73,7 @@ def signal_of(
         features=features,
         reasons=episode.reasons,
         causes=shared_causes(episode.reasons),
-        action=action_of(episode.reasons),
+        action="look" if kind == "recovered" else action_of(episode.reasons),
     )
 
 

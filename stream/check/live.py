@@ -17,6 +17,7 @@ from sinks.errors import ClientUnusable
 from stream.check.findings import Finding, fault_of
 from stream.check.http_port import port_finding
 from stream.check.labels import live_label_findings
+from stream.check.seasons import season_findings
 from stream.check.setup import CheckContext, context_of
 from stream.check.sinks.jsonl import disk_finding
 from stream.check.stored_state import ownership_finding, read_stored_file
@@ -59,6 +60,7 @@ def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) ->
         complete, quality = with_quality_baselines(config)
         configured = ConfiguredJob(config=complete, baselines=context.baselines, quality=quality)
         yield ownership_finding(state, stored, configured)
+        yield from season_findings(config.models, stored)
     yield disk_finding(f"disk of {state}", Path(config.state.path).parent)
     yield port_finding(config.http, Path(config.state.path))
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
+from detectors.durations import duration_ms
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.calendar import Calendar
 from detectors.profiles.seasons import LEAST_ROWS, Seasons
-from stream.config.model import ModelConfig
+from stream.aggregation.state import SeasonState
+from stream.check.findings import Finding, format_duration
+from stream.config.model import ModelConfig, SeasonConfig
 from stream.config.seasons import calendar_of
+from stream.state.stored import StoredState
 
 
 def season_lines(name: str, model: ModelConfig, baseline: Baseline) -> Iterator[str]:
@@ -25,6 +30,23 @@ def season_lines(name: str, model: ModelConfig, baseline: Baseline) -> Iterator[
             f" {model.season.learn} of windows; until then the whole baseline is what windows are"
             " compared with"
         )
+
+
+def season_findings(models: Mapping[str, ModelConfig], stored: StoredState) -> Iterator[Finding]:
+    """Yield how far seasons are learned, for each model that learns them from the stream."""
+    for name, model in models.items():
+        state = stored.state.models.get(name)
+        if model.season is not None and state is not None and state.season is not None:
+            yield Finding(f"model {name}", _progress(model.season, state.season))
+
+
+def _progress(season: SeasonConfig, progress: SeasonState) -> str:
+    learned = format_duration(progress.learned_ms)
+    if progress.frozen_ms is None:
+        wanted = format_duration(duration_ms(season.learn))
+        return f"seasons: windows of {learned} of {wanted} are learned"
+    since = datetime.fromtimestamp(progress.frozen_ms / 1000, UTC)
+    return f"seasons: learned from windows of {learned}, in force since {since:%Y-%m-%d %H:%M} UTC"
 
 
 def _parts(calendar: Calendar) -> str:

@@ -9,7 +9,7 @@ from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.episodes import advance
 from detectors.decisions.rules import Rules
 from detectors.report import Signal, State, WindowReport
-from detectors.violation import Violation
+from detectors.violation import Cause, Violation
 
 MINUTE = 60_000
 RULES = Rules(mode="threshold", k=2, of=3, cooldown="10m")
@@ -256,6 +256,18 @@ def test_recovered_names_all_features_of_the_episode() -> None:
         ("worsened", ("a", "b")),
         ("recovered", ("a", "b")),
     ]
+
+
+def test_recovered_asks_for_nothing_that_the_episode_asked_for() -> None:
+    cause = Cause(name="null_burst", words="nulls", action="repair_pipeline")
+    lost = msgspec.structs.replace(violation(*LOSS), cause=cause)
+    broken = [msgspec.structs.replace(checked(k, LOSS), violations=(lost,)) for k in (0, 1)]
+    _, signals = run([*broken, checked(2), checked(3)])
+    assert [(signal.kind, signal.action) for signal in signals] == [
+        ("opened", "repair_pipeline"),
+        ("recovered", "look"),
+    ]
+    assert signals[1].reasons == signals[0].reasons
 
 
 def test_an_open_episode_is_silent_until_the_cool_down_ends() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from detectors.profiles.calendar import Calendar
 from detectors.profiles.profile import Profile
 from detectors.profiles.seasons import Seasons
-from stream.check.seasons import season_lines
+from stream.aggregation.state import JobState, ModelState, SeasonState
+from stream.check.findings import Finding
+from stream.check.seasons import season_findings, season_lines
 from stream.config.model import ModelConfig, SeasonConfig
+from stream.state.stored import StoredState
 from stream.testing.baselines import baseline, normal
+from tests.support.waiting import IDENTITY
 
 PLAIN = baseline({"x": normal(1, 500)})
 LEARNS = ModelConfig(baseline="b", season=SeasonConfig(by=["hour_of_day", "weekend"], learn="14d"))
@@ -39,3 +47,24 @@ def test_the_seasons_of_a_baseline_are_told_with_those_that_have_few_rows() -> N
         " more, 1 are pooled with those that share their first parts, 46 are compared with the"
         " whole baseline"
     )
+
+
+@pytest.mark.parametrize(
+    ("progress", "told"),
+    [
+        ({"learned_ms": 356_400_000}, "windows of 4 d 3 h of 14 d are learned"),
+        (
+            {"learned_ms": 1_209_600_000, "frozen_ms": 1_795_590_060_000},
+            "learned from windows of 14 d, in force since 2026-11-25 07:01 UTC",
+        ),
+    ],
+)
+def test_the_state_tells_how_far_seasons_are_learned(progress: dict[str, Any], told: str) -> None:
+    state = ModelState(
+        PLAIN.fingerprint, season=SeasonState(Calendar(by=("hour_of_day",)), **progress)
+    )
+    stored = StoredState(
+        identity=IDENTITY, state=JobState(models={"m": state}), baselines={}, limits={}
+    )
+    (finding,) = season_findings({"m": LEARNS, "other": LEARNS}, stored)
+    assert finding == Finding("model m", f"seasons: {told}")
