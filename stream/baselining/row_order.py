@@ -31,6 +31,10 @@ WINDOW: Final = 1_000
 """The rows of the window that is given as an example."""
 MOST_TOLD: Final = 3
 """The largest number of features that have a sentence each."""
+INDEPENDENT: Final = (
+    "rows do not depend on their neighbours in this order; where the file is shuffled, the first"
+    " windows of the stream tell whether those of the stream do"
+)
 
 
 def dependence_of(
@@ -114,10 +118,7 @@ def _first(chunks: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def dependence_lines(dependence: Dependence) -> list[str]:
-    """A sentence on each feature whose rows depend on their neighbours, or one on all.
-
-    Nothing where rows are independent.
-    """
+    """Sentences on the features whose rows depend on their neighbours, or one that none does."""
     names = list(dependence.factors)
     factors = dependence.factor(names, np.full(len(names), float(WINDOW))).tolist()
     said = [(name, WINDOW / factor) for name, factor in zip(names, factors, strict=True)]
@@ -134,7 +135,7 @@ def dependence_lines(dependence: Dependence) -> list[str]:
             f"{_named(dependence.changing)} changes along the file, as where it is sorted: its"
             " order is not taken for that of the stream"
         )
-    return lines
+    return lines or [INDEPENDENT]
 
 
 def _named(names: Sequence[str]) -> str:
