@@ -37,7 +37,8 @@ def with_weights(config: Config, folder: Path) -> tuple[Config, list[ConfigFault
                 faults += wrong
                 weights = {} if wrong else weights
             except (OSError, msgspec.MsgspecError) as error:
-                reason = f"the importances in {model.weights!r} cannot be read: {_cause(error)}"
+                expected = f"{model.weights!r}: expected JSON with a number for each feature"
+                reason = f"importances in {expected}: {_cause(error)}"
                 faults.append(ConfigFault(path=f"models.{name}.weights", reason=reason))
                 weights = {}
             models[name] = replace(model, weights=weights)

@@ -1,5 +1,6 @@
 """The demo as a newcomer runs it, with the real service."""
 
+import json
 import os
 import re
 import signal
@@ -19,6 +20,14 @@ from tests.servers.base import DependencyMissing
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
+CAUSES = [
+    ("humid", "null_burst"),
+    ("dep_hour", "type_change"),
+    ("carrier", "vanished_value"),
+    ("temp", "unit_change"),
+    ("dep_delay", "unit_change"),
+]
+"""What happens in each incident, in their order."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +70,14 @@ def services_of(folder: Path) -> list[str]:
     return commands
 
 
+def opened_with(out: Path) -> list[tuple[str, str]]:
+    """The cause that each opening signal about data names first, with its first feature."""
+    lines = (out / "reports" / "signals.jsonl").read_text().splitlines()
+    signals = [json.loads(line) for line in lines]
+    causes = [each["causes"][0] for each in signals if each["kind"] == "opened" and each["causes"]]
+    return [(cause["features"][0], cause["name"]) for cause in causes]
+
+
 def test_all_five_incidents_are_detected_without_a_false_signal(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with demo("--seconds", "0", "--out", str(out)) as process:
@@ -95,6 +112,7 @@ def test_all_five_incidents_are_detected_without_a_false_signal(tmp_path: Path) 
     measured, of_all = ([float(text.replace(",", "")) for text in texts] for texts in errors)
     assert measured == pytest.approx(of_all, rel=0.1)
     assert output.count("NOT") == 0, output
+    assert opened_with(out) == CAUSES
     assert services_of(out) == []
 
 
