@@ -253,7 +253,9 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[str, float | int | str] = {}
     """The rules in force."""
     notes: tuple[str, ...] = ()
-    """The reasons why the window is incomplete or insufficient, in sentences."""
+    """The reasons why the window is incomplete or insufficient, and what limits the evidence on all
+    features at once, in sentences.
+    """
     profile: bytes = b""
     """The encoded counts, in base64 in JSON; ``driftline explain`` recomputes each number from
     them.

@@ -412,7 +412,7 @@ class Judge:
         if self.rules.is_sagemaker:
             return not_compared(window)
         if state_of(span, window, violates=False) != "insufficient":
-            return []
+            return [] if window.evidence is None else window.evidence.notes
         rows = window.rows + span.too_narrow + span.too_wide
         if self.rules.by_evidence:
             return ["no rows"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Final, Protocol
 
 import msgspec
@@ -25,6 +26,7 @@ from detectors.statistics.evidence.base import Pooled
 from detectors.statistics.evidence.confirmed import ConfirmedOutcome
 from detectors.statistics.evidence.dependence import factor_of
 from detectors.statistics.evidence.findings import Allowance, Results
+from detectors.statistics.evidence.first_windows import LEAST_FEATURES
 from detectors.statistics.evidence.horizons import (
     HORIZONS,
     LONGEST,
@@ -41,6 +43,8 @@ LINGERING_ALPHA: Final = 0.5
 while a drift that is there must not leave it by chance."""
 LINGERING_EFFECT: Final = 0.5
 """The part of the effect limit below which a feature leaves an episode."""
+NOTED_FACTOR: Final = 4.0
+"""The design effect of all features from which on a report says that they have one."""
 
 
 class Past(Protocol):
@@ -147,6 +151,20 @@ class WindowEvidence:
                 float(np.float64(after(name)[h, i]) / after(TOTAL_OF[name])[h, i]),
                 float(parts[k, row, i] / totals[k, row, i]),
             )
+
+    @property
+    def notes(self) -> list[str]:
+        """What limits the evidence on all features at once: a sentence, or none.
+
+        In the first windows of a stream a drift of most features looks like rows that depend on
+        each other, and is found later than a drift of few.
+        """
+        factors = self.pooled.factor[0]
+        least = float(factors.min(initial=inf))
+        if len(factors) < LEAST_FEATURES or least < NOTED_FACTOR:
+            return []
+        what = "rows depend on each other, or most features differ from the baseline at once"
+        return [f"{what}: {least:,.0f} rows count as one"]
 
     def reported(self, i: int) -> Evidence:
         """The evidence on feature ``i``, as a report has it."""

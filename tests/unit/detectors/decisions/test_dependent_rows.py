@@ -92,3 +92,15 @@ def test_missing_rows_that_come_in_bursts_are_judged_by_their_own_dependence() -
     assert signals(run(frames, base=known)) == []
     broken: list[dict[str, Values]] = [{"x": [None] * 90 + [0.0] * 10}] * 4
     assert signals(run([*frames[:20], *broken], base=known)) != []
+
+
+@pytest.mark.parametrize(("shift", "noted"), [(0.0, False), (1.0, True)])
+def test_a_first_window_in_which_all_features_differ_says_so(shift: float, noted: bool) -> None:
+    """It is not taken for drift yet: rows that depend on each other look alike."""
+    rng = np.random.default_rng(11)
+    names = [f"x{k}" for k in range(12)]
+    base = baseline({name: rng.normal(0, 1, 5_000) for name in names})
+    (first,) = run([{name: rng.normal(shift, 1, 500) for name in names}], base=base)
+    assert first.report.state == "ok"
+    said = [note for note in first.report.notes if "most features differ" in note]
+    assert bool(said) is noted
