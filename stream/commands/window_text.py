@@ -63,9 +63,14 @@ def findings_text(report: WindowReport, width: int) -> str:
     violations = worst_first(report.violations)
     if violations:
         return _fitting([_violated(violation) for violation in violations], width)
-    known = [feature for feature in report.features if feature.value is not None and feature.limit]
+    known = [feature for feature in report.features if _is_judged(feature)]
     nearest = sorted(known, key=lambda feature: -feature.nearness)
     return _fitting([_near(feature) for feature in nearest[:NAMED]], width, counts_others=False)
+
+
+def _is_judged(feature: FeatureReport) -> bool:
+    """Whether a feature has a distance and a limit, and is judged by them."""
+    return feature.value is not None and bool(feature.limit) and feature.verdict != "disabled"
 
 
 def violation_text(reason: Violation) -> str:

@@ -186,6 +186,16 @@ def test_findings_never_exceed_their_width(width: int) -> None:
     assert text.endswith(("+8", "+7", "+6"))
 
 
+def test_a_feature_that_is_not_judged_is_not_the_nearest_to_its_limit() -> None:
+    judged = CALM.features[0]
+    serial = msgspec.structs.replace(judged, name="serial", verdict="disabled", value=7.0)
+    both = msgspec.structs.replace(CALM, features=(serial, judged))
+    assert findings_text(both, 80) == findings_text(
+        msgspec.structs.replace(CALM, features=(judged,)), 80
+    )
+    assert findings_text(both, 80)
+
+
 def viewed(width: int, *rows: Row, signals: tuple[Signal, ...] = ()) -> list[str]:
     """The lines that are sent to a terminal of this width, without its control codes."""
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
