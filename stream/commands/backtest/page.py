@@ -26,7 +26,7 @@ class BacktestHeading(msgspec.Struct, frozen=True, kw_only=True):
     """What was judged again, and by which rules."""
 
     reports: str
-    mode: str
+    rules: str
     incidents: str
     version: str
 

@@ -168,9 +168,23 @@ def _show(config: Config, request: BacktestRequest, result: Result) -> None:
     if request.html is not None:
         heading = BacktestHeading(
             reports=str(request.reports),
-            mode=config.rules.mode,
+            rules=_in_words(config.rules),
             incidents=str(request.incidents or ""),
             version=version("driftline"),
         )
         write_page(request.html, heading, result)
         complain(f"wrote {request.html}")
+
+
+def _in_words(rules: Rules) -> str:
+    """The mode of rules, and their settings that ``--tune`` would change.
+
+    >>> _in_words(Rules(mode="evidence"))
+    'mode evidence, false_alarms 1 per 30d, effect 0.02'
+    >>> _in_words(Rules(mode="threshold"))
+    'mode threshold'
+    """
+    if rules.by_evidence:
+        return f"mode {rules.mode}, false_alarms {rules.false_alarms}, effect {rules.effect:g}"
+    limit = "" if rules.limit is None else f", limit {rules.limit:g}"
+    return f"mode {rules.mode}{limit}"
