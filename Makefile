@@ -18,7 +18,7 @@ AGAIN = { [ $$? = 1 ] && [ $$(grep -c '::' .pytest_cache/v/cache/lastfailed) -le
     echo "FAILED IN THE FULL RUN, NOW ONCE MORE ALONE:" && grep '::' .pytest_cache/v/cache/lastfailed && \
     $(PYTEST) -v -n 0 --last-failed; }
 
-.PHONY: help test quick demo lint torture bench bench-join bench-detection bench-detection-service bench-scripts bench-pipeline lock audit sbom clean
+.PHONY: help test quick demo lint torture bench bench-join bench-detection bench-detection-service bench-backtest bench-scripts bench-pipeline lock audit sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ bench-detection: $(VENV)/installed  ## False alarms, power and delay beside the 
 
 bench-detection-service: $(VENV)/installed  ## The figures of detection through the whole service: some minutes
 	@$(BIN)/python -m benchmarks.detection.service
+
+bench-backtest: $(VENV)/installed  ## A backtest of a year of hourly windows of 200 features: a quarter of an hour
+	@$(BIN)/python -m benchmarks.backtest
 
 bench-scripts: $(VENV)/installed  ## Captures with and without a preprocessing script: half a minute
 	@$(BIN)/python -m benchmarks.preprocessing
