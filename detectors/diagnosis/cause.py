@@ -22,6 +22,7 @@ from detectors.diagnosis.offset import offset
 from detectors.diagnosis.renamed_value import renamed_value
 from detectors.diagnosis.rounded import rounded
 from detectors.diagnosis.scaling import scaling
+from detectors.diagnosis.sentinels import sentinels
 from detectors.diagnosis.standardised import standardised
 from detectors.diagnosis.unit_change import unit_change
 from detectors.diagnosis.vanished_value import vanished_value
@@ -34,6 +35,7 @@ OF_NUMBERS: Final[tuple[Callable[[NumberSides], Cause | None], ...]] = (
     clipped,
     truncated,
     default_value,
+    sentinels,
     unit_change,
     offset,
     log_taken,

@@ -7,9 +7,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from detectors.diagnosis.ends import share_below
 from detectors.diagnosis.goodness import FITS, goodness
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.phrases import number, percent
+from detectors.statistics.laws import beta_binomial_tail
 from detectors.violation import Cause
 
 CHANCE: Final = 3e-4
@@ -92,18 +94,9 @@ def _end(sides: NumberSides, upper: bool) -> End | None:
 
 
 def _share_beyond(sides: NumberSides, at: float, upper: bool) -> float:
-    """The baseline's share beyond a value: by a straight line within a bin, but the outermost.
-
-    There a density may fall to 0, and the share beyond a value as its distance to the third power.
-    """
-    side = sides.baseline if upper else sides.baseline.mirrored()
-    at = at if upper else -at
-    known = side.at[side.below < 1.0]
-    share = 1.0 - float(np.interp(at, side.at, side.below))
-    if not len(known) or at < known[-1] or not side.high > known[-1]:
-        return share
-    last = 1.0 - float(side.below[side.below < 1.0][-1])
-    return last * max((side.high - at) / (side.high - float(known[-1])), 0.0) ** 3
+    """The baseline's share beyond a value."""
+    side = sides.baseline.mirrored() if upper else sides.baseline
+    return share_below(side, -at if upper else at)
 
 
 def _odds_name(end: End) -> str:
@@ -118,12 +111,20 @@ def _odds_name(end: End) -> str:
 
 
 def _rest_fits(sides: NumberSides, ends: list[End]) -> bool:
-    """Whether the bins between the limits have the shares of the baseline."""
+    """Whether the bins between the limits have the shares of the baseline, and none has a spike."""
     first, last = 0, len(sides.after)
     for end in ends:
         first, last = (first, end.bin) if end.upper else (end.bin + 1, last)
-    before, after = sides.before[first:last].astype(float), sides.after[first:last].astype(float)
-    return len(after) > 1 and goodness(before, after, sides.per_row) >= FITS
+    before, after = sides.before[first:last], sides.after[first:last]
+    n, m = int(after.sum()), int(before.sum())
+    if len(after) < 2 or not n or not m:
+        return False
+    per_row = sides.per_row - 1.0 / sides.window.n - 1.0 / sides.baseline.n + 1.0 / n + 1.0 / m
+    if goodness(before.astype(float), after.astype(float), per_row) < FITS:
+        return False
+    b = int(np.argmax(after / n - before / m))
+    tail = beta_binomial_tail(int(after[b]), n, int(before[b]) + 1, max(m - int(before[b]), 1))
+    return tail >= CHANCE / len(after)
 
 
 def _moments_fit(sides: NumberSides, name: str, ends: list[End]) -> bool:

@@ -31,10 +31,11 @@ def mix_shift(sides: Categories) -> Cause | None:
     """
     if sides.has_new or not sides.after.any():
         return None
-    if sides.fits(sides.after) > CHANCE:
-        return None
-    # Values that are absent though some rows were expected may have vanished.
+    # Values that are absent though some rows were expected may have vanished: then the others must
+    # have moved among themselves, or their absence alone is what makes the shares differ.
     absent = (sides.after == 0) & (sides.before * sides.n > EXPECTED * sides.m)
+    if sides.fits(sides.after, without=np.flatnonzero(absent)) > CHANCE:
+        return None
     if sides.before[absent].sum() > LEAST * sides.moved * sides.m:
         return None
     gaps = sides.after / sides.n - sides.before / sides.m

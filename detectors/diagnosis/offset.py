@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detectors.diagnosis.accepted import accepted_factors, accepted_shifts
 from detectors.diagnosis.number_sides import NumberSides
-from detectors.diagnosis.ordinary import SHIFT, is_ordinary
+from detectors.diagnosis.ordinary import SHIFT, agrees, is_ordinary
 from detectors.phrases import number
 from detectors.violation import Cause
 
@@ -24,6 +24,8 @@ def offset(sides: NumberSides) -> Cause | None:
         return None
     moved = sides.window.mean - sides.baseline.mean
     found = moved if moved in shifts else shifts.middle
+    if not agrees(sides, 1.0, found):
+        return None  # Of a long tail, the moments exclude little.
     return Cause(
         name="offset",
         words=(

@@ -44,7 +44,13 @@ def _is_spread(sides: NumberSides) -> bool:
 
 
 def _fits(sides: NumberSides, conversions: list[tuple[float, float]]) -> bool:
-    """Whether the counts agree with one of these; whole numbers are not compared that finely."""
-    return sides.is_whole or any(
-        converted_goodness(sides, factor, offset) >= UNLIKELY for factor, offset in conversions
-    )
+    """Whether the counts agree with one of these."""
+    return any(agrees(sides, factor, offset) for factor, offset in conversions)
+
+
+def agrees(sides: NumberSides, factor: float, offset: float) -> bool:
+    """Whether the counts agree with ``factor * x + offset``.
+
+    Whole numbers are not compared that finely.
+    """
+    return sides.is_whole or converted_goodness(sides, factor, offset) >= UNLIKELY

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.diagnosis.accepted import ROUNDING, reach
+from detectors.diagnosis.goodness import FITS_ROUGHLY, goodness
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.phrases import number
 from detectors.violation import Cause
@@ -34,7 +35,7 @@ def rounded(sides: NumberSides) -> Cause | None:
         expected = float(sides.before[~round_bins].sum()) / sides.baseline.n * sides.window.n
         if expected < EXPECTED or sides.after[~round_bins].any():
             continue
-        if _has_the_shape(sides, step):
+        if _has_the_shape(sides, step) and _has_the_shares(sides, step):
             return Cause(
                 name="rounded",
                 words=f"values are rounded to multiples of {number(step)}",
@@ -66,3 +67,24 @@ def _has_the_shape(sides: NumberSides, step: float) -> bool:
     at, lower, upper = sides.points
     first, last = reach(sides.baseline, lower, upper)
     return bool(np.all((at >= first - step) & (at <= last + step)))
+
+
+def _has_the_shares(sides: NumberSides, step: float) -> bool:
+    """Whether the shares are those of values rounded down, up or to the nearest, by the counts.
+
+    A few rows that are sent again and again fill few bins too, and those by chance.
+    """
+    at, below = sides.baseline.at, sides.baseline.below
+    multiples = np.arange(floor(at[0] / step) - 1.0, floor(at[-1] / step) + 3.0) * step
+    bins = np.searchsorted(sides.edges, multiples + ROUNDING * step, side="right")
+    for start in (-0.5, 0.0, -1.0):
+        shares = np.diff(
+            np.interp(np.append(multiples, multiples[-1] + step) + start * step, at, below)
+        )
+        expected = np.bincount(bins, shares, len(sides.after))
+        if (
+            goodness(expected.astype(float), sides.after.astype(float), sides.per_row)
+            >= FITS_ROUGHLY
+        ):
+            return True
+    return False

@@ -6,9 +6,11 @@ from math import floor, inf, log, sqrt
 from typing import Final
 
 from detectors.diagnosis.accepted import Range, accepted_factors
+from detectors.diagnosis.ends import ends_fit
 from detectors.diagnosis.goodness import FITS, converted_goodness
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.diagnosis.ordinary import is_ordinary
+from detectors.diagnosis.unit_change import MODERATE
 from detectors.phrases import number
 from detectors.violation import Cause
 
@@ -35,13 +37,13 @@ def scaling(sides: NumberSides) -> Cause | None:
         return None
     if sides.is_whole and sides.window.integral > 0.5 and floor(factors.high) < factors.low:
         return None  # Whole numbers times a fraction are no whole numbers.
-    if not sides.is_whole and converted_goodness(sides, factors.middle, 0.0) < FITS:
+    if not sides.is_whole and not _fits(sides, factors):
         return None
     return Cause(
         name="scaling",
         words=(
             f"all values are about {number(factors.middle, 3)} times as large (between"
-            f" {number(factors.low, 3)} and {number(factors.high, 3)})"
+            f" {number(factors.low, 3)} and {number(factors.high, 3)})" + _known(factors)
         ),
         action="look",
         numbers={
@@ -52,6 +54,20 @@ def scaling(sides: NumberSides) -> Cause | None:
     )
 
 
+def _known(factors: Range) -> str:
+    """The known conversions that the window does not tell from a growth."""
+    return "".join(f", or {known.example}" for known in MODERATE if known.factor in factors)
+
+
+def _fits(sides: NumberSides, factors: Range) -> bool:
+    """Whether both ends agree, and the counts by the middle or by the growth of the mean."""
+    growth = sides.window.mean / sides.baseline.mean
+    if not ends_fit(sides, growth, 0.0):
+        return False
+    tried = (factors.middle, growth)
+    return any(f in factors and converted_goodness(sides, f, 0.0) >= FITS for f in tried)
+
+
 def _moments_agree(sides: NumberSides) -> bool:
     """Whether the mean and the deviation have grown by the same factor."""
     ratio = sides.window.mean / sides.baseline.mean if sides.baseline.mean else 0.0
@@ -59,8 +75,13 @@ def _moments_agree(sides: NumberSides) -> bool:
 
 
 def is_certain(sides: NumberSides, factors: Range) -> bool:
-    """Whether a factor is so large that other shifts with another spread do not look like it."""
-    return abs(log(factors.middle)) >= max(LEAST, EVIDENCE * _error(sides))
+    """Whether a factor is so large that other shifts with another spread do not look like it.
+
+    By the moments, or by the counts: where a long tail leaves the deviation uncertain, the rows in
+    its body still exclude a shift alone and another spread alone.
+    """
+    size = abs(log(factors.middle))
+    return size >= LEAST and (size >= EVIDENCE * _error(sides) or not is_ordinary(sides))
 
 
 def _error(sides: NumberSides) -> float:

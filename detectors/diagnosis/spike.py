@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from detectors.diagnosis.goodness import FITS_ROUGHLY, goodness
+from detectors.diagnosis.goodness import FITS, FITS_ROUGHLY, goodness
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.statistics.laws import beta_binomial_tail
 
@@ -56,9 +56,23 @@ def spike(sides: NumberSides) -> Spike | None:
     # Few other rows show little, and what was replaced may be all of them.
     per_row = sides.per_row if n == k else 1.0 / (n - k) + sides.per_row - 1.0 / n
     rest = sides.before[others].astype(float), sides.after[others].astype(float)
-    if n - k < FEWEST_ROWS or goodness(*rest, per_row) < FITS_ROUGHLY:
+    if n - k < FEWEST_ROWS or goodness(*rest, per_row) < FITS_ROUGHLY or _one_sided(sides, b):
         return None
     return _located(sides, b, share)
+
+
+def _one_sided(sides: NumberSides, b: int) -> bool:
+    """Whether the rows of bin ``b`` come from one side of it, as of values that were clipped.
+
+    A value that replaces others, whatever they were, leaves the same part of those on either side.
+    A loss on one side is spread over many bins, each of which shows little of it.
+    """
+    below = int(sides.after[:b].sum()), int(sides.before[:b].sum())
+    above = int(sides.after[b + 1 :].sum()), int(sides.before[b + 1 :].sum())
+    return any(
+        beta_binomial_tail(kept[0], kept[0] + lost[0], kept[1] + 1, max(lost[1], 1)) < FITS
+        for kept, lost in ((below, above), (above, below))
+    )
 
 
 def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
@@ -103,6 +117,11 @@ def _candidates(sides: NumberSides) -> list[float]:
     short = [x for x in ends if not x.is_integer() and not sides.is_whole and _is_short(x)]
     zero = [0.0] if window.low <= 0.0 <= window.high else []
     return [*(x for x in ends if x.is_integer()), *zero, *short]
+
+
+def is_likely(sides: NumberSides, value: float) -> bool:
+    """Whether an extreme is a whole number, or short to write: likely to stand for many rows."""
+    return value.is_integer() or (not sides.is_whole and _is_short(value))
 
 
 def _is_short(value: float) -> bool:

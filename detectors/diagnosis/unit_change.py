@@ -11,8 +11,9 @@ from detectors.diagnosis.accepted import (
     accepted_shifts,
     accepts_linear,
 )
+from detectors.diagnosis.ends import ends_fit
 from detectors.diagnosis.number_sides import NumberSides
-from detectors.diagnosis.ordinary import is_ordinary
+from detectors.diagnosis.ordinary import agrees, is_ordinary
 from detectors.phrases import number
 from detectors.violation import Cause
 
@@ -58,12 +59,18 @@ CONVERSIONS: Final = (
 )
 GROWTH: Final = 5.0
 """The factor up to which values may grow or shrink without a change of unit."""
+MODERATE: Final = tuple(
+    known for known in CONVERSIONS if not known.offset and 1.0 / GROWTH < known.factor < GROWTH
+)
+"""The known conversions whose factor growth may have as well."""
 NARROW: Final = 1.25
 """The largest ratio of both ends of a range that still names a moderate factor."""
 WIDE: Final = 2.0
 """The same for a change of the sign, which no other explanation is close to."""
 NEAR: Final = 3.0
 """The largest distance of the ratio of both means from a moderate factor, in standard errors."""
+COINCIDENCE: Final = 0.15
+"""The highest chance that a growth by any moderate factor is near that of a known conversion."""
 NAMED: Final = 0.35
 """The width of a range of shifts, in deviations, that still names a conversion with an offset."""
 FAR: Final = 5.0
@@ -75,7 +82,7 @@ def unit_change(sides: NumberSides) -> Cause | None:
 
     Not where an ordinary change, as a shift or a wider distribution, explains it too. A factor
     beyond 5 either way is named whatever it is, a moderate one only if it is that of a known
-    conversion and the window leaves little doubt.
+    conversion and the window leaves little doubt, also that it is not a growth by about as much.
     """
     if not sides.comparable or is_ordinary(sides):
         return None
@@ -97,12 +104,28 @@ def _scaled(sides: NumberSides) -> Cause | None:
 
 
 def _near(known: Conversion, factors: Range, sign: float, sides: NumberSides) -> bool:
-    """Whether the ratio of both means is close to a moderate factor, and no other is."""
+    """Whether the ratio of both means is close to a moderate factor, and no other is.
+
+    And the counts and both ends agree with it, as they do not where rows are lost.
+    """
     if sign < 0:
         return factors.high / factors.low < WIDE
     ratio = sides.window.mean / (known.factor * sides.baseline.mean)
     error = sides.baseline.std / abs(sides.baseline.mean) * sqrt(sides.per_row)
-    return factors.high / factors.low < NARROW and abs(ratio - 1.0) < NEAR * error
+    if not factors.high / factors.low < NARROW or not abs(ratio - 1.0) < NEAR * error:
+        return False
+    if _coincidence(error) > COINCIDENCE or not ends_fit(sides, known.factor, 0.0):
+        return False
+    return agrees(sides, known.factor, 0.0)
+
+
+def _coincidence(error: float) -> float:
+    """The chance that one of all moderate factors, as growth has them, is near a known one.
+
+    A window that does not know its factor to within a part of the distances between the known ones
+    cannot tell a growth from a conversion.
+    """
+    return 2.0 * NEAR * error * len(MODERATE) / (2.0 * log(GROWTH))
 
 
 def _within(factors: Range, sign: float, sides: NumberSides) -> list[Conversion]:
@@ -141,7 +164,9 @@ def _with_offset(sides: NumberSides) -> Cause | None:
         shifts = accepted_shifts(sides, known.factor)
         wide = (shifts.high - shifts.low) / 2.0 > NAMED * known.factor * sides.baseline.std
         is_far = abs(sides.shift) > FAR
-        if (is_far or not wide) and _written_alike(sides, known.factor, known.offset):
+        if (wide and not is_far) or not agrees(sides, known.factor, known.offset):
+            continue
+        if _written_alike(sides, known.factor, known.offset):
             found.append(known)
     # A known conversion that a factor explains as well is not the only explanation.
     if not found or accepted_factors(sides):

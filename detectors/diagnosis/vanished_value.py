@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from detectors.diagnosis.categories import Categories
-from detectors.diagnosis.goodness import FITS
+from detectors.diagnosis.goodness import FITS_ROUGHLY
 from detectors.diagnosis.new_values import SHOWN, quoted
 from detectors.violation import Cause
 
@@ -22,7 +22,7 @@ def vanished_value(sides: Categories) -> Cause | None:
     if not len(gone) or sides.has_new or len(gone) >= len(sides.before):
         return None
     share = float(sides.before[gone].sum()) / sides.m
-    if sides.fits(sides.after, without=gone) < FITS and share < MOST * sides.moved:
+    if sides.fits(sides.after, without=gone) < FITS_ROUGHLY and share < MOST * sides.moved:
         return None
     numbers: dict[str, float | str] = {"share_before": share, "values": float(len(gone))}
     words = "a known value has vanished" if len(gone) == 1 else f"{len(gone)} known values vanished"

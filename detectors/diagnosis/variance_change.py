@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp, sqrt
 from typing import Final
 
+from detectors.diagnosis.ends import ends_fit
 from detectors.diagnosis.goodness import FITS, converted_goodness
 from detectors.diagnosis.number_sides import NumberSides
 from detectors.phrases import number
@@ -28,6 +29,8 @@ def variance_change(sides: NumberSides) -> Cause | None:
         return None
     factor = exp(sides.spread)
     if abs(sides.shift) > SAME_MEAN * sqrt(sides.per_row) * max(factor, 1.0):
+        return None
+    if not ends_fit(sides, factor, sides.window.mean - factor * sides.baseline.mean):
         return None
     if not any(_fits(sides, factor * (1.0 + step)) for step in STEPS):
         return None

@@ -214,3 +214,30 @@ def test_known_values_that_exchange_their_shares_are_another_mix() -> None:
     found = likely_cause(BEFORE, texts({"a": 300, "b": 600, "c": 100}))
     assert (found.name, found.action) == ("mix_shift", "retrain")
     assert found.numbers["moved_share"] == pytest.approx(0.2)
+
+
+def test_a_growth_that_is_near_a_known_conversion_is_no_change_of_unit() -> None:
+    rng = np.random.default_rng(9)
+    before = 10.0 * rng.weibull(1.5, 20_000)
+    found = likely_cause(before, 10.0 / 1.6 * rng.weibull(1.5, 1_000))
+    assert (found.name, found.action) == ("scaling", "look")
+    assert "as from kilometres to miles" in found.words
+
+
+@pytest.mark.parametrize("by", [-2, -1, 1, 3])
+def test_codes_that_all_moved_by_one_number_have_moved(by: int) -> None:
+    before = np.random.default_rng(3).poisson(9.0, 20_000).astype(float)
+    after = np.random.default_rng(4).poisson(9.0, 1_000).astype(float) + by
+    found = likely_cause(before, after)
+    assert (found.name, found.action) == ("mean_shift", "look")
+    assert found.words.startswith(f"all codes are {abs(by)} {'higher' if by > 0 else 'lower'}")
+    assert found.numbers["shift_deviations"] == pytest.approx(by / 3.0, rel=0.05)
+
+
+def test_a_value_that_replaces_only_larger_ones_is_no_default() -> None:
+    rng = np.random.default_rng(6)
+    before, after = rng.normal(60, 15, 20_000), rng.normal(60, 15, 4_000)
+    some = rng.random(4_000) < 0.4
+    assert name(before, np.where(some, np.minimum(after, 75.0), after)) != "default_value"
+    # The same share of rows, whatever they were.
+    assert name(before, np.where(some & (rng.random(4_000) < 0.16), 75.0, after)) == "default_value"
