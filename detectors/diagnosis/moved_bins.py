@@ -20,8 +20,11 @@ def top_contributors(pair: Pair, i: int, contributions: Floats) -> tuple[BinShif
 
     ``contributions`` holds the part that each cell of the layout adds, see
     :func:`detectors.statistics.distances.psi.contributions`. Cells that add nothing are left out.
-    A cell of new values is labelled with those that the window names.
+    A cell of new values is labelled with those that the window names. Where a side has no value
+    there are no shares, and nothing has moved between bins.
     """
+    if not pair.m[i] or not pair.n[i]:
+        return ()
     start, stop = int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1])
     labels, named = pair.layout.cell_labels(i), new_value_labels(pair.window, i)
     largest = np.argsort(-contributions[start:stop], kind="stable")[:MAX_BINS]

@@ -76,7 +76,7 @@ def moved_in_bins(window: CheckedWindow, i: int) -> str:
     """The bins between which most values moved, in words; empty if no share moved noticeably."""
     cells, gaps = _share_gaps(window, i)
     lost, gained = int(np.argmin(gaps)), int(np.argmax(gaps))
-    if gaps[gained] < NOTICEABLE:
+    if not gaps[gained] >= NOTICEABLE:  # NaN where a side has no value
         return ""
     source, target = (_in_words(window, i, cells[k]) for k in (lost, gained))
     names = window.new_values(i) if target == NEW_VALUES else ""

@@ -231,3 +231,14 @@ def test_a_domain_that_is_narrower_than_the_baseline_is_violated() -> None:
     (violation,) = run([frame], base=BASE.constrained(narrow))[0].report.violations
     assert (violation.feature, violation.check) == ("c", "categorical_values_check")
     assert run([frame], base=BASE.constrained(wide))[0].report.violations == ()
+
+
+def test_a_drift_that_earlier_windows_show_names_no_bins_of_a_window_without_values() -> None:
+    rng = np.random.default_rng(61)
+    frames = [rows(rng, 1_000, mean=0.12) for _ in range(6)]
+    report = run([*frames, {**rows(rng, 5), "x": [None] * 5}])[-1].report
+    found = next(each for each in report.violations if each.check == "baseline_drift_check")
+    assert found.finding is not None
+    assert (found.feature, found.finding.horizon > 1, found.moved) == ("x", True, ())
+    assert "values moved from" not in found.summary
+    assert msgspec.json.decode(msgspec.json.encode(report), type=WindowReport) == report
