@@ -12,6 +12,10 @@ from detectors.statistics.laws import screened_tails, upper_tails
 
 SMALL_CELL: Final = 5.0
 """Expected count, of independent rows, below which a cell is merged with the other small ones."""
+CERTAIN_CELL: Final = 40.0
+"""Rows of the smaller side, of independent ones, from which on a cell is no small one whatever is
+expected: where 5 are, chance gives as many once in 1e22. So a value that vanishes from a window far
+larger than the baseline is not left out, which expects few of it beside both."""
 
 
 class LikelihoodRatio:
@@ -36,7 +40,8 @@ class LikelihoodRatio:
             n, m = pooled.n.take(of, axis=1), pooled.m.take(of, axis=1)
             share = (after + before) / (n + m)
             least = (np.minimum(pooled.n, pooled.m) / pooled.factor).take(of, axis=1)
-        large = share * least >= SMALL_CELL
+        seen = np.where(n <= m, after, before) / pooled.factor.take(of, axis=1)
+        large = (share * least >= SMALL_CELL) | (seen >= CERTAIN_CELL)
         g = self._sums(pooled, np.where(large, _parts(after, before, n, m, share), 0.0))
         cells = self._sums(pooled, large.astype(np.float64))
         rest_g, rest = self._rest(pooled, after, before, ~large)

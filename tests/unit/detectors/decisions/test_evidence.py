@@ -16,7 +16,7 @@ from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from detectors.statistics.evidence.horizons import History
 from stream.commands.judged_again import judged_again
-from stream.testing.baselines import Values, window
+from stream.testing.baselines import Values, baseline, texts, window
 from tests.unit.detectors.decisions.evidence_stream import (
     BASE,
     EVIDENCE,
@@ -242,3 +242,11 @@ def test_a_drift_that_earlier_windows_show_names_no_bins_of_a_window_without_val
     assert (found.feature, found.finding.horizon > 1, found.moved) == ("x", True, ())
     assert "values moved from" not in found.summary
     assert msgspec.json.decode(msgspec.json.encode(report), type=WindowReport) == report
+
+
+def test_a_value_that_vanishes_from_a_window_far_larger_than_the_baseline_is_a_drift() -> None:
+    base = baseline({"c": texts({"x": 900, "y": 100})})
+    report = run([{"c": texts({"x": 30_000})}], base=base)[0].report
+    assert [(each.feature, each.check) for each in report.violations] == [
+        ("c", "baseline_drift_check")
+    ]
