@@ -139,19 +139,20 @@ def _moments_fit(sides: NumberSides, name: str, ends: list[End]) -> bool:
 
 def _cause(sides: NumberSides, name: str, ends: list[End]) -> Cause:
     numbers: dict[str, float | str] = {}
-    said = []
+    said: list[str] = []
     for end in ends:
         side = "above" if end.upper else "below"
         numbers[f"share_{side}"] = end.share
-        shown = ""
+        limit = "one" if said else "a limit"
         if sides.expose_values:
             numbers["at" if len(ends) == 1 else f"at_{side}"] = end.at
-            shown = f" {number(end.at, 4)}"
-        said.append(f"{side} a limit{shown}, where the baseline has {percent(end.share)}")
+            limit = f"{'' if said else 'a limit '}{number(end.at, 4)}"
+        before = percent(end.share)
+        said.append(f"{side} {limit} ({before if said else f'baseline: {before}'})")
     what = "values are clipped: none is" if name == "clipped" else "rows are lost: no value is"
     return Cause(
         name=name,
-        words=f"{what} {' nor '.join(said)}",
+        words=f"{what} {' or '.join(said)}",
         action="repair_pipeline",
         numbers=numbers,
     )

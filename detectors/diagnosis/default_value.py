@@ -24,7 +24,9 @@ def default_value(sides: NumberSides) -> Cause | None:
     if found is None or any(end.bin == found.bin for end in cut_ends(sides)):
         return None  # At a limit, values were clipped, or nothing is known.
     name = _name(found)
-    shown = f" ({number(found.at, 4)})" if sides.expose_values and found.at is not None else ""
+    shown = ""
+    if sides.expose_values and found.at is not None:
+        shown = f" ({'about ' if found.estimated else ''}{number(found.at, 4)})"
     share = percent(found.share)
     words = {
         "sentinel": f"{share} of the values are one outside of the usual range{shown}",

@@ -36,14 +36,13 @@ def renamed_value(sides: Categories) -> Cause | None:
     if sides.fits(counts) < FITS_ROUGHLY:
         return None
     numbers: dict[str, float | str] = {"share": after, "share_before": before}
-    names = "a known value has"
+    known, new = "a known value", "a new one"
     if sides.expose_values and sides.words:
         numbers |= {"value_before": sides.label(k), "value": sides.named[0].name}
-        names = f"{quoted(sides.label(k))} is now {quoted(sides.named[0].name)}: it has"
-    words = f"{names} {percent(before)} of the rows, and a new one {percent(after)} in its place"
+        known, new = quoted(sides.label(k)), quoted(sides.named[0].name)
     return Cause(
         name="renamed_value",
-        words=words if not sides.expose_values else f"renamed: {words}",
+        words=f"renamed: {known} ({percent(before)}) is now {new} ({percent(after)})",
         action="repair_pipeline",
         numbers=numbers,
     )

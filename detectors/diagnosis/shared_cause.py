@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from detectors.phrases import number, percent
 from detectors.violation import Action, Cause, SharedCause, Violation
 
 SHOWN: Final = 5
@@ -27,7 +28,8 @@ def shared_causes(reasons: Sequence[Violation]) -> tuple[SharedCause, ...]:
     """The causes of these violations, each with its features, the one of most features first.
 
     Two causes are the same if their names and actions are, and the numbers that tell what happened:
-    a factor, an offset, a type. ``unknown`` causes are left out, as are violations without a cause.
+    a factor, an offset, a type. Other numbers are said as ranges over the features, or not at all.
+    ``unknown`` causes are left out, as are violations without a cause.
 
     >>> null = Cause(name="null_burst", words="all values are null", numbers={"share": 1.0})
     >>> numbers = dict(check="missing_column_check", statistic="completeness", value=0.0, limit=1.0)
@@ -41,7 +43,7 @@ def shared_causes(reasons: Sequence[Violation]) -> tuple[SharedCause, ...]:
     for reason in reasons:
         if reason.cause is not None and reason.cause.name != "unknown":
             groups.setdefault(_key(reason.cause), {}).setdefault(reason.key, reason.cause)
-    found = [_shared(tuple(group), next(iter(group.values()))) for group in groups.values()]
+    found = [_shared(tuple(group), list(group.values())) for group in groups.values()]
     return tuple(sorted(found, key=lambda shared: -shared.count))
 
 
@@ -78,31 +80,85 @@ def _rounded(number: float | str) -> str:
     return number if isinstance(number, str) else f"{number:.2g}"
 
 
-def _shared(features: tuple[str, ...], cause: Cause) -> SharedCause:
+def _shared(features: tuple[str, ...], causes: Sequence[Cause]) -> SharedCause:
     if len(features) == 1:
-        words = f"{features[0]}: {cause.words}"
+        words = f"{features[0]}: {causes[0].words}"
     else:
         shown = ", ".join(features[:SHOWN])
         others = f" and {len(features) - SHOWN} others" if len(features) > SHOWN else ""
-        words = f"{len(features)} columns: {_common_words(cause)}: {shown}{others}"
+        words = f"{len(features)} columns: {_common_words(causes)}: {shown}{others}"
     return SharedCause(
-        name=cause.name,
+        name=causes[0].name,
         words=words,
-        action=cause.action,
+        action=causes[0].action,
         count=len(features),
         features=features[:KEPT],
     )
 
 
-def _common_words(cause: Cause) -> str:
-    """The words of a cause that several features have; without the numbers of one of them."""
-    if cause.numbers.get("share") == 1.0 or any(name in cause.numbers for name in TELLING):
-        return cause.words
-    words = WORDS.get(cause.name, cause.name.replace("_", " "))
-    return words + OTHERWISE.get(cause.name, "") if cause.action == "look" else words
+def _common_words(causes: Sequence[Cause]) -> str:
+    """The words that are true of each of these causes: its own, or general ones with ranges."""
+    first = causes[0]
+    if all(cause.words == first.words for cause in causes):
+        return first.words
+    words = WORDS.get(first.name, first.name.replace("_", " "))
+    words += _details(causes)
+    return words + OTHERWISE.get(first.name, "") if first.action == "look" else words
 
 
+def _details(causes: Sequence[Cause]) -> str:
+    """What the numbers of these causes have in common, and the range of the others."""
+    told = [str(causes[0].numbers[name]) for name in NAMING if name in causes[0].numbers]
+    said = [f" ({told[0]})"] if told else []
+    for name, digits in RANGES.items():
+        if all(name in cause.numbers for cause in causes):
+            low, high = (number(end, digits) for end in _range(causes, name))
+            said.append(f", {name} {_between(low, high)}")
+    if causes[0].name in OF_SHARES and all("share" in cause.numbers for cause in causes):
+        low, high = (percent(end) for end in _range(causes, "share"))
+        said.append(f", {_between(low, high).replace(' % to', ' to')} of the rows")
+    return "".join(said)
+
+
+def _between(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _range(causes: Sequence[Cause], name: str) -> tuple[float, float]:
+    """The least and the largest of a number over all causes, with the range that each gives it."""
+    found = [
+        float(cause.numbers[key])
+        for cause in causes
+        for key in (name, f"{name}_low", f"{name}_high")
+        if key in cause.numbers
+    ]
+    return min(found), max(found)
+
+
+NAMING: Final = ("kind", "written_as", "transform")
+"""The texts among the numbers that tell what happened."""
+RANGES: Final = {"factor": 3, "offset": 3, "step": 2}
+"""The numbers that are said as a range over the features, with their digits."""
+OF_SHARES: Final = (
+    "null_burst",
+    "type_change",
+    "format_change",
+    "new_value",
+    "renamed_value",
+    "default_value",
+    "sentinel",
+    "partly_frozen",
+    "mixture_shift",
+)
+"""The causes whose ``share`` is that of the rows which they changed."""
 WORDS: Final = {
+    "unit_change": "values are in another unit",
+    "offset": "an amount was added to all values",
+    "log_taken": "a logarithm was taken, or the inverse of one",
+    "rounded": "values are rounded",
+    "scaling": "all values have a factor",
+    "type_change": "values are written as another type",
+    "format_change": "known values have another writing",
     "null_burst": "values are missing",
     "new_value": "values that the baseline does not know",
     "vanished_value": "known values have vanished",
@@ -119,7 +175,7 @@ WORDS: Final = {
     "mixture_shift": "part of the rows is in another unit",
     "swapped_columns": "columns changed places",
 }
-"""The words for a cause of several features, where its own have the numbers of one feature."""
+"""The words for a cause of several features, where their own differ."""
 OTHERWISE: Final = {
     "mean_shift": ", or a factor or another sign explains it as well",
     "mix_shift": ", or values changed places",

@@ -30,12 +30,14 @@ class Spike(NamedTuple):
     """The ``share`` of rows that were replaced by one value, ``at`` if that is known.
 
     ``outside``: beyond the smallest and the largest number of the baseline. ``bin`` holds it.
+    ``estimated``: of ``at`` no more is known than the bin.
     """
 
     share: float
     at: float | None
     outside: bool
     bin: int
+    estimated: bool = False
 
 
 def spike(sides: NumberSides) -> Spike | None:
@@ -100,8 +102,16 @@ def _located(sides: NumberSides, b: int, share: float) -> Spike | None:
     if not _explains(sides, share, usual, middle, width):
         return None
     zero = low <= 0.0 < high and window.low <= 0.0 <= window.high
-    at = 0.0 if zero else ends[0] if ends else middle
-    return Spike(share, at, outside=False, bin=b)
+    known = 0.0 if zero else ends[0] if ends else None
+    at = _shortest(inside_low, inside_high) if known is None else known
+    return Spike(share, at, outside=False, bin=b, estimated=known is None)
+
+
+def _shortest(low: float, high: float) -> float:
+    """The number between both with the fewest digits, near the middle: a default is often short."""
+    middle = (low + high) / 2.0
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(1, 6))
+    return next((value for value in rounded if low <= value < high), middle)
 
 
 def _candidates(sides: NumberSides) -> list[float]:
