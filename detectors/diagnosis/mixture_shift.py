@@ -2,155 +2,118 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import exp
 from typing import Final
 
 import numpy as np
 
-from detectors.arrays import Floats
-from detectors.diagnosis.accepted import accepted_factors
-from detectors.diagnosis.goodness import FITS, converted_goodness, converted_shares, goodness
-from detectors.diagnosis.number_sides import MOMENT_ERRORS, NumberSides
-from detectors.diagnosis.ordinary import UNLIKELY, is_ordinary
-from detectors.diagnosis.unit_change import CONVERSIONS, GROWTH, Conversion
+from detectors.diagnosis.accepted import accepted_factors, accepted_shifts
+from detectors.diagnosis.mixture_fit import (
+    DROP,
+    Mixture,
+    fits,
+    fitted,
+    fitted_factor,
+    likelihood,
+)
+from detectors.diagnosis.number_sides import NumberSides
+from detectors.diagnosis.unit_change import CONVERSIONS, GROWTH, NARROW, Conversion
 from detectors.phrases import number, percent
 from detectors.violation import Cause
 
-LEAST_SHARE: Final = 0.03
-"""The smallest part of the rows that is looked for."""
-FEWEST_ROWS: Final = 20
-"""The least number of rows in either unit."""
-LEAST_GAP: Final = 0.03
-"""The least share of rows that a conversion moves into other bins, to be looked for."""
-MOST_BELOW: Final = 8.0
-"""The expected number of rows below the smallest one that chance explains: ``exp(-8)`` is 3e-4."""
-CHANCE: Final = 1e-4
-"""The highest p-value of the unchanged baseline for a window that is asked for a mixture."""
+MARGIN: Final = 50.0
+"""How much higher twice the log-likelihood must be than that of any change of all rows."""
+WIDEST: Final = 10.0
+"""The largest ratio of both ends of a range of factors that says something."""
+NAMED: Final = 1.05
+"""The largest ratio of both ends of a range that names a unit: others are hardly nearer."""
 
 
 def mixture_shift(sides: NumberSides) -> Cause | None:
     """``mixture_shift`` if the window is a mixture of the baseline and of it in another unit.
 
-    Of the known conversions; the share of converted rows is the least-squares one.
+    Share and factor are free, and said as the ranges that the window accepts; an offset is one of
+    a known conversion. A conversion is named only if no other known one is accepted.
     """
-    if not sides.comparable or sides.is_whole or _as_before(sides) or _changed_alike(sides):
+    if not sides.comparable or sides.is_whole:
         return None
-    fits = [(_fit(sides, known), known) for known in CONVERSIONS if _may_fit(sides, known)]
-    good = sorted(
-        ((p, share, known) for (p, share), known in fits if p >= FITS),
-        key=lambda fit: -fit[0],
-    )
-    if not good:
+    found = _accepted(sides)
+    if len(found) != 1 or not _is_certain(found[0]) or not _more_likely(sides, found[0]):
         return None
-    _, share, known = good[0]
-    shares = [s for _, s, _ in good]
-    offset = f" {'+' if known.offset > 0 else '-'} {number(abs(known.offset), 3)}"
-    formula = f"{number(known.factor, 3)} x{offset if known.offset else ''}"
-    one = len(good) == 1
+    return _cause(found[0])
+
+
+def _more_likely(sides: NumberSides, found: Mixture) -> bool:
+    """Whether one factor, a shift or another spread of all rows is far less likely, or none."""
+    factors, shifts = accepted_factors(sides), accepted_shifts(sides)
+    spreads = accepted_factors(sides, center=sides.baseline.mean)
+    moved, spread = sides.window.mean - sides.baseline.mean, exp(sides.spread)
+    alike = [(1.0, 0.0), (1.0, moved), (spread, sides.window.mean - spread * sides.baseline.mean)]
+    if factors:
+        alike.append((factors.middle, 0.0))
+    if shifts:
+        alike.append((1.0, shifts.middle))
+    if spreads:
+        alike.append((spreads.middle, sides.baseline.mean * (1.0 - spreads.middle)))
+    highest = max(likelihood(sides, *conversion) for conversion in alike)
+    return 2.0 * (found.likelihood - highest) >= MARGIN
+
+
+def _accepted(sides: NumberSides) -> list[Mixture]:
+    """The mixtures that explain the window: with a free factor, and with each known offset."""
+    others = [c for c in CONVERSIONS if c.offset or c.factor < 0]
+    tried = [fitted(sides, np.array([c.factor]), c.offset) for c in others]
+    found = [each for each in (fitted_factor(sides), *tried) if each is not None]
+    found = [each for each in found if fits(sides, each)]
+    top = max((each.likelihood for each in found), default=0.0)
+    return [each for each in found if 2.0 * (top - each.likelihood) <= DROP]
+
+
+def _is_certain(found: Mixture) -> bool:
+    """Whether the range says something; a factor that growth may have asks for a narrower one."""
+    if found.offset or found.factor < 0:
+        return True
+    low, high = found.factors
+    return high / low <= (WIDEST if _is_large(found) else NARROW)
+
+
+def _is_large(found: Mixture) -> bool:
+    """Whether the factor is beyond what growth is."""
+    return found.factors.low > GROWTH or found.factors.high < 1.0 / GROWTH
+
+
+def _known(found: Mixture) -> Conversion | None:
+    """The known conversion, if it is the only one in a range that is too narrow for others."""
+    low, high = found.factors
+    known = [c for c in CONVERSIONS if c.offset == found.offset and c.factor in found.factors]
+    return known[0] if len(known) == 1 and high / low <= NAMED else None
+
+
+def _cause(found: Mixture) -> Cause:
+    factors, shares, known = found.factors, found.shares, _known(found)
+    between = percent(shares.low).removesuffix(" %"), percent(shares.high)
+    rows = f"about {percent(round(found.share, 3))} of the rows ({between[0]} to {between[1]}) are"
+    if known is None:
+        words = f"{rows} {number(factors.low, 3)} to {number(factors.high, 3)} x"
+    else:
+        words = f"{rows} in another unit: about {_formula(known)}, {known.example}"
     return Cause(
         name="mixture_shift",
-        words=(
-            f"about {percent(round(share, 3))} of the rows are in another unit: about {formula}, "
-            + (known.example if one else "or a similar one")
-        ),
-        action="repair_pipeline",
+        words=words,
+        action="repair_pipeline" if known or _is_large(found) else "look",
         numbers={
-            "share": share,
-            "share_low": min(shares),
-            "share_high": max(shares),
-            "factor": known.factor,
-            "offset": known.offset,
+            "share": found.share,
+            "share_low": shares.low,
+            "share_high": shares.high,
+            "factor": found.factor if known is None else known.factor,
+            "factor_low": factors.low,
+            "factor_high": factors.high,
+            "offset": found.offset,
         },
     )
 
 
-def _as_before(sides: NumberSides) -> bool:
-    return goodness(sides.before.astype(float), sides.after.astype(float), sides.per_row) > CHANCE
-
-
-def _changed_alike(sides: NumberSides) -> bool:
-    """Whether one factor, a shift or another spread of all rows may explain the window."""
-    factors = accepted_factors(sides)
-    scaled = factors and converted_goodness(sides, factors.middle, 0.0) >= UNLIKELY
-    return bool(scaled) or is_ordinary(sides)
-
-
-def _is_large(known: Conversion) -> bool:
-    """Whether a conversion does not look like an ordinary spread of part of the rows."""
-    return bool(known.offset) or known.factor < 1.0 / GROWTH or known.factor > GROWTH
-
-
-def _may_fit(sides: NumberSides, known: Conversion) -> bool:
-    """Whether some share of rows in another unit may give the mean: costs less than a fit."""
-    if not _is_large(known):
-        return False
-    mean, std = sides.baseline.mean, sides.baseline.std
-    gap = known.factor * mean + known.offset - mean
-    largest = std * sqrt(1.0 + known.factor**2) + abs(gap) / 2.0
-    error = MOMENT_ERRORS * largest * sqrt(sides.per_row)
-    gained = sides.window.mean - mean
-    ends = sorted((LEAST_SHARE * gap, (1.0 - LEAST_SHARE) * gap))
-    return ends[0] - error <= gained <= ends[1] + error
-
-
-def _fit(sides: NumberSides, known: Conversion) -> tuple[float, float]:
-    """The p-value of the mixture with the best share, and that share."""
-    before = sides.before / sides.baseline.n
-    after = sides.after / sides.window.n
-    converted = converted_shares(sides, known.factor, known.offset)
-    below = [np.cumsum(shares)[:-1] for shares in (before, converted, after)]
-    moved: Floats = below[1] - below[0]
-    if np.abs(moved).max(initial=0.0) < LEAST_GAP:
-        return 0.0, 0.0
-    share = float((moved * (below[2] - below[0])).sum() / (moved**2).sum())
-    few = min(share, 1.0 - share) * sides.window.n < FEWEST_ROWS
-    if few or not LEAST_SHARE <= share <= 1.0 - LEAST_SHARE or not _moments(sides, known, share):
-        return 0.0, 0.0
-    if not (_has_lowest(sides, known, share) and _has_lowest(sides, known, share, mirrored=True)):
-        return 0.0, 0.0
-    mixed = (1.0 - share) * before + share * converted
-    return goodness(mixed, sides.after.astype(float), sides.per_row), share
-
-
-def _has_lowest(
-    sides: NumberSides, known: Conversion, share: float, mirrored: bool = False
-) -> bool:
-    """Whether the mixture may have the window's smallest number; ``mirrored``: the largest.
-
-    Rows that all fall into one bin show no shape, and a factor that makes them small shows in no
-    moment: the extremes are what is left.
-    """
-    if known.factor < 0:
-        return True  # With the sign changed, one end is the other.
-    baseline, window, offset = sides.baseline, sides.window, known.offset
-    if mirrored:
-        baseline, window, offset = baseline.mirrored(), window.mirrored(), -offset
-    sizes = (1.0 - share) * window.n, share * window.n
-    lowest = window.low, (window.low - offset) / known.factor
-    below = sum(
-        size * float(np.interp(at, baseline.at, baseline.below, left=0.0, right=1.0))
-        for size, at in zip(sizes, lowest, strict=True)
-    )
-    spacing = [baseline.spacing(size) for size in sizes]
-    in_reach = any(at >= baseline.low - gap for at, gap in zip(lowest, spacing, strict=True))
-    return below <= MOST_BELOW and in_reach
-
-
-def _moments(sides: NumberSides, known: Conversion, share: float) -> bool:
-    """Whether the window has the mean and the mean square of the mixture.
-
-    The share is one of ``n`` rows, and has the error of one.
-    """
-    mean, std = sides.baseline.mean, sides.baseline.std
-    gap = known.factor * mean + known.offset - mean
-    spread = (known.factor * std) ** 2
-    between = share * (1.0 - share) * gap**2
-    variance = (1.0 - share) * std**2 + share * spread + between
-    error = MOMENT_ERRORS * sqrt(variance * sides.per_row)
-    if abs(sides.window.mean - mean - share * gap) > error:
-        return False
-    ratio = sides.window.std / sqrt(variance) if variance > 0 else 0.0
-    # The deviation is that of few rows: with the kurtosis of two points besides the baseline's.
-    rare = min(share, 1.0 - share)
-    log_error = MOMENT_ERRORS * sqrt((1.0 / rare + sides.kurtosis) / 4.0 * sides.per_row)
-    return ratio > 0 and abs(log(ratio)) <= log_error
+def _formula(known: Conversion) -> str:
+    scaled = "x" if known.factor == 1.0 else f"{number(known.factor, 3)} x"
+    offset = f" {'+' if known.offset > 0 else '-'} {number(abs(known.offset), 3)}"
+    return scaled + (offset if known.offset else "")

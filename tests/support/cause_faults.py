@@ -15,6 +15,7 @@ from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
 from detectors.decisions.window_span import WindowSpan
 from detectors.diagnosis.cause import UNKNOWN
+from detectors.diagnosis.unit_change import CONVERSIONS
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.fold import fold
@@ -31,6 +32,18 @@ BASELINE_ROWS: Final = 20_000
 WINDOW_MS: Final = 60_000
 
 
+@dataclass(frozen=True)
+class Truth:
+    """What a fault does to the numbers: ``share`` of the rows become ``factor * x + offset``.
+
+    ``None`` where the fault has no such number.
+    """
+
+    factor: float | None = None
+    offset: float | None = None
+    share: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """A feature of the baseline, and what happens to it in the window.
@@ -39,6 +52,7 @@ class Fault:
     as where two changes give the same distribution. All others are wrong, but ``unknown``.
     ``written``: how numbers are written in the window. ``actions``: what may be advised besides
     those of the causes that are right; to look is never wrong.
+    ``truth``: what the numbers of a cause that is named must not contradict.
     """
 
     name: str
@@ -48,6 +62,14 @@ class Fault:
     vague: tuple[str, ...] = ()
     written: str = ""
     actions: tuple[Action, ...] = ()
+    truth: Truth = Truth()
+
+    @property
+    def known_truth(self) -> Truth:
+        """The numbers that are stated, or else those of the change."""
+        if self.truth != Truth():
+            return self.truth
+        return self.change.truth if isinstance(self.change, Linear) else Truth()
 
     @property
     def allowed_actions(self) -> frozenset[Action]:
@@ -78,12 +100,30 @@ def poisson_draw(mean: float) -> Draw:
     return lambda r, n: r.poisson(mean, n).astype(float)
 
 
-def times(factor: float) -> Change:
-    return lambda _, x: x * factor
+@dataclass(frozen=True)
+class Linear:
+    """A change of ``share`` of the rows, drawn anew, to ``factor * x + offset``."""
+
+    factor: float = 1.0
+    offset: float = 0.0
+    share: float = 1.0
+
+    def __call__(self, r: Generator, x: Values) -> Values:
+        changed = self.factor * x + self.offset
+        return changed if self.share == 1.0 else np.where(r.random(len(x)) < self.share, changed, x)
+
+    @property
+    def truth(self) -> Truth:
+        """The numbers of this change."""
+        return Truth(self.factor, self.offset, self.share)
 
 
-def plus(offset: float) -> Change:
-    return lambda _, x: x + offset
+def times(factor: float) -> Linear:
+    return Linear(factor)
+
+
+def plus(offset: float) -> Linear:
+    return Linear(offset=offset)
 
 
 def value_in(share: float, value: float) -> Change:
@@ -91,6 +131,8 @@ def value_in(share: float, value: float) -> Change:
 
 
 def in_part(share: float, change: Change) -> Change:
+    if isinstance(change, Linear):
+        return Linear(change.factor, change.offset, share)
     return lambda r, x: np.where(r.random(len(x)) < share, change(r, x), x)
 
 
@@ -184,7 +226,8 @@ def said_of_fault(fault: Fault, rng: Generator, rows: int, base: Baseline | None
 def outcome(fault: Fault, said: Said) -> str:
     """``right``, ``vague``, ``unknown``, ``silent`` or ``wrong``.
 
-    ``wrong``: one cause that is named is not that of the fault, or the action is not. ``silent``:
+    ``wrong``: one cause that is named is not that of the fault, or the action is not, or its
+    numbers exclude those of the fault, or it names another unit. ``silent``:
     the window violates nothing, as where a fault is too small for its rows. ``negative_values`` is
     no guess: it says that numbers are below 0 where none was, and that no other cause fits.
     """
@@ -192,6 +235,7 @@ def outcome(fault: Fault, said: Said) -> str:
     if (
         named - {*fault.right, *fault.vague, "negative_values"}
         or said.actions - fault.allowed_actions
+        or any(contradicts(cause, fault.known_truth) for cause in said.causes)
     ):
         return "wrong"
     if named & set(fault.right) or (not named and "unknown" in fault.right):
@@ -199,6 +243,48 @@ def outcome(fault: Fault, said: Said) -> str:
     if named:
         return "vague"
     return "unknown" if said.causes else "silent"
+
+
+def contradicts(cause: Cause, truth: Truth) -> bool:
+    """Whether the ranges of a cause exclude the numbers of a fault, or it names another unit."""
+    return any(
+        _excludes(cause, name, value, relative)
+        for name, value, relative in (
+            ("factor", truth.factor, ROUNDED_FACTOR),
+            ("offset", truth.offset, ROUNDED_FACTOR),
+            ("share", truth.share, 0.0),
+        )
+        if value is not None and cause.name in OF_NUMBERS
+    )
+
+
+def _excludes(cause: Cause, name: str, value: float, relative: float) -> bool:
+    """Whether a number of a cause, or its range, is not that of the fault."""
+    numbers = cause.numbers
+    # A factor alone adds nothing.
+    found = numbers.get(name, 0.0 if name == "offset" else None)
+    if not isinstance(found, float):
+        return False
+    slack = relative * abs(value) + 1e-9
+    ends = (float(numbers.get(f"{name}_{end}", found)) for end in ("low", "high"))
+    low, high = sorted(ends)
+    of_unit = any(example in cause.words for example in EXAMPLES)
+    # A unit that is named has exactly its factor, and a range holds what is true.
+    exact = of_unit and name != "share" and not _is_range(cause)
+    inside = low - slack <= value <= high + slack
+    return not inside or (exact and abs(found - value) > slack)
+
+
+def _is_range(cause: Cause) -> bool:
+    return "with a factor between" in cause.words
+
+
+OF_NUMBERS: Final = ("unit_change", "mixture_shift", "scaling")
+"""The causes whose numbers are those of a :class:`Linear` change."""
+ROUNDED_FACTOR: Final = 1e-3
+"""How far a factor may be from that of a unit by rounding: 2.2046 is one of pounds."""
+EXAMPLES: Final = tuple(conversion.example for conversion in CONVERSIONS)
+"""How units are named."""
 
 
 def baseline_with(columns: dict[str, pa.Array]) -> Baseline:

@@ -12,6 +12,8 @@ from tests.support.cause_faults import (
     WORDS,
     Change,
     Fault,
+    Linear,
+    Truth,
     Values,
     carriers,
     each_word,
@@ -69,7 +71,7 @@ def _sent_again(r: Generator, x: Values) -> Values:
 FURTHER: Final[tuple[Fault, ...]] = (
     unit_fault("degrees to radians, uniform", lambda r, n: r.uniform(0, 360, n), times(0.0174533)),
     unit_fault("inches to metres, N(66, 4)", normal_draw(66, 4), times(0.0254)),
-    unit_fault("F to kelvin, N(60, 15)", USUAL, lambda _, x: (x + 459.67) * 5 / 9),
+    unit_fault("F to kelvin, N(60, 15)", USUAL, Linear(5 / 9, 459.67 * 5 / 9)),
     Fault(
         name="gallons to litres, gamma",
         draw=gamma_draw(3, 12),
@@ -107,6 +109,7 @@ FURTHER: Final[tuple[Fault, ...]] = (
         draw=gamma_draw(2, 10),
         change=from_middle(times(60)),
         right=("mixture_shift",),
+        truth=Truth(60.0, 0.0, 0.5),
     ),
     Fault(
         name="log taken from mid-window on",
@@ -125,6 +128,7 @@ FURTHER: Final[tuple[Fault, ...]] = (
         draw=lognormal_draw(1, 0.6),
         change=both(times(1000), value_in(0.1, np.nan)),
         right=("null_burst", "unit_change"),
+        truth=Truth(1000.0, 0.0),
     ),
     Fault(
         name="nulls 30 %, and wider x1.6",
@@ -176,7 +180,7 @@ FURTHER: Final[tuple[Fault, ...]] = (
         name="16-bit overflow, lognormal",
         draw=lognormal_draw(9.6, 0.7),
         change=_wrapped,
-        right=("unknown", "mixture_shift"),
+        right=("unknown",),
     ),
     Fault(
         name="rounded to .25, gamma",

@@ -18,6 +18,7 @@ from tests.support.cause_faults import (
     WORDS,
     Draw,
     Fault,
+    Linear,
     as_text,
     baseline_with,
     carriers,
@@ -37,8 +38,8 @@ from tests.support.cause_faults import (
 )
 
 FAULTS: Final[tuple[Fault, ...]] = (
-    unit_fault("F to C, N(60, 15)", USUAL, lambda _, x: (x - 32) / 1.8),
-    unit_fault("C to F, N(15, 8)", normal_draw(15, 8), lambda _, x: x * 1.8 + 32),
+    unit_fault("F to C, N(60, 15)", USUAL, Linear(1 / 1.8, -32 / 1.8)),
+    unit_fault("C to F, N(15, 8)", normal_draw(15, 8), Linear(1.8, 32)),
     unit_fault("C to kelvin", normal_draw(15, 8), plus(273.15)),
     unit_fault("s to ms, lognormal", lognormal_draw(1, 0.6), times(1000)),
     unit_fault("ms to s, lognormal", lognormal_draw(5, 1), times(0.001)),

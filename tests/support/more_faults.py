@@ -12,6 +12,7 @@ from tests.support.cause_faults import (
     USUAL,
     WORDS,
     Fault,
+    Linear,
     Values,
     carriers,
     clipped_at,
@@ -38,7 +39,7 @@ MORE: Final[tuple[Fault, ...]] = (
     unit_fault("x7.5, gamma", gamma_draw(4, 3), times(7.5)),
     unit_fault("/37, Weibull", lambda r, n: 40 * r.weibull(1.4, n), times(1 / 37)),
     unit_fault("x1e6, exponential", lambda r, n: r.exponential(3, n), times(1e6)),
-    unit_fault("F to C, two seasons", lambda r, n: _mixed(r, n) + 40, lambda _, x: (x - 32) / 1.8),
+    unit_fault("F to C, two seasons", lambda r, n: _mixed(r, n) + 40, Linear(1 / 1.8, -32 / 1.8)),
     unit_fault("kelvin to C, N(290, 9)", normal_draw(290, 9), plus(-273.15)),
     unit_fault("inches to cm, N(66, 4)", normal_draw(66, 4), times(2.54), vague=("scaling",)),
     unit_fault("feet to metres, gamma", gamma_draw(5, 200), times(0.3048), vague=("scaling",)),
@@ -106,7 +107,7 @@ MORE: Final[tuple[Fault, ...]] = (
     Fault(
         name="30 % of the rows in F",
         draw=normal_draw(15, 5),
-        change=in_part(0.3, lambda _, x: x * 1.8 + 32),
+        change=in_part(0.3, Linear(1.8, 32)),
         right=("mixture_shift",),
     ),
     Fault(
