@@ -8,7 +8,7 @@ mean and the extremes are what is left there.
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import exp, log, sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,8 +32,10 @@ STEP: Final = 0.05
 """The distance of two factors that are tried, in logarithms, for values that spread widely."""
 STEPS: Final = 400
 """The largest number of factors that are tried at once."""
-FINE: Final = 81
+FINE: Final = 101
 """The number of factors in the accepted range that are tried to find its ends."""
+ROUNDS: Final = 3
+"""How often they are: each time between the ends that were found."""
 MOST_BELOW: Final = 8.0
 """The expected number of rows below the smallest one that chance explains: ``exp(-8)`` is 3e-4."""
 SKEW: Final = (STANDARD_ERRORS**2 - 1.0) / 6.0
@@ -74,9 +76,16 @@ def fitted_factor(sides: NumberSides) -> Mixture | None:
     coarse = profile(sides, grid, 0.0)
     top = float(coarse.likelihoods.max())
     near = grid[2.0 * (top - coarse.likelihoods) <= DROP + _loss_between(coarse)]
-    gap = log(grid[1] / grid[0]) if len(grid) > 1 else STEP
-    low, high = log(near[0]) - gap, log(near[-1]) + gap
-    return fitted(sides, np.exp(np.linspace(low, high, FINE * 3)), 0.0, top)
+    gap = float(np.diff(np.log(grid)).max())
+    ends = Range(near[0] * exp(-gap), near[-1] * exp(gap))
+    found = None
+    for _ in range(ROUNDS):
+        finer = np.exp(np.linspace(log(ends.low), log(ends.high), FINE))
+        found = fitted(sides, finer, 0.0, top)
+        if found is None:
+            return None
+        ends = found.factors
+    return found
 
 
 def fitted(
@@ -84,7 +93,8 @@ def fitted(
 ) -> Mixture | None:
     """The most likely one of these conversions; ``None`` if none is accepted.
 
-    ``top`` is the highest likelihood of others.
+    The range of factors reaches to the next ones that are not accepted. ``top`` is the highest
+    likelihood of others.
     """
     found = profile(sides, factors, offset)
     top = max(top, float(found.likelihoods.max()))
@@ -98,7 +108,10 @@ def fitted(
         factor=float(factors[best]),
         offset=offset,
         share=float(found.shares[best]),
-        factors=Range(float(factors[accepted[0]]), float(factors[accepted[-1]])),
+        factors=Range(
+            float(factors[max(accepted[0] - 1, 0)]),
+            float(factors[min(accepted[-1] + 1, len(factors) - 1)]),
+        ),
         shares=shares,
         likelihood=float(found.likelihoods[best]),
     )
@@ -170,7 +183,13 @@ def _grid(sides: NumberSides) -> Floats:
         return np.empty(0)
     step = min(STEP, std / (2.0 * abs(mean))) if mean else STEP
     count = int(min(max(log(high / low) / step, 2.0), STEPS)) + 1
-    return np.exp(np.linspace(log(low), log(high), count))
+    even = np.exp(np.linspace(log(low), log(high), count))
+    # What both extremes lead one to expect, where values hardly spread.
+    likely = [
+        sides.window.low / sides.baseline.low if sides.baseline.low else 0.0,
+        sides.window.high / sides.baseline.high if sides.baseline.high else 0.0,
+    ]
+    return np.unique([*even, *(factor for factor in likely if low < factor < high)])
 
 
 def _loss_between(coarse: Profile) -> float:
