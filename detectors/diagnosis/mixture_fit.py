@@ -34,8 +34,8 @@ STEPS: Final = 400
 """The largest number of factors that are tried at once."""
 FINE: Final = 101
 """The number of factors in the accepted range that are tried to find its ends."""
-ROUNDS: Final = 3
-"""How often they are: each time between the ends that were found."""
+ROUNDS: Final = 2
+"""How often they are tried again, between the ends that were found."""
 MOST_BELOW: Final = 8.0
 """The expected number of rows below the smallest one that chance explains: ``exp(-8)`` is 3e-4."""
 SKEW: Final = (STANDARD_ERRORS**2 - 1.0) / 6.0
@@ -77,15 +77,17 @@ def fitted_factor(sides: NumberSides) -> Mixture | None:
     top = float(coarse.likelihoods.max())
     near = grid[2.0 * (top - coarse.likelihoods) <= DROP + _loss_between(coarse)]
     gap = float(np.diff(np.log(grid)).max())
-    ends = Range(near[0] * exp(-gap), near[-1] * exp(gap))
-    found = None
+    found = fitted(sides, _between(near[0] * exp(-gap), near[-1] * exp(gap), near), 0.0, top)
     for _ in range(ROUNDS):
-        finer = np.exp(np.linspace(log(ends.low), log(ends.high), FINE))
-        found = fitted(sides, finer, 0.0, top)
-        if found is None:
-            return None
-        ends = found.factors
+        if found is not None:
+            found = fitted(sides, _between(*found.factors, near[:0]), 0.0, top)
     return found
+
+
+def _between(low: float, high: float, tried: Floats) -> Floats:
+    """Factors between two, closer than those that were tried, which are among them."""
+    count = FINE + 2 * len(tried)
+    return np.union1d(np.exp(np.linspace(log(low), log(high), count)), tried)
 
 
 def fitted(

@@ -23,7 +23,7 @@ from detectors.violation import Cause
 
 MARGIN: Final = 50.0
 """How much higher twice the log-likelihood must be than that of any change of all rows."""
-WIDEST: Final = 10.0
+WIDEST: Final = 20.0
 """The largest ratio of both ends of a range of factors that says something."""
 NAMED: Final = 1.05
 """The largest ratio of both ends of a range that names a unit: others are hardly nearer."""
