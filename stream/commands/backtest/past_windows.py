@@ -21,6 +21,12 @@ DAMAGED = (DetectorError, msgspec.MsgspecError, pa.ArrowException, ValueError, O
 """The errors of counts that cannot be read."""
 
 
+class PastSeason(msgspec.Struct, frozen=True):
+    """The seasons that a past window was compared with, by their version."""
+
+    version: str = ""
+
+
 class PastReport(TimedReport, frozen=True, kw_only=True):
     """What judging a window again needs of its report; all numbers follow from ``profile``."""
 
@@ -34,6 +40,7 @@ class PastReport(TimedReport, frozen=True, kw_only=True):
     layout: str
     profile: bytes = b""
     generation: str = ""
+    season: PastSeason | None = None
 
     @property
     def key(self) -> ModelKey:
@@ -111,27 +118,40 @@ class KnownBaselines:
     """The baselines that past reports can be judged by.
 
     ``of_models`` are those of the configuration by model, ``others`` further ones, and ``stored``
-    finds one by its fingerprint in the state of the job. A report is judged by the baseline that it
-    names; by that of the configuration where it has the same bins.
+    finds one in the state of the job, by its fingerprint and the version of its seasons (empty for
+    none). A report is judged by the baseline that it names; by that of the configuration where it
+    has the same bins. Seasons are those that the window was compared with, if they are known.
     """
 
     def __init__(
         self,
         of_models: Mapping[str, Baseline],
         others: Sequence[Baseline],
-        stored: Callable[[str], Baseline | None],
+        stored: Callable[[str, str], Baseline | None],
     ) -> None:
         self._of_models = of_models
         self._known = {each.fingerprint: each for each in (*of_models.values(), *others)}
         self._known |= {each.checksum: each for each in (*of_models.values(), *others)}
         self._stored = stored
         self._missing: set[str] = set()
+        self._seasonal: dict[tuple[str, str], Baseline | None] = {}
 
     def of(self, report: PastReport) -> Baseline | None:
         """The baseline for a report; ``None`` if there is none."""
+        found = self._named(report)
+        version = "" if report.season is None else report.season.version
+        if not version or (found and found.seasons and found.seasons.fingerprint == version):
+            return found
+        name = report.baseline, version
+        if name not in self._seasonal:
+            self._seasonal[name] = self._stored(*name)
+        return self._seasonal[name] or found
+
+    def _named(self, report: PastReport) -> Baseline | None:
+        """The baseline that a report names, whatever its seasons."""
         name = report.baseline
         if name not in self._known and name not in self._missing:
-            stored = self._stored(name)
+            stored = self._stored(name, "")
             if stored is None:
                 self._missing.add(name)
             else:

@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from detectors.decisions.brief_judge import BriefJudge
 from detectors.decisions.rules import Rules
-from detectors.profiles.baseline import Baseline
 from detectors.profiles.joint_choice import counting_pairs_of
 from stream.baselining.build import load_baseline
 from stream.baselining.configured import configured_baselines
@@ -144,10 +143,7 @@ def _baselines(config: Config, request: BacktestRequest) -> KnownBaselines:
     others += [counting_pairs_of(baseline, ()) for baseline in others]
     state = earlier_state(Path(config.state.path), config.job)
 
-    def stored(fingerprint: str) -> Baseline | None:
-        return read_baseline(state, fingerprint)
-
-    return KnownBaselines(of_models, others, stored)
+    return KnownBaselines(of_models, others, partial(read_baseline, state))
 
 
 @contextmanager
