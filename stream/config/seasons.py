@@ -16,7 +16,7 @@ LENGTHS: Final[dict[SeasonPart, tuple[str, str]]] = {
     "hour_of_day": ("1h", "1d"),
     "weekday": ("1d", "7d"),
     "weekend": ("1d", "7d"),
-    "month": ("1d", "1d"),
+    "month": ("1d", "365d"),
 }
 """The longest window that lies in one value of a part, and the shortest time to learn it from."""
 

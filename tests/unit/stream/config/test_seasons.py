@@ -44,7 +44,13 @@ def test_a_model_learns_what_its_season_says() -> None:
     [
         ({"by": ["hour"]}, "1h", "models.m.season.by[0]", "hour_of_day"),
         ({"by": []}, "1h", "models.m.season.by", ""),
-        ({"by": ["month", "month"]}, "1h", "models.m.season.by", "more than once"),
+        (
+            {"by": ["month", "month"], "learn": "365d"},
+            "1h",
+            "models.m.season.by",
+            "more than once",
+        ),
+        ({"by": ["month"]}, "1h", "models.m.season.learn", "at least 365d"),
         ({"by": HOURS, "timezone": "Berlin"}, "1h", "models.m.season.timezone", "Europe/Berlin"),
         ({"by": HOURS, "holidays": "Germany"}, "1h", "models.m.season.holidays", "'DE'"),
         ({"by": HOURS}, "2h", "window", "at most 1h"),
