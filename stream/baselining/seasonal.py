@@ -61,6 +61,7 @@ def count_seasons(
         raise ColumnsUnknown("training data", "time", [time.name], list(names))
     if not profiles:
         found = "no value" if example is None else likely_unit(example, time.unit)
+        found = found.replace("time.unit:", "--time-unit")
         raise DataError(f"column {time.name}", f"no row has a time in it that can be read: {found}")
     for profile in profiles.values():
         profile.samples.clear()
