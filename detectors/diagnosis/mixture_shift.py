@@ -17,7 +17,7 @@ from detectors.diagnosis.mixture_fit import (
     likelihood,
 )
 from detectors.diagnosis.number_sides import NumberSides
-from detectors.diagnosis.unit_change import CONVERSIONS, GROWTH, NARROW, Conversion
+from detectors.diagnosis.unit_change import CONVERSIONS, GROWTH, NARROW, Conversion, is_met
 from detectors.phrases import number, percent
 from detectors.violation import Cause
 
@@ -40,7 +40,7 @@ def mixture_shift(sides: NumberSides) -> Cause | None:
     found = _accepted(sides)
     if len(found) != 1 or not _is_certain(found[0]) or not _more_likely(sides, found[0]):
         return None
-    return _cause(found[0])
+    return _cause(found[0], _known(sides, found[0]))
 
 
 def _more_likely(sides: NumberSides, found: Mixture) -> bool:
@@ -82,15 +82,19 @@ def _is_large(found: Mixture) -> bool:
     return found.factors.low > GROWTH or found.factors.high < 1.0 / GROWTH
 
 
-def _known(found: Mixture) -> Conversion | None:
+def _known(sides: NumberSides, found: Mixture) -> Conversion | None:
     """The known conversion, if it is the only one in a range that is too narrow for others."""
     low, high = found.factors
-    known = [c for c in CONVERSIONS if c.offset == found.offset and c.factor in found.factors]
+    known = [
+        c
+        for c in CONVERSIONS
+        if c.offset == found.offset and c.factor in found.factors and is_met(c, sides)
+    ]
     return known[0] if len(known) == 1 and high / low <= NAMED else None
 
 
-def _cause(found: Mixture) -> Cause:
-    factors, shares, known = found.factors, found.shares, _known(found)
+def _cause(found: Mixture, known: Conversion | None) -> Cause:
+    factors, shares = found.factors, found.shares
     between = percent(shares.low).removesuffix(" %"), percent(shares.high)
     rows = f"about {percent(round(found.share, 3))} of the rows ({between[0]} to {between[1]}) are"
     if known is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import inf, log, pi, sqrt
 from typing import Final, NamedTuple
 
 from detectors.diagnosis.accepted import (
@@ -19,11 +19,15 @@ from detectors.violation import Cause
 
 
 class Conversion(NamedTuple):
-    """A change from ``x`` to ``factor * x + offset``, and an ``example`` of where it occurs."""
+    """A change from ``x`` to ``factor * x + offset``, and an ``example`` of where it occurs.
+
+    ``most`` is the largest size of values that it is met with.
+    """
 
     factor: float
     offset: float
     example: str
+    most: float = inf
 
 
 CONVERSIONS: Final = (
@@ -55,6 +59,8 @@ CONVERSIONS: Final = (
     Conversion(1 / 2.54, 0.0, "as from centimetres to inches"),
     Conversion(3.28084, 0.0, "as from metres to feet"),
     Conversion(0.3048, 0.0, "as from feet to metres"),
+    Conversion(pi / 180.0, 0.0, "as from degrees to radians", most=360.0),
+    Conversion(180.0 / pi, 0.0, "as from radians to degrees", most=2.0 * pi),
     Conversion(-1.0, 0.0, "with the sign changed"),
 )
 GROWTH: Final = 5.0
@@ -135,8 +141,14 @@ def _within(factors: Range, sign: float, sides: NumberSides) -> list[Conversion]
         for known in CONVERSIONS
         if not known.offset
         and known.factor * sign in factors
+        and is_met(known, sides)
         and _written_alike(sides, known.factor, known.offset)
     ]
+
+
+def is_met(known: Conversion, sides: NumberSides) -> bool:
+    """Whether values of this size are met with a conversion: angles are within a turn."""
+    return max(abs(sides.baseline.low), abs(sides.baseline.high)) <= known.most
 
 
 def _factor_cause(factors: Range, sign: float, known: list[Conversion]) -> Cause:

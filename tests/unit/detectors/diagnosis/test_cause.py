@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.arrays import Floats
-from detectors.diagnosis.unit_change import CONVERSIONS
+from detectors.diagnosis.unit_change import CONVERSIONS, Conversion
 from detectors.violation import Cause
 from stream.testing.baselines import Values, baseline, normal, texts, window
 from tests.support.cause_faults import said_of
@@ -60,9 +60,10 @@ def test_a_change_of_unit_is_named_with_its_formula(
 
 
 @pytest.mark.parametrize("conversion", CONVERSIONS)
-def test_every_known_conversion_is_recognized(conversion: tuple[float, float, str]) -> None:
-    factor, offset, example = conversion
+def test_every_known_conversion_is_recognized(conversion: Conversion) -> None:
+    factor, offset, example, most = conversion
     spread = np.random.default_rng(7).gamma(9.0, 8.0, 5_000)
+    spread *= min(1.0, most / spread.max())
     found = likely_cause(spread, factor * spread[:2_000] + offset)
     assert (found.name, found.action) == ("unit_change", "repair_pipeline")
     assert example in found.words
