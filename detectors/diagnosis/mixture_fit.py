@@ -105,16 +105,19 @@ def fitted(
     if not accepted:
         return None
     best = max(accepted, key=lambda k: float(found.likelihoods[k]))
-    shares = _share_range(sides, found, accepted, top)
+    share = float(found.shares[best])
+    # Of the most likely one alone: the range of factors ends where the window ends it.
+    if min(share, 1.0 - share) * sides.window.n < FEWEST_ROWS:
+        return None
     return Mixture(
         factor=float(factors[best]),
         offset=offset,
-        share=float(found.shares[best]),
+        share=share,
         factors=Range(
             float(factors[max(accepted[0] - 1, 0)]),
             float(factors[min(accepted[-1] + 1, len(factors) - 1)]),
         ),
-        shares=shares,
+        shares=_share_range(sides, found, accepted, top),
         likelihood=float(found.likelihoods[best]),
     )
 
@@ -221,8 +224,6 @@ def _share_range(sides: NumberSides, found: Profile, accepted: list[int], top: f
 def _agrees(sides: NumberSides, found: Profile, k: int) -> bool:
     """Whether the mean, the deviation and the extremes are those of one of the mixtures."""
     factor, share = float(found.factors[k]), float(found.shares[k])
-    if min(share, 1.0 - share) * sides.window.n < FEWEST_ROWS:
-        return False
     if not _moments(sides, factor, found.offset, share, float(found.share_errors[k])):
         return False
     return _has_lowest(sides, factor, found.offset, share) and _has_lowest(

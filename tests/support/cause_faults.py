@@ -276,7 +276,8 @@ def _excludes(cause: Cause, name: str, value: float, relative: float) -> bool:
 
 
 def _is_range(cause: Cause) -> bool:
-    return "with a factor between" in cause.words
+    """Whether the words have a range, beside which a unit is an example."""
+    return "between" in cause.words
 
 
 OF_NUMBERS: Final = ("unit_change", "mixture_shift", "scaling")
