@@ -265,19 +265,19 @@ def _has_lowest(
     Rows that all fall into one bin show no shape, and a factor that makes them small shows in no
     moment: the extremes are what is left.
     """
-    if factor < 0:
-        return True  # With the sign changed, one end is the other.
     baseline, window = sides.baseline, sides.window
     if mirrored:
         baseline, window, offset = baseline.mirrored(), window.mirrored(), -offset
-    sizes = (1.0 - share) * window.n, share * window.n
-    lowest = window.low, (window.low - offset) / factor
-    below = sum(
-        size * float(np.interp(at, baseline.at, baseline.below, left=0.0, right=1.0))
-        for size, at in zip(sizes, lowest, strict=True)
+    converted = baseline if factor > 0 else baseline.mirrored()
+    parts = (
+        (baseline, window.low, (1.0 - share) * window.n),
+        (converted, (window.low - offset) / abs(factor), share * window.n),
     )
-    spacing = [baseline.spacing(size) for size in sizes]
-    in_reach = any(at >= baseline.low - gap for at, gap in zip(lowest, spacing, strict=True))
+    below = sum(
+        rows * float(np.interp(at, side.at, side.below, left=0.0, right=1.0))
+        for side, at, rows in parts
+    )
+    in_reach = any(at >= side.low - side.spacing(rows) for side, at, rows in parts)
     return below <= MOST_BELOW and in_reach
 
 

@@ -25,6 +25,8 @@ MARGIN: Final = 50.0
 """How much higher twice the log-likelihood must be than that of any change of all rows."""
 WIDEST: Final = 20.0
 """The largest ratio of both ends of a range of factors that says something."""
+MIRRORED: Final = 20
+"""The least number of rows with a changed sign, or in a unit with an offset."""
 NAMED: Final = 1.05
 """The largest ratio of both ends of a range that names a unit: others are hardly nearer."""
 
@@ -38,7 +40,7 @@ def mixture_shift(sides: NumberSides) -> Cause | None:
     if not sides.comparable or sides.is_whole:
         return None
     found = _accepted(sides)
-    if len(found) != 1 or not _is_certain(found[0]) or not _more_likely(sides, found[0]):
+    if len(found) != 1 or not _is_certain(sides, found[0]) or not _more_likely(sides, found[0]):
         return None
     return _cause(found[0], _known(sides, found[0]))
 
@@ -69,10 +71,13 @@ def _accepted(sides: NumberSides) -> list[Mixture]:
     return [each for each in found if 2.0 * (top - each.likelihood) <= DROP]
 
 
-def _is_certain(found: Mixture) -> bool:
-    """Whether the range says something; a factor that growth may have asks for a narrower one."""
+def _is_certain(sides: NumberSides, found: Mixture) -> bool:
+    """Whether the range says something; a factor that growth may have asks for a narrower one.
+
+    A changed sign has no range: more rows must have it, as an overflow looks like it.
+    """
     if found.offset or found.factor < 0:
-        return True
+        return bool(found.share * sides.window.n >= MIRRORED)
     low, high = found.factors
     return high / low <= (WIDEST if _is_large(found) else NARROW)
 
