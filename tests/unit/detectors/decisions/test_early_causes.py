@@ -65,6 +65,8 @@ def test_the_nulls_of_the_last_seconds_are_a_burst_with_their_share_of_all_rows(
     ("feature", "subject", "values", "cause"),
     [
         ("a", "drift", [*usual(270), *(1_000 * np.array(usual(30), float))], "mixture_shift"),
+        ("a", "drift", [*usual(970), *(1_000 * np.array(usual(29), float))], "mixture_shift"),
+        ("a", "drift", [*usual(291), *(1_000 * np.array(usual(9), float))], "mixture_shift"),
         ("a", "drift", [(value - 32) / 1.8 for value in usual(300) if value], "unit_change"),
         ("a", "drift", [61.5] * 300, "frozen"),
         ("a", "invalid", [*usual(280), *[float("nan")] * 20], "type_change"),
