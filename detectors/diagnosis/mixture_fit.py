@@ -58,7 +58,7 @@ class Mixture(NamedTuple):
     likelihood: float
 
 
-class Profile(NamedTuple):
+class LikelyShares(NamedTuple):
     """Conversions with their most likely shares: one entry each."""
 
     factors: Floats
@@ -122,7 +122,7 @@ def fitted(
     )
 
 
-def profile(sides: NumberSides, factors: Floats, offset: float) -> Profile:
+def profile(sides: NumberSides, factors: Floats, offset: float) -> LikelyShares:
     """The most likely share of each conversion, by halving where its derivative is."""
     counts, before, moved = _bins(sides, factors, offset)
     low = np.full(len(factors), SHARES[0])
@@ -133,7 +133,7 @@ def profile(sides: NumberSides, factors: Floats, offset: float) -> Profile:
         low, high = np.where(rises, middle, low), np.where(rises, high, middle)
     mixed = before + low[:, None] * moved
     information = (counts * (moved / mixed) ** 2).sum(axis=1)
-    return Profile(
+    return LikelyShares(
         factors=factors,
         offset=offset,
         shares=low,
@@ -197,14 +197,14 @@ def _grid(sides: NumberSides) -> Floats:
     return np.unique([*even, *(factor for factor in likely if low < factor < high)])
 
 
-def _loss_between(coarse: Profile) -> float:
+def _loss_between(coarse: LikelyShares) -> float:
     """How much the likelihood may fall from its maximum to the nearest factor that was tried."""
     steps = np.abs(np.diff(coarse.likelihoods))
     top = int(np.argmax(coarse.likelihoods))
     return float(2.0 * steps[max(top - 1, 0) : top + 1].max(initial=0.0))
 
 
-def _share_range(sides: NumberSides, found: Profile, accepted: list[int], top: float) -> Range:
+def _share_range(sides: NumberSides, found: LikelyShares, accepted: list[int], top: float) -> Range:
     """The shares that some accepted conversion has with an accepted likelihood."""
     at = np.array(accepted)
     counts, before, moved = _bins(sides, found.factors[at], found.offset)
@@ -221,7 +221,7 @@ def _share_range(sides: NumberSides, found: Profile, accepted: list[int], top: f
     return Range(float(ends[0].min()), float(ends[1].max()))
 
 
-def _agrees(sides: NumberSides, found: Profile, k: int) -> bool:
+def _agrees(sides: NumberSides, found: LikelyShares, k: int) -> bool:
     """Whether the mean, the deviation and the extremes are those of one of the mixtures."""
     factor, share = float(found.factors[k]), float(found.shares[k])
     if not _moments(sides, factor, found.offset, share, float(found.share_errors[k])):
