@@ -24,8 +24,8 @@ FEWEST_ROWS: Final = 8
 """The least number of rows in either unit."""
 SHARES: Final = (1e-4, 1.0 - 1e-4)
 """The shares that are searched."""
-HALVINGS: Final = 30
-"""The steps of a search for a share: ``2 ** -30`` is no difference."""
+HALVINGS: Final = 18
+"""The steps of a search for a share: ``2 ** -18`` is no difference."""
 FACTORS: Final = (1e-7, 1e7)
 """The factors that are searched."""
 STEP: Final = 0.05
@@ -68,14 +68,20 @@ class LikelyShares(NamedTuple):
     share_errors: Floats
 
 
-def fitted_factor(sides: NumberSides) -> Mixture | None:
-    """The mixture with the most likely factor above 0, and the range of factors."""
+def fitted_factor(sides: NumberSides, least: float = -np.inf) -> Mixture | None:
+    """The mixture with the most likely factor above 0, and the range of factors.
+
+    ``None`` if none is accepted, or if none has the likelihood ``least``.
+    """
     grid = _grid(sides)
     if not len(grid):
         return None
     coarse = profile(sides, grid, 0.0)
     top = float(coarse.likelihoods.max())
-    near = grid[2.0 * (top - coarse.likelihoods) <= DROP + _loss_between(coarse)]
+    loss = _loss_between(coarse)
+    if top + loss / 2.0 < least:
+        return None
+    near = grid[2.0 * (top - coarse.likelihoods) <= DROP + loss]
     gap = float(np.diff(np.log(grid)).max())
     found = fitted(sides, _between(near[0] * exp(-gap), near[-1] * exp(gap), near), 0.0, top)
     for _ in range(ROUNDS):

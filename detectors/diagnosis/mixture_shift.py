@@ -39,14 +39,18 @@ def mixture_shift(sides: NumberSides) -> Cause | None:
     """
     if not sides.comparable or sides.is_whole:
         return None
-    found = _accepted(sides)
-    if len(found) != 1 or not _is_certain(sides, found[0]) or not _more_likely(sides, found[0]):
+    least = _likelihood_alike(sides) + MARGIN / 2.0
+    found = _accepted(sides, least)
+    if len(found) != 1 or not _is_certain(sides, found[0]) or found[0].likelihood < least:
         return None
     return _cause(found[0], _known(sides, found[0]))
 
 
-def _more_likely(sides: NumberSides, found: Mixture) -> bool:
-    """Whether one factor, a shift or another spread of all rows is far less likely, or none."""
+def _likelihood_alike(sides: NumberSides) -> float:
+    """The highest logarithm of the likelihood of no change, or one of all rows alike.
+
+    One factor, a shift, or another spread.
+    """
     factors, shifts = accepted_factors(sides), accepted_shifts(sides)
     spreads = accepted_factors(sides, center=sides.baseline.mean)
     moved, spread = sides.window.mean - sides.baseline.mean, exp(sides.spread)
@@ -57,15 +61,17 @@ def _more_likely(sides: NumberSides, found: Mixture) -> bool:
         alike.append((1.0, shifts.middle))
     if spreads:
         alike.append((spreads.middle, sides.baseline.mean * (1.0 - spreads.middle)))
-    highest = max(likelihood(sides, *conversion) for conversion in alike)
-    return 2.0 * (found.likelihood - highest) >= MARGIN
+    return max(likelihood(sides, *conversion) for conversion in alike)
 
 
-def _accepted(sides: NumberSides) -> list[Mixture]:
-    """The mixtures that explain the window: with a free factor, and with each known offset."""
+def _accepted(sides: NumberSides, least: float) -> list[Mixture]:
+    """The mixtures that explain the window: with a free factor, and with each known offset.
+
+    A free factor is looked for only where some factor may have the likelihood ``least``.
+    """
     others = [c for c in CONVERSIONS if c.offset or c.factor < 0]
     tried = [fitted(sides, np.array([c.factor]), c.offset) for c in others]
-    found = [each for each in (fitted_factor(sides), *tried) if each is not None]
+    found = [each for each in (fitted_factor(sides, least), *tried) if each is not None]
     found = [each for each in found if fits(sides, each)]
     top = max((each.likelihood for each in found), default=0.0)
     return [each for each in found if 2.0 * (top - each.likelihood) <= DROP]
