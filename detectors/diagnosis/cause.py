@@ -25,6 +25,7 @@ from detectors.diagnosis.scaling import scaling
 from detectors.diagnosis.sentinels import sentinels
 from detectors.diagnosis.standardised import standardised
 from detectors.diagnosis.unit_change import unit_change
+from detectors.diagnosis.value_format import value_format
 from detectors.diagnosis.vanished_value import vanished_value
 from detectors.diagnosis.variance_change import variance_change
 from detectors.statistics.distances.base import Pair
@@ -73,6 +74,8 @@ def drift_cause(pair: Pair, i: int, expose_values: bool = False) -> Cause:
 
 def _moved(pair: Pair, i: int, expose_values: bool) -> Cause | None:
     feature = pair.layout.features[i]
+    if found := value_format(pair, i):
+        return found
     if feature.numeric:
         numbers = NumberSides(pair, i, expose_values)
         for of_numbers in OF_NUMBERS:

@@ -7,9 +7,11 @@ from typing import Final
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.profiles.layout import HASHED_BINS, Feature
+from detectors.profiles.text_patterns import TextPatterns
 
 BASE: Final = 0x9E3779B97F4A7C15
 MIX: Final = 0xBF58476D1CE4E5B9
@@ -73,7 +75,8 @@ def bins_beyond(feature: Feature, values: pa.StringArray) -> NDArray[np.int64]:
     A bin of rare values for those, else a hashed bin. ``values`` must have no nulls.
     """
     hashes = hashed(values)
-    bins = len(feature.vocabulary) + hashed_bin(hashes)
+    beyond = pattern_bin(feature.patterns, values) if feature.patterns else hashed_bin(hashes)
+    bins = len(feature.vocabulary) + beyond
     if not isinstance(feature.rare, msgspec.UnsetType):
         rare = feature.rare.hold(hashes)
         if feature.rare.bins == 1:
@@ -81,3 +84,27 @@ def bins_beyond(feature: Feature, values: pa.StringArray) -> NDArray[np.int64]:
         else:
             bins[rare] += HASHED_BINS
     return bins
+
+
+def pattern_bin(patterns: TextPatterns, values: pa.StringArray) -> NDArray[np.int64]:
+    """The bin (0 to 63) of the pattern of each value: its own, or a hashed one after those.
+
+    ``values`` must have no nulls, and no blanks around them.
+
+    >>> digits = TextPatterns(("9",), (8, 8))
+    >>> pattern_bin(digits, pa.array(["12345678", "99999999", "123456789"])).tolist()
+    [0, 0, 0]
+    """
+    encoded = pc.dictionary_encode(patterns.of(values))
+    found = pc.index_in(encoded.dictionary, value_set=pa.array(patterns.known, pa.string()))
+    own = np.uint64(len(patterns.known))
+    others = own + hashed(encoded.dictionary) % (np.uint64(HASHED_BINS) - own)
+    known = found.fill_null(-1).to_numpy()
+    of_pattern = np.where(known >= 0, known, others.astype(np.int64)).astype(np.int64)
+    bins: NDArray[np.int64] = of_pattern[encoded.indices.to_numpy()]
+    return bins
+
+
+def class_beyond(feature: Feature, values: pa.StringArray) -> NDArray[np.int64]:
+    """The number (0 to 63) of the hashed bin that each value has or would have."""
+    return pattern_bin(feature.patterns, values) if feature.patterns else hashed_bin(hashed(values))

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.errors import LayoutInvalid
+from detectors.profiles.interval_labels import Ends, interval_labels
 from detectors.profiles.joint_levels import JointLevels
-from detectors.profiles.number_texts import different_texts
 from detectors.profiles.rare_values import RareValues
 from detectors.profiles.reading import PLAIN, CellReading
 from detectors.profiles.segmentation import Segmentation
 from detectors.profiles.sketch_error import SketchError
+from detectors.profiles.text_patterns import TextPatterns
 
 MISSING: Final = 0
 BOOLEAN: Final = 1
@@ -68,6 +69,10 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ``reading`` is how cells are read; a feature of 0.1.0 has none, and takes texts as they stand.
     ``sketch`` is the error of baseline counts that come from a sketch, ``nature`` what values are
     that do not return (see :attr:`compared`), ``joint`` the levels of a feature counted in pairs.
+
+    Values that do not return are judged by their format. Of texts with ``patterns``, the hashed
+    bins are those of the pattern of a value, not of the value, and so are the bins of rare values.
+    ``magnitude`` is the format of such numbers, see :mod:`detectors.profiles.magnitude`.
     """
 
     name: str
@@ -88,6 +93,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sketch: SketchError | msgspec.UnsetType = msgspec.UNSET
     nature: Nature | msgspec.UnsetType = msgspec.UNSET
     joint: JointLevels | msgspec.UnsetType = msgspec.UNSET
+    patterns: TextPatterns | msgspec.UnsetType = msgspec.UNSET
+    magnitude: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def set_fields(self) -> dict[str, object]:
@@ -114,11 +121,11 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Whether later values have the distribution of the baseline's, so that it is judged.
 
         Times and sequence numbers never do, nor do identifiers that are numbers. Identifiers that
-        are texts are compared by the share of values never seen.
+        are texts are compared by the share of values never seen, all texts by their patterns.
         """
         if isinstance(self.nature, msgspec.UnsetType):
             return True
-        return not self.numeric and self.nature == "identifier"
+        return not self.numeric and (self.nature == "identifier" or bool(self.patterns))
 
     @property
     def single_values(self) -> dict[int, float]:
@@ -280,7 +287,7 @@ class Layout:
         feature = self.features[i]
         position = slot - int(self.starts[i]) - HEAD
         if feature.numeric:
-            return _Ends(feature).values[position]
+            return Ends(feature).values[position]
         return _quoted(feature.vocabulary[position])
 
     def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -304,7 +311,7 @@ class Layout:
         """
         if i not in self._labels:
             feature = self.features[i]
-            labels = _interval_labels(feature) if feature.numeric else _text_labels(feature)
+            labels = interval_labels(feature) if feature.numeric else _text_labels(feature)
             self._labels[i] = labels
         return self._labels[i]
 
@@ -324,6 +331,8 @@ def _check(feature: Feature) -> None:
             raise LayoutInvalid("vocabulary has a value twice", name=feature.name)
         if not isinstance(feature.rare, msgspec.UnsetType) and feature.rare.problem:
             raise LayoutInvalid(feature.rare.problem, name=feature.name)
+        if feature.patterns and feature.patterns.problem:
+            raise LayoutInvalid(feature.patterns.problem, name=feature.name)
         return
     edges = np.asarray(feature.edges)
     rising = np.all(np.isfinite(edges)) and np.all(edges[1:] > edges[:-1])
@@ -349,66 +358,3 @@ def _quoted(value: str) -> str:
     if value in names or value.startswith(("unseen #", f"{RARE_LABEL} #", NEW, '"')):
         return f'"{value}"'
     return value
-
-
-def _interval_labels(feature: Feature) -> list[str]:
-    """One label per cell, see :func:`_interval_label`."""
-    cells = np.asarray(feature.cells)
-    ends = _Ends(feature)
-    members = (np.flatnonzero(cells == cell).tolist() for cell in range(feature.bin_cells))
-    return [_interval_label(bins, ends, feature.kind) for bins in members]
-
-
-def _interval_label(bins: Sequence[int], ends: _Ends, kind: Kind) -> str:
-    """A single value, an interval, or ``other`` codes.
-
-    An interval names the values in it that have cells of their own (``without``), and shows at its
-    ends whether it holds the single value that it borders on: ``(10, 20)`` lies next to ``10``.
-    """
-    first, last = bins[0], bins[-1]
-    holes = sorted(set(range(first, last)) - set(bins))
-    if holes and kind == "codes":
-        return "other"
-    if first == last and first in ends.values:
-        return ends.values[first]
-    without = ", ".join(ends.values.get(hole, ends.start(hole)) for hole in holes)
-    interval = f"{ends.lower(first)}, {ends.upper(last)}"
-    return f"{interval} without {without}" if without else interval
-
-
-class _Ends:
-    """The texts of the ends of the bins of a numeric feature, and of its single values by bin.
-
-    A number has six digits, or as many more as make all different.
-    """
-
-    def __init__(self, feature: Feature) -> None:
-        self._bins = feature.bins
-        singles = feature.single_values
-        plain = {
-            b: feature.edges[b - 1]
-            for b in range(1, feature.bins)
-            if b not in singles and b - 1 not in singles
-        }
-        texts = different_texts([*singles.values(), *plain.values()])
-        self.values = dict(zip(singles, texts, strict=False))
-        self._edges = dict(zip(plain, texts[len(singles) :], strict=True))
-
-    def start(self, b: int) -> str:
-        """The number at which bin ``b`` starts: its edge, or the value that it borders on."""
-        if b in self.values:
-            return self.values[b]
-        return self.values[b - 1] if b - 1 in self.values else self._edges[b]
-
-    def lower(self, first: int) -> str:
-        """The lower end of an interval that begins with bin ``first``."""
-        if first == 0:
-            return "[-inf"
-        before = self.values.get(first - 1)
-        return f"[{self.start(first)}" if before is None else f"({before}"
-
-    def upper(self, last: int) -> str:
-        """The upper end of an interval that ends with bin ``last``."""
-        if last == self._bins - 1:
-            return "inf)"
-        return f"{self.values[last]}]" if last in self.values else f"{self.start(last + 1)})"

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from detectors.arrays import Ints
 from detectors.profiles import distinct
 from detectors.profiles.columns import Column, Texts, written_types
-from detectors.profiles.hashing import hashed, hashed_bin
+from detectors.profiles.hashing import hashed, hashed_bin, pattern_bin
 from detectors.profiles.layout import HASHED_BINS, HEAD, MISSING, Layout
 from detectors.profiles.novel import samples
 from detectors.profiles.profile import Profile
 from detectors.profiles.rare_values import KEY_BITS, RareValues, keys_of
 from detectors.profiles.reading import BLANKS, hold_blanks
 from detectors.profiles.row_selection import RowSelection
+from detectors.profiles.text_patterns import TextPatterns
 from detectors.profiles.vocabulary import KnownTexts, known_texts, trims
 from detectors.profiles.wide_batch import WideBatch
 
@@ -65,6 +66,7 @@ class TextTables:
                     tables.append((m * len(names) + j, known_texts(feature)))
         self._build(tables)
         self.rare = _rare_keys(layouts, names)
+        self.patterns = _patterns(layouts, names)
 
     def _build(self, tables: Sequence[tuple[int, KnownTexts]]) -> None:
         """Build the common list of texts, and sorted keys (table, text) that lead to bins."""
@@ -113,8 +115,18 @@ class TextTables:
                 trimmed = trimmed.filter(pa.array(changed))
                 found = self._look_up(trimmed, table[again])
                 bins[again], types[again], self.unseen[again], self.hashes[again] = found
+        if self.patterns:
+            self._bin_patterns(bins, table)
         self._move_rare(bins, table)
         return bins, types
+
+    def _bin_patterns(self, bins: Ints, table: Ints) -> None:
+        """Move the unseen values of features with patterns to the bins of these."""
+        for which, patterns in self.patterns.items():
+            cells = np.flatnonzero(self.unseen & (table == which))
+            if len(cells):
+                texts = pc.utf8_trim(self.text.take(pa.array(cells)), characters=BLANKS)
+                bins[cells] = self.known.ravel()[which] + pattern_bin(patterns, texts)
 
     def _move_rare(self, bins: Ints, table: Ints) -> None:
         """Move the rare values among the unseen ones to their bins, which are after the hashed."""
@@ -225,6 +237,16 @@ def _rare_keys(layouts: Sequence[Layout], names: Sequence[str]) -> NDArray[np.ui
                 table = np.uint64(m * len(names) + j) << np.uint64(KEY_BITS)
                 keys.append(table | np.frombuffer(rare.keys, "<u4"))
     return np.concatenate(keys)
+
+
+def _patterns(layouts: Sequence[Layout], names: Sequence[str]) -> dict[int, TextPatterns]:
+    """The patterns of each table that has any."""
+    return {
+        m * len(names) + j: patterns
+        for m, layout in enumerate(layouts)
+        for j, name in enumerate(names)
+        if name in layout.index and (patterns := layout.features[layout.index[name]].patterns)
+    }
 
 
 def _table_keys(table: Ints, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:

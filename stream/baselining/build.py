@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import pyarrow as pa
-from msgspec import structs
 
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline, Constraints
@@ -31,6 +30,7 @@ from stream.baselining.monitor_folder import is_monitor_folder, monitored
 from stream.baselining.row_order import dependence_of
 from stream.baselining.seasonal import TimeColumn
 from stream.baselining.training_data import Progress, TrainingData
+from stream.baselining.value_format import with_format
 from stream.errors import ColumnsUnknown, ConfigError
 
 FILES = ("statistics.json", "constraints.json", "baseline.msgpack")
@@ -320,9 +320,7 @@ def _layout(scans: dict[str, ColumnScan], predictions: Sequence[str]) -> Layout:
         return "prediction" if name in predictions else "feature"
 
     def feature(name: str, scan: ColumnScan) -> Feature:
-        nature = nature_of(scan, role(name))
-        made = scan.feature(name, role(name))
-        return made if nature is None else structs.replace(made, nature=nature)
+        return with_format(scan.feature(name, role(name)), scan, nature_of(scan, role(name)))
 
     return Layout(tuple(feature(name, scan) for name, scan in scans.items()))
 

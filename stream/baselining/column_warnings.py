@@ -12,14 +12,17 @@ from typing import Final, NamedTuple
 from detectors.phrases import percent
 from detectors.profiles.columns import NUMBER, WHOLE
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, STRING
+from detectors.profiles.magnitude import LEAST
 from detectors.profiles.reading import NUMBER_MARKERS
 from stream.baselining.column_nature import SAMPLED, nature_of, sampled_texts
 from stream.baselining.column_scan import ColumnScan
 from stream.baselining.column_summary import shown
+from stream.baselining.value_format import usual_extremes
 
 NOTICEABLE: Final = 0.01
 MANY: Final = 0.5
 NOT_COMPARED: Final = "judged for completeness and type, not for drift"
+FORMAT_COMPARED: Final = "judged for completeness, type and format, not for drift"
 COMPARE: Final = "--number NAMES to compare it all the same"
 
 SEPARATED: Final = re.compile(
@@ -76,7 +79,7 @@ def _times(name: str, scan: ColumnScan) -> ColumnWarning | None:
     numeric = scan.type != "String"
     return ColumnWarning(
         name,
-        f"dates or times, which do not return: {NOT_COMPARED}",
+        f"dates or times, which do not return: {FORMAT_COMPARED}",
         f"{advice}; {COMPARE}" if numeric else advice,
     )
 
@@ -135,9 +138,10 @@ def _identifiers(name: str, scan: ColumnScan) -> ColumnWarning | None:
         return None
     seen = "another value in nearly every row, as identifiers have"
     if scan.type == "String":
-        judged = "judged for completeness, type and the share of values never seen"
+        judged = "judged for completeness, type, format and the share of values never seen"
         return ColumnWarning(name, f"{seen}: {judged}", "--exclude NAMES")
-    return ColumnWarning(name, f"{seen}: {NOT_COMPARED}", f"--exclude NAMES; {COMPARE}")
+    judged = FORMAT_COMPARED if usual_extremes(scan)[0] >= LEAST else NOT_COMPARED
+    return ColumnWarning(name, f"{seen}: {judged}", f"--exclude NAMES; {COMPARE}")
 
 
 def _rising(name: str, scan: ColumnScan) -> ColumnWarning | None:

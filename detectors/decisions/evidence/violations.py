@@ -28,6 +28,7 @@ from detectors.decisions.checks.negative_values import explain_drift
 from detectors.decisions.checks.non_negative_check import NonNegativeCheck
 from detectors.decisions.evidence.sentences import finding_in_words, moved_in_words
 from detectors.decisions.evidence.window_evidence import WindowEvidence
+from detectors.diagnosis.value_format import FORMAT_CHANGED, value_format
 from detectors.finding import EvidenceFinding
 from detectors.phrases import percent
 from detectors.statistics.laws import beta_binomial_tail, binomial_tail
@@ -172,9 +173,18 @@ def _drift(
                 f"Baseline drift distance: {finding.effect!r} exceeds threshold:"
                 f" {finding.effect_limit!r}"
             ),
-            summary="; ".join(filter(None, (moved_in_words(finding), moved_in_bins(window, i)))),
+            summary=_moved(window, finding, i),
         ),
     )
+
+
+def _moved(window: CheckedWindow, finding: EvidenceFinding, i: int) -> str:
+    """How the values have moved, in words; how many have another format if they do not return."""
+    feature = window.layout.features[i]
+    if feature.patterns or feature.magnitude:
+        found = value_format(window.pair, i)
+        return FORMAT_CHANGED if found is None else found.words
+    return "; ".join(filter(None, (moved_in_words(finding), moved_in_bins(window, i))))
 
 
 def _explained(drift: EvidenceFinding, unseen: EvidenceFinding | None) -> bool:

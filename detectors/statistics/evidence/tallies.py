@@ -13,9 +13,10 @@ from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.binning import TAIL_SHARES
 from detectors.profiles.layout import HASHED_BINS, HEAD, MISSING, NEG_INF, TAIL, Feature
+from detectors.profiles.magnitude import bins_beyond_magnitude
 from detectors.statistics.evidence.references import TallyReference
 from detectors.statistics.evidence.scores import SCALE, scores_of
-from detectors.statistics.evidence.text_cells import text_cells, unseen_rows
+from detectors.statistics.evidence.text_cells import beyond_patterns, text_cells, unseen_rows
 from detectors.statistics.measures import FITTING, TYPES
 
 SLACK: Final = 1.25
@@ -271,11 +272,15 @@ def _parts(feature: Feature, counts: Ints) -> dict[str, Ints]:
     }
     if feature.numeric:
         parts |= {"nan": np.array([last - 1]), "infinite": np.array([NEG_INF, last - 2])}
+    if feature.magnitude:
+        below, above = bins_beyond_magnitude(feature.edges, feature.magnitude)
+        return parts | {"below": bins[:below], "above": bins[above:]}
     if not feature.compared:
         return parts
     if not feature.numeric:
         known = len(feature.vocabulary)
-        return parts | {"unseen": bins[known : known + HASHED_BINS]}
+        parts["unseen"] = bins[known : known + HASHED_BINS]
+        return parts | {"above": bins[known:][beyond_patterns(feature)]}
     if feature.kind == "codes":
         other = np.asarray(feature.cells) == feature.bin_cells - 1
         return parts | {"unseen": bins[other]}

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from detectors.arrays import Ints
-from detectors.profiles.hashing import hashed, hashed_bin
+from detectors.arrays import Ints, Mask
+from detectors.profiles.hashing import class_beyond
 from detectors.profiles.layout import HASHED_BINS, Feature
 from detectors.profiles.vocabulary_choice import (
     FEW_WORDS,
@@ -27,17 +27,27 @@ def text_cells(feature: Feature, bins: Ints) -> Ints:
 
     Each certain word has a cell. All other values share 64 cells by their hash, known or not, or a
     single cell where the vocabulary has all values: so that none of these cells depends on which
-    values the baseline happens to have.
+    values the baseline happens to have. Where a feature has patterns, these cells are theirs.
     """
     known = len(feature.vocabulary)
     certain = _certain(bins, known)
     cells = np.full(feature.bins, len(certain), np.int64)
-    if feature.rare_bins == HASHED_BINS or (not feature.rare_bins and bins[known:].any()):
-        words = hashed_bin(hashed(pa.array(feature.vocabulary, pa.string())))
+    beyond = not feature.rare_bins and bool(bins[known:].any())
+    if feature.rare_bins == HASHED_BINS or beyond or feature.patterns:
+        words = class_beyond(feature, pa.array(feature.vocabulary, pa.string()))
         classes = np.arange(feature.bins - known) % HASHED_BINS
         cells += np.concatenate((words, classes))
     cells[certain] = np.arange(len(certain))
     return cells
+
+
+def beyond_patterns(feature: Feature) -> Mask:
+    """Which bins beyond the vocabulary are of patterns that the baseline hardly has, if of any."""
+    classes = np.arange(feature.bins - len(feature.vocabulary)) % HASHED_BINS
+    if not feature.patterns:
+        return np.zeros(len(classes), bool)
+    other: Mask = classes >= len(feature.patterns.known)
+    return other
 
 
 def _certain(bins: Ints, known: int) -> Ints:
