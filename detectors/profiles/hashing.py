@@ -74,15 +74,16 @@ def bins_beyond(feature: Feature, values: pa.StringArray) -> NDArray[np.int64]:
 
     A bin of rare values for those, else a hashed bin. ``values`` must have no nulls.
     """
+    if isinstance(feature.rare, msgspec.UnsetType):
+        return len(feature.vocabulary) + class_beyond(feature, values)
     hashes = hashed(values)
     beyond = pattern_bin(feature.patterns, values) if feature.patterns else hashed_bin(hashes)
     bins = len(feature.vocabulary) + beyond
-    if not isinstance(feature.rare, msgspec.UnsetType):
-        rare = feature.rare.hold(hashes)
-        if feature.rare.bins == 1:
-            bins[rare] = len(feature.vocabulary) + HASHED_BINS
-        else:
-            bins[rare] += HASHED_BINS
+    rare = feature.rare.hold(hashes)
+    if feature.rare.bins == 1:
+        bins[rare] = len(feature.vocabulary) + HASHED_BINS
+    else:
+        bins[rare] += HASHED_BINS
     return bins
 
 
@@ -95,13 +96,13 @@ def pattern_bin(patterns: TextPatterns, values: pa.StringArray) -> NDArray[np.in
     >>> pattern_bin(digits, pa.array(["12345678", "99999999", "123456789"])).tolist()
     [0, 0, 0]
     """
-    encoded = pc.dictionary_encode(patterns.of(values))
-    found = pc.index_in(encoded.dictionary, value_set=pa.array(patterns.known, pa.string()))
+    several, which = patterns.of(values)
+    found = pc.index_in(several, value_set=pa.array(patterns.known, pa.string()))
     own = np.uint64(len(patterns.known))
-    others = own + hashed(encoded.dictionary) % (np.uint64(HASHED_BINS) - own)
+    others = own + hashed(several) % (np.uint64(HASHED_BINS) - own)
     known = found.fill_null(-1).to_numpy()
     of_pattern = np.where(known >= 0, known, others.astype(np.int64)).astype(np.int64)
-    bins: NDArray[np.int64] = of_pattern[encoded.indices.to_numpy()]
+    bins: NDArray[np.int64] = of_pattern[which]
     return bins
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.arrays import Ints
 
 MOST_PATTERNS: Final = 32
 """The largest number of patterns of a feature that have a bin of their own."""
@@ -29,11 +33,17 @@ class TextPatterns(msgspec.Struct, frozen=True):
     known: tuple[str, ...]
     lengths: tuple[int, int] | None = None
 
-    def of(self, values: pa.StringArray) -> pa.StringArray:
-        """The pattern of each value; ``values`` must have no nulls."""
+    def of(self, values: pa.StringArray) -> tuple[pa.StringArray, Ints]:
+        """Some patterns, and which of them each value has; ``values`` must have no nulls.
+
+        Patterns are found of one value for all that are alike: expressions would take longer than
+        all else that is counted.
+        """
+        alike, first = _alike(values, self.lengths)
+        several = values.take(pa.array(first))
         if self.lengths is None:
-            return time_patterns(values)
-        return identifier_patterns(values, self.lengths)
+            return time_patterns(several), alike
+        return identifier_patterns(several, self.lengths), alike
 
     @property
     def problem(self) -> str:
@@ -75,3 +85,48 @@ def identifier_patterns(values: pa.StringArray, lengths: tuple[int, int]) -> pa.
     unusual = pc.or_(pc.less(length, lengths[0]), longer)
     size = pc.if_else(unusual, length.cast(pa.string()), "")
     return pc.binary_join_element_wise(separators, *classes, size, "")
+
+
+def _alike(values: pa.StringArray, lengths: tuple[int, int] | None) -> tuple[Ints, Ints]:
+    """The group of each value, and the first value of each; those of a group have one pattern.
+
+    Times are alike that differ in digits and letters alone; identifiers that have the same
+    separators in the same places, the same kinds of characters, and may grow if they are long.
+    """
+    offsets = np.frombuffer(values.buffers()[1], np.int32)[
+        values.offset : values.offset + len(values) + 1
+    ]
+    data = np.frombuffer(values.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if len(data) == 0 or int(data.max()) >= 0x80:
+        keys = pc.dictionary_encode(values).indices.to_numpy()
+    elif lengths is None:
+        keys = _masked(data, offsets, _TIME_MASK)
+    else:
+        kinds = np.zeros(len(values), np.int64)
+        filled = np.diff(offsets) > 0
+        starts = (offsets[:-1] - offsets[0])[filled].astype(np.int64)
+        kinds[filled] = np.bitwise_or.reduceat(_KINDS[data], starts)
+        long = np.flatnonzero(np.diff(offsets) > lengths[1] + 1)
+        grows = pc.match_substring_regex(values.take(pa.array(long)), WORDS_AND_NUMBERS)
+        kinds[long] += 8 * grows.to_numpy(zero_copy_only=False)
+        keys = 16 * _masked(data, offsets, _IDENTIFIER_MASK).astype(np.int64) + kinds
+    _, first, alike = np.unique(keys, return_index=True, return_inverse=True)
+    return alike.reshape(-1), first
+
+
+def _masked(data: NDArray[np.uint8], offsets: NDArray[np.int32], mask: bytes) -> Ints:
+    """A number for each value that is the same for those that a mask of the bytes makes equal."""
+    masked = pa.py_buffer(data.tobytes().translate(mask))
+    moved = pa.py_buffer(np.ascontiguousarray(offsets - offsets[0]))
+    texts = pa.StringArray.from_buffers(len(offsets) - 1, moved, masked)
+    codes: Ints = pc.dictionary_encode(texts).indices.to_numpy()
+    return codes
+
+
+_DIGITS: Final = b"0123456789"
+_SMALL: Final = b"abcdefghijklmnopqrstuvwxyz"
+_CAPITAL: Final = _SMALL.upper()
+_TIME_MASK: Final = bytes.maketrans(_DIGITS + _SMALL + _CAPITAL, b"9" * 10 + b"a" * 52)
+_IDENTIFIER_MASK: Final = bytes.maketrans(_DIGITS + _SMALL + _CAPITAL, b"9" * 62)
+_KINDS: Final = np.zeros(256, np.uint8)
+_KINDS[list(_DIGITS)], _KINDS[list(_SMALL)], _KINDS[list(_CAPITAL)] = 1, 2, 4

@@ -54,9 +54,9 @@ def patterns_of(values: Mapping[str, int], nature: Nature) -> TextPatterns:
     counts = np.fromiter(values.values(), np.int64, len(values))
     lengths = _usual_lengths(texts, counts) if nature == "identifier" else None
     found: Counter[str] = Counter()
-    for pattern, count in zip(
-        TextPatterns((), lengths).of(texts).to_pylist(), counts.tolist(), strict=True
-    ):
+    patterns, which = TextPatterns((), lengths).of(texts)
+    rows = np.bincount(which, weights=counts, minlength=len(patterns)).astype(np.int64)
+    for pattern, count in zip(patterns.to_pylist(), rows.tolist(), strict=True):
         found[pattern] += count
     ordered = sorted(found, key=lambda pattern: (-found[pattern], pattern))
     times = np.array([found[pattern] for pattern in ordered], np.int64)

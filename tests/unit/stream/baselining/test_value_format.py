@@ -9,6 +9,8 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.judge import Judge
@@ -154,6 +156,17 @@ def test_identifiers_differ_by_separators_characters_and_unusual_lengths() -> No
     assert of("abc", "a1b2c3d4e5") == ["a3", "9a10"]
     assert of("order-123456789") == ["-9a"]  # words with a number may grow
     assert of("AB-12.x") == ["-.9aA"]
+
+
+@pytest.mark.parametrize("lengths", [None, (6, 8)])
+@given(values=st.lists(st.text("09azAZ-_: \u00e9\u65e5", max_size=12), max_size=30))
+def test_values_that_are_alike_have_the_pattern_of_each_alone(
+    lengths: tuple[int, int] | None, values: list[str]
+) -> None:
+    texts = pa.array(["order-99", *values, "x"], pa.string())[1:-1]
+    patterns, which = TextPatterns((), lengths).of(texts)
+    alone = time_patterns(texts) if lengths is None else identifier_patterns(texts, lengths)
+    assert patterns.take(pa.array(which)).to_pylist() == alone.to_pylist()
 
 
 def test_a_pattern_has_the_same_bin_in_small_and_large_groups() -> None:
