@@ -152,14 +152,16 @@ def is_met(known: Conversion, sides: NumberSides) -> bool:
 
 
 def _factor_cause(factors: Range, sign: float, known: list[Conversion]) -> Cause:
-    one = known[0].factor * sign if len(known) == 1 else factors.middle
+    # In a wide range there are units that are not known: bits to bytes beside a tenth.
+    is_one = len(known) == 1 and (sign < 0 or factors.high / factors.low <= NARROW)
+    one = known[0].factor * sign if is_one else factors.middle
     numbers: dict[str, float | str] = {
         "factor": sign * one,
         "factor_low": sign * factors.low,
         "factor_high": sign * factors.high,
     }
     examples = ", or ".join(conversion.example for conversion in known)
-    if len(known) == 1:
+    if is_one:
         return _cause(numbers, _formula(sign * one, 0.0) + f", {examples}")
     between = f"with a factor between {number(factors.low, 3)} and {number(factors.high, 3)}"
     return _cause(
