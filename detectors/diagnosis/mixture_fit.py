@@ -20,6 +20,8 @@ from detectors.diagnosis.number_sides import STANDARD_ERRORS, NumberSides
 
 DROP: Final = STANDARD_ERRORS**2
 """The drop of twice the logarithm of the likelihood, below its maximum, that is accepted."""
+TENSION: Final = 4.0
+"""The drop that the moments may cost: more than 2 standard errors are a misfit."""
 FEWEST_ROWS: Final = 8
 """The least number of rows in either unit."""
 SHARES: Final = (1e-4, 1.0 - 1e-4)
@@ -112,6 +114,9 @@ def fitted(
         return None
     best = max(accepted, key=lambda k: float(found.likelihoods[k]))
     share = float(found.shares[best])
+    # Counts and moments that hardly agree leave a range that is too short.
+    if 2.0 * (top - float(found.likelihoods[best])) > TENSION:
+        return None
     # Of the most likely one alone: the range of factors ends where the window ends it.
     if min(share, 1.0 - share) * sides.window.n < FEWEST_ROWS:
         return None
