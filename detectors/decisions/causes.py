@@ -9,6 +9,7 @@ import msgspec
 
 from detectors.decisions.checks.base import CheckedWindow
 from detectors.diagnosis.cause import UNKNOWN, drift_cause
+from detectors.diagnosis.mixture_shift import MIXTURE
 from detectors.diagnosis.null_burst import nulls
 from detectors.diagnosis.shared_cause import WORDS as COMMON_WORDS
 from detectors.diagnosis.swapped_columns import swapped_columns
@@ -26,6 +27,9 @@ CONVERSIONS: Final = ("unit_change", "offset", "log_taken", "standardised", "sca
 """The causes that write whole numbers as fractional ones, as cents that become euros."""
 MOST: Final = 400
 """The largest number of features of a window that causes are looked for."""
+MOST_SEARCHED: Final = 50
+"""The number of features without another cause after which no mixture is looked for any more: that
+takes up to a tenth of a second a feature, and a window must not hold up the next one."""
 
 
 def with_causes(window: CheckedWindow, violations: Sequence[Violation]) -> list[Violation]:
@@ -43,13 +47,24 @@ def with_causes(window: CheckedWindow, violations: Sequence[Violation]) -> list[
     drifting = list(dict.fromkeys(drifting))[:MOST]
     pair = window.pair
     swapped = swapped_columns(pair, drifting) if len(drifting) > 1 else {}
-    causes = {i: swapped.get(i) or drift_cause(pair, i, window.expose_values) for i in drifting}
+    others = [i for i in drifting if i not in swapped]
+    causes = swapped | _causes_of_drifts(pair, others, window.expose_values)
     return [
         violation
         if i is None or violation.cause is not None
         else _with_cause(violation, _cause(violation, pair, i, causes.get(i)))
         for i, violation in zip(placed, violations, strict=True)
     ]
+
+
+def _causes_of_drifts(pair: Pair, drifting: Sequence[int], expose_values: bool) -> dict[int, Cause]:
+    """The cause of each drift; mixtures are looked for in the first :data:`MOST_SEARCHED` alone."""
+    causes: dict[int, Cause] = {}
+    searched = 0
+    for i in drifting:
+        causes[i] = drift_cause(pair, i, expose_values, of_parts=searched < MOST_SEARCHED)
+        searched += causes[i].name in (UNKNOWN.name, MIXTURE)
+    return causes
 
 
 def _cause(violation: Violation, pair: Pair, i: int, of_values: Cause | None) -> Cause | None:

@@ -44,9 +44,9 @@ OF_NUMBERS: Final[tuple[Callable[[NumberSides], Cause | None], ...]] = (
     scaling,
     mean_shift,
     variance_change,
-    mixture_shift,
 )
-"""The causes of numbers, the most specific first: the first one that fits is named."""
+"""The causes of numbers, the most specific first: the first one that fits is named. The last one,
+of a part of the rows, is :func:`~.mixture_shift.mixture_shift`."""
 OF_CATEGORIES: Final[tuple[Callable[[Categories], Cause | None], ...]] = (
     format_change,
     renamed_value,
@@ -59,20 +59,22 @@ UNKNOWN: Final = Cause(name="unknown", words="no known cause fits", action="look
 """What is said where nothing fits: no cause is better than a wrong one."""
 
 
-def drift_cause(pair: Pair, i: int, expose_values: bool = False) -> Cause:
+def drift_cause(pair: Pair, i: int, expose_values: bool = False, *, of_parts: bool = True) -> Cause:
     """The likely cause of a drift of the values of feature ``i``; ``unknown`` if none fits.
 
     Missing and unreadable values are no part of it. Named are feature values only if
-    ``expose_values`` is set. ``unknown`` where a side has no value.
+    ``expose_values`` is set. ``unknown`` where a side has no value. Without ``of_parts`` no mixture
+    of the baseline and of it in another unit is looked for, which takes longest.
     """
     if not (pair.n[i] > 0 and pair.m[i] > 0):
         return UNKNOWN
     # A number beyond the largest float fits no conversion.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return frozen(pair, i, expose_values) or _moved(pair, i, expose_values) or UNKNOWN
+        found = frozen(pair, i, expose_values) or _moved(pair, i, expose_values, of_parts)
+    return found or UNKNOWN
 
 
-def _moved(pair: Pair, i: int, expose_values: bool) -> Cause | None:
+def _moved(pair: Pair, i: int, expose_values: bool, of_parts: bool) -> Cause | None:
     feature = pair.layout.features[i]
     if found := value_format(pair, i):
         return found
@@ -81,6 +83,8 @@ def _moved(pair: Pair, i: int, expose_values: bool) -> Cause | None:
         for of_numbers in OF_NUMBERS:
             if found := of_numbers(numbers):
                 return found
+        if of_parts and (found := mixture_shift(numbers)):
+            return found
     if feature.kind == "grid":
         return None
     categories = Categories(pair, i, expose_values)

@@ -21,6 +21,8 @@ from detectors.diagnosis.unit_change import CONVERSIONS, GROWTH, NARROW, Convers
 from detectors.phrases import number, percent
 from detectors.violation import Cause
 
+MIXTURE: Final = "mixture_shift"
+"""The name of the cause."""
 MARGIN: Final = 50.0
 """How much higher twice the log-likelihood must be than that of any change of all rows."""
 WIDEST: Final = 20.0
@@ -113,7 +115,7 @@ def _cause(found: Mixture, known: Conversion | None) -> Cause:
     else:
         words = f"{rows} in another unit: about {_formula(known)}, {known.example}"
     return Cause(
-        name="mixture_shift",
+        name=MIXTURE,
         words=words,
         action="repair_pipeline" if known or _is_large(found) else "look",
         numbers={

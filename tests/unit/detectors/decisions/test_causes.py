@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 
+from detectors.decisions import causes
 from detectors.decisions.episode_state import EpisodeState
 from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
@@ -89,3 +91,19 @@ def test_columns_that_changed_places_name_each_other() -> None:
 def test_a_calm_window_has_no_causes() -> None:
     report, signals = judged({})
     assert (report.violations, signals) == ((), [])
+
+
+def test_mixtures_are_looked_for_in_so_many_features_that_a_window_does_not_hold_up_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(causes, "MOST_SEARCHED", 3)
+    some = np.arange(1_000) % 10 == 0
+    broken = {
+        name: np.where(some, 1_000.0, 1.0) * np.asarray(values)
+        for name, values in healthy().items()
+        if name.startswith("c") and name != "carrier"
+    }
+    report, _ = judged(broken)
+    named = [each.cause.name for each in report.violations if each.cause is not None]
+    assert len(named) > 5
+    assert named == ["mixture_shift"] * 3 + ["unknown"] * (len(named) - 3)

@@ -81,7 +81,7 @@ def test_the_first_of_may_is_a_holiday_from_local_midnight_on() -> None:
 
 
 def test_times_in_another_unit_name_the_right_one() -> None:
-    with pytest.raises(DataError, match=r"a time of 2000 to 2099 in s: set `time\.unit: s`"):
+    with pytest.raises(DataError, match=r"a time of 2000 to 2099 in s: set `--time-unit s`"):
         counted(table(200, 1), "ms")
 
 
