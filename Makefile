@@ -57,7 +57,7 @@ bench-detection: $(VENV)/installed  ## False alarms, power and delay beside the 
 bench-detection-service: $(VENV)/installed  ## The figures of detection through the whole service: some minutes
 	@$(BIN)/python -m benchmarks.detection.service
 
-bench-backtest: $(VENV)/installed  ## A backtest of a year of hourly windows of 200 features: a quarter of an hour
+bench-backtest: $(VENV)/installed  ## A backtest of a year of hourly windows of 200 features: half an hour
 	@$(BIN)/python -m benchmarks.backtest
 
 bench-scripts: $(VENV)/installed  ## Captures with and without a preprocessing script: half a minute

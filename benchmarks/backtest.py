@@ -1,8 +1,8 @@
 """A backtest of a year of hourly windows of 200 features: ``python -m benchmarks.backtest``.
 
 Draws rows, folds and judges them hour by hour as the service does, and writes the reports by the
-jsonl sink, which takes a quarter of an hour. Then ``driftline backtest`` judges them again, and its
-time counts. In each month a feature is shifted for a day, which the backtest must find.
+jsonl sink, which takes half an hour. Then ``driftline backtest`` judges them again, and its time
+counts. In each month a feature is shifted for a day, which the backtest must find.
 """
 
 from __future__ import annotations
@@ -115,16 +115,25 @@ def backtest(folder: Path) -> tuple[float, dict[str, Any]]:
 @click.command(help=__doc__)
 @click.option("--hours", default=HOURS, show_default=True, help="Hourly windows.")
 @click.option("--seed", type=int, help="Repeat a run; by default a seed is drawn.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Folder to write to, and to keep.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="Folder to write to and to keep; the reports of an earlier run in it are judged again.",
+)
 def main(hours: int, seed: int | None, keep: Path | None) -> None:
     """Write a year of reports, and judge it again."""
     console = Console()
     seed = int(np.random.SeedSequence().generate_state(2)[0]) if seed is None else seed
-    console.print(f"seed {seed}, {hours:,} windows of {len(FEATURES)} features")
     with tempfile.TemporaryDirectory() as scratch:
         folder = keep or Path(scratch)
         folder.mkdir(exist_ok=True)
-        write_year(folder, seed, hours)
+        written = folder / "seed.txt"
+        if written.exists():
+            seed = int(written.read_text())
+        console.print(f"seed {seed}, {hours:,} windows of {len(FEATURES)} features")
+        if not written.exists():
+            write_year(folder, seed, hours)
+            written.write_text(str(seed))
         seconds, found = backtest(folder)
     opened = [each for each in found["signals"] if each["kind"] == "opened"]
     days = sum(shifted(hour) for hour in range(0, hours, DAY))
