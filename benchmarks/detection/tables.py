@@ -59,7 +59,7 @@ def calm_table(rows: list[Figures]) -> str:
         ),
         [
             (*key[:2], f"{key[2]:,}", f"{w:,}", f"{100 * v / w:.2f} %", opened, signals)
-            for key, (w, v, opened, signals) in sums.items()
+            for key, (w, v, opened, signals) in sorted(sums.items())
         ],
     )
 
