@@ -22,17 +22,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.detection.driftline_judge import rules
+from benchmarks.detection.driftline_judge import Stream, rules
 from benchmarks.detection.kinds import EVERYDAY, Random
 from benchmarks.detection.streams import Columns, baseline_of, fold, independent
-from detectors.decisions.episode_state import EpisodeState
-from detectors.decisions.judge import Judge
-from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.report import WindowReport
-from detectors.statistics.evidence.horizons import History, PastWindow
-from detectors.statistics.evidence.tallies import tally_layout
 from sinks.jsonl import Jsonl
 from tests.support.machine import processor
 
@@ -74,20 +68,6 @@ def year(baseline: Baseline, random: Random, hours: int) -> Iterator[Profile]:
         yield fold(baseline, FEATURES, columns, ROWS)[0]
 
 
-def reports(baseline: Baseline, profiles: Iterator[Profile]) -> Iterator[WindowReport]:
-    """The report of each hour, judged with those before it."""
-    judge, state, history = Judge("bench", rules("evidence")), EpisodeState(), History()
-    for hour, profile in enumerate(profiles):
-        start_ms = hour * HOUR_MS
-        span = WindowSpan(model="m", variant="", start_ms=start_ms, end_ms=start_ms + HOUR_MS)
-        report = judge.report(span, baseline, profile, state, history)
-        if judge.remembers(report):
-            tallies = tally_layout(baseline).tallies(profile.counts)
-            history.add(PastWindow(span.start_ms, span.end_ms, tallies))
-        state, _ = judge.advance(state, report, baseline)
-        yield report
-
-
 def write_year(folder: Path, seed: int, hours: int) -> None:
     """Write the configuration, the baseline and the reports of a job."""
     random = np.random.default_rng(seed)
@@ -96,8 +76,9 @@ def write_year(folder: Path, seed: int, hours: int) -> None:
     (folder / "baseline" / "baseline.msgpack").write_bytes(baseline.encode())
     (folder / "config.yaml").write_text(CONFIG)
     sink = Jsonl(path=str(folder / "reports")).open("bench")
-    made = reports(baseline, year(baseline, random, hours))
-    for report in track(made, total=hours, description="reports"):
+    stream = Stream(baseline, rules("evidence"), window_ms=HOUR_MS)
+    for profile in track(year(baseline, random, hours), total=hours, description="reports"):
+        report, _ = stream.report(profile)
         sink.deliver([report])
     sink.close()
 

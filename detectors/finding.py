@@ -49,7 +49,7 @@ class EvidenceFinding(msgspec.Struct, frozen=True, kw_only=True):
 
         ``allowed / p_value``, at most 1.
         """
-        return 1.0 if self.p_value <= self.allowed else self.allowed / self.p_value
+        return 1.0 / max(self.strength, 1.0)
 
     @property
     def strength(self) -> float:

@@ -11,7 +11,7 @@ from detectors.decisions.rules import Rules
 from detectors.decisions.window_span import WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.report import Signal
+from detectors.report import Signal, WindowReport
 from detectors.statistics.evidence.horizons import History, PastWindow
 from detectors.statistics.evidence.tallies import tally_layout
 from detectors.violation import Violation
@@ -41,29 +41,43 @@ class WindowVerdict(NamedTuple):
 
 
 class Stream:
-    """Windows of one model, judged one after another, each a minute after the one before.
+    """Windows of one model, judged one after another, each right after the one before.
 
-    ``first_window``: the minute since midnight at which they begin.
+    ``window_ms``: their length. ``first_window``: the number of windows since midnight at which
+    they begin.
     """
 
-    def __init__(self, baseline: Baseline, rules: Rules, first_window: int = 0) -> None:
+    def __init__(
+        self,
+        baseline: Baseline,
+        rules: Rules,
+        first_window: int = 0,
+        window_ms: int = MINUTE_MS,
+    ) -> None:
         self._baseline = baseline
         self._judge = Judge("bench", rules)
         self._state = EpisodeState()
         self._history = History()
         self._windows = first_window
+        self._window_ms = window_ms
 
     def judge(self, profile: Profile) -> WindowVerdict:
         """Judge the next window."""
-        start_ms = self._windows * MINUTE_MS
+        report, signals = self.report(profile)
+        return WindowVerdict(report.violations, tuple(signals))
+
+    def report(self, profile: Profile) -> tuple[WindowReport, list[Signal]]:
+        """The report on the next window, and its signals."""
+        start_ms = self._windows * self._window_ms
+        end_ms = start_ms + self._window_ms
         self._windows += 1
-        span = WindowSpan(model="m", variant="v", start_ms=start_ms, end_ms=start_ms + MINUTE_MS)
+        span = WindowSpan(model="m", variant="v", start_ms=start_ms, end_ms=end_ms)
         report = self._judge.report(span, self._baseline, profile, self._state, self._history)
         if self._judge.remembers(report):
             tallies = tally_layout(self._baseline).tallies(profile.counts)
             self._history.add(PastWindow(span.start_ms, span.end_ms, tallies))
         self._state, signals = self._judge.advance(self._state, report, self._baseline)
-        return WindowVerdict(report.violations, tuple(signals))
+        return report, signals
 
     def judged(self, profiles: Iterable[Profile]) -> Iterator[WindowVerdict]:
         """The verdicts on windows, in their order."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.diagnosis.accepted import Range
-from detectors.diagnosis.goodness import FITS, goodness
+from detectors.diagnosis.goodness import FITS, converted_shares, goodness
 from detectors.diagnosis.number_sides import STANDARD_ERRORS, NumberSides
 
 DROP: Final = STANDARD_ERRORS**2
@@ -163,21 +163,14 @@ def _bins(sides: NumberSides, factors: Floats, offset: float) -> tuple[Floats, F
     counts = sides.after[used] / (sides.window.n * sides.per_row)
     least = 0.5 / (sides.baseline.n * len(sides.after))
     before = sides.before[used] / sides.baseline.n + least
-    converted = np.array([_converted(sides, f, offset)[used] for f in factors.tolist()]) + least
-    return counts, before, converted - before
+    converted = [converted_shares(sides, factor, offset)[used] for factor in factors.tolist()]
+    return counts, before, np.array(converted) + least - before
 
 
 def likelihood(sides: NumberSides, factor: float, offset: float) -> float:
     """The logarithm of the likelihood if all rows are ``factor * x + offset``."""
     counts, before, moved = _bins(sides, np.array([factor]), offset)
     return float((counts * np.log(before + moved[0])).sum())
-
-
-def _converted(sides: NumberSides, factor: float, offset: float) -> Floats:
-    baseline = sides.baseline if factor > 0 else sides.baseline.mirrored()
-    at = (sides.edges - offset) / abs(factor)
-    below = np.interp(at, baseline.at, baseline.below, left=0.0, right=1.0)
-    return np.diff(below, prepend=0.0, append=1.0)
 
 
 def _grid(sides: NumberSides) -> Floats:
@@ -299,7 +292,7 @@ def fits(sides: NumberSides, found: Mixture) -> bool:
     shares explain them as well.
     """
     before = (1.0 - found.share) * sides.before / sides.baseline.n
-    other = found.share * _converted(sides, found.factor, found.offset)
+    other = found.share * converted_shares(sides, found.factor, found.offset)
     after = sides.after.astype(float)
     part = other > before
     if before[part].sum() > APART * other[part].sum():

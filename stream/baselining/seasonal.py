@@ -60,8 +60,8 @@ def count_seasons(
     if time.name not in names:
         raise ColumnsUnknown("training data", "time", [time.name], list(names))
     if not profiles:
-        found = "no value" if example is None else likely_unit(example, time.unit)
-        found = found.replace("time.unit:", "--time-unit")
+        option = "--time-unit"
+        found = "no value" if example is None else likely_unit(example, time.unit, option)
         raise DataError(f"column {time.name}", f"no row has a time in it that can be read: {found}")
     for profile in profiles.values():
         profile.samples.clear()

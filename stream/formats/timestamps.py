@@ -143,14 +143,16 @@ def _from_number(unit: str) -> Callable[[object], int]:
     return read
 
 
-def likely_unit(value: object, unit: str) -> str:
+def likely_unit(value: object, unit: str, setting: str = "time.unit:") -> str:
     """Return what a time that cannot be read in ``unit`` seems to be, without its value.
+
+    ``setting`` is what the unit is given by.
 
     >>> likely_unit(1_750_000_000, "ms")
     'a number that is a time of 2000 to 2099 in s: set `time.unit: s`'
     """
     if unit != "iso" and isinstance(value, str) and _from_iso(value) != ABSURD_MS:
-        return "ISO 8601 text: set `time.unit: iso`"
+        return f"ISO 8601 text: set `{setting} iso`"
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return type_name(value)
     if isinstance(value, str) and not re.fullmatch(NUMBER, value):
@@ -161,7 +163,7 @@ def likely_unit(value: object, unit: str) -> str:
     if not fitting:
         return "a number that is in no unit a time of 2000 to 2099"
     [likely] = fitting
-    return f"a number that is a time of 2000 to 2099 in {likely}: set `time.unit: {likely}`"
+    return f"a number that is a time of 2000 to 2099 in {likely}: set `{setting} {likely}`"
 
 
 def _in_range(ms: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -132,9 +133,7 @@ class KnownBaselines:
         self._of_models = of_models
         self._known = {each.fingerprint: each for each in (*of_models.values(), *others)}
         self._known |= {each.checksum: each for each in (*of_models.values(), *others)}
-        self._stored = stored
-        self._missing: set[str] = set()
-        self._seasonal: dict[tuple[str, str], Baseline | None] = {}
+        self._stored = cache(stored)
 
     def of(self, report: PastReport) -> Baseline | None:
         """The baseline for a report; ``None`` if there is none."""
@@ -142,24 +141,16 @@ class KnownBaselines:
         version = "" if report.season is None else report.season.version
         if not version or (found and found.seasons and found.seasons.fingerprint == version):
             return found
-        name = report.baseline, version
-        if name not in self._seasonal:
-            self._seasonal[name] = self._stored(*name)
-        return self._seasonal[name] or found
+        return self._stored(report.baseline, version) or found
 
     def _named(self, report: PastReport) -> Baseline | None:
         """The baseline that a report names, whatever its seasons."""
         name = report.baseline
-        if name not in self._known and name not in self._missing:
-            stored = self._stored(name, "")
-            if stored is None:
-                self._missing.add(name)
-            else:
-                self._known[name] = stored
+        found = self._known.get(name) or self._stored(name, "")
         own = self._of_models.get(report.model)
-        if name not in self._known and own and own.layout.fingerprint == report.layout:
+        if found is None and own and own.layout.fingerprint == report.layout:
             return own
-        return self._known.get(name)
+        return found
 
 
 def readable(
